@@ -1,0 +1,1 @@
+"""Clients of a running node, over Perspective Broker."""

@@ -1,0 +1,1 @@
+"""The twistd service: options and the wiring of all parts."""

@@ -1,0 +1,1 @@
+"""Loops that touch every message's bytes."""

@@ -1,0 +1,1 @@
+"""Logging subsystems, levels and targets."""

@@ -1,0 +1,1 @@
+"""Twisted shell of the ring: transports, offload probing, the driver."""

@@ -1,0 +1,1 @@
+"""Replicated services above Totem, one sub-package each."""

@@ -1,0 +1,1 @@
+"""Cluster-wide administration messages (Corosync exec/cfg.c)."""

@@ -1,0 +1,1 @@
+"""Participation of the configuration map in sync (Corosync exec/cmap.c)."""

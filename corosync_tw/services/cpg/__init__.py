@@ -1,0 +1,1 @@
+"""Closed process groups (Corosync exec/cpg.c)."""

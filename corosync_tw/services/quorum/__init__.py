@@ -1,0 +1,1 @@
+"""Quorum service (Corosync exec/vsf_quorum.c)."""

@@ -1,0 +1,1 @@
+"""Synchronisation barriers between configurations (Corosync exec/sync.c)."""

@@ -1,0 +1,1 @@
+"""Vote based quorum provider (Corosync exec/votequorum.c)."""

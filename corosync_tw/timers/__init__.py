@@ -1,0 +1,1 @@
+"""Clocks: monotonic reactor time, process pauses."""

@@ -1,0 +1,1 @@
+"""The Totem protocol core: fed bytes and time, polled for effects; standard library only."""

@@ -1,0 +1,120 @@
+"""
+What the protocol core asks its driver to do, and what the core asks of the layer above.
+
+The driver executes the effects of one ``poll()`` strictly in order. Executing an effect never re-enters the core's
+``receive`` or ``advance``; a StoreRingId must be durable before any send that follows it in the list.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from corosync_tw.corotypes import ConfChangeType, Guarantee, RingId, Slices
+
+
+@dataclass(slots=True)
+class SendToken:
+    """
+    Send one datagram to one node (orf token, commit token).
+
+    :ivar target: nodeid of the receiver, never our own.
+    :ivar frame: the whole datagram.
+    """
+
+    target: int
+    frame: bytes
+
+
+@dataclass(slots=True)
+class SendMcast:
+    """
+    Send datagrams to every other node of the transport, in order (mcast, join, merge detect, hold cancel).
+
+    The core hears its own multicasts by itself: a transport must not loop them back, and a frame that bears our own
+    nodeid is ignored when it comes in.
+
+    :ivar frames: one tuple of slices per datagram, at most a frame's length in total.
+    :ivar to_members_only: ring traffic, of interest to the present ring alone; False for frames that seek strangers.
+    """
+
+    frames: list[Slices]
+    to_members_only: bool
+
+
+class DeliveredFrame(NamedTuple):
+    """
+    One ordered totem message, payload not yet unpacked by totempg.
+
+    :ivar nodeid: originator.
+    :ivar seq: sequence number in the ring that ordered it.
+    :ivar payload: totempg packet; a view into the receive buffer.
+    :ivar big_endian: byte order of the sender.
+    """
+
+    nodeid: int
+    seq: int
+    payload: bytes | memoryview
+    big_endian: bool
+
+
+@dataclass(slots=True)
+class Deliver:
+    """Ordered messages of one ring, a run at a time."""
+
+    ring_id: RingId
+    frames: list[DeliveredFrame]
+
+
+@dataclass(slots=True)
+class ConfigurationChange:
+    """
+    A configuration begins (extended virtual synchrony).
+
+    Every regular change is preceded by a transitional one, which lists who comes along from the old ring.
+
+    :ivar members: nodeids, ascending; likewise left and joined.
+    :ivar ring_id: of the new ring for REGULAR; the old ring's for TRANSITIONAL.
+    """
+
+    kind: ConfChangeType
+    members: tuple[int, ...]
+    left: tuple[int, ...]
+    joined: tuple[int, ...]
+    ring_id: RingId
+
+
+@dataclass(slots=True)
+class StoreRingId:
+    """Make the ring sequence number durable before anything after it is sent."""
+
+    ring_seq: int
+
+
+@dataclass(slots=True)
+class Trace:
+    """
+    Something worth recording happened.
+
+    :ivar code: a name of ``corosync_tw.totem.trace.TraceCode``.
+    :ivar values: integers, their meaning fixed by the code.
+    """
+
+    code: int
+    values: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class TokenSent:
+    """The token was passed on; services waiting to speak in this rotation are called now (sync's process step)."""
+
+
+Effect = SendToken | SendMcast | Deliver | ConfigurationChange | StoreRingId | Trace | TokenSent
+
+
+class MessageSource(Protocol):
+    """The layer above (totempg), from which the core takes payloads when it holds the token."""
+
+    def backlog_frames(self) -> int:
+        """Count the frames that would be sent now if flow control allowed all."""
+
+    def take(self, frames_max: int) -> list[tuple[Guarantee, Slices]]:
+        """Pack and give up at most ``frames_max`` payloads, oldest first; each fits a mcast frame."""

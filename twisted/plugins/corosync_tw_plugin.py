@@ -1,0 +1,10 @@
+"""Tell twistd about the corosync service."""
+
+from twisted.application.service import ServiceMaker
+
+corosync = ServiceMaker(
+    "corosync_tw cluster engine",
+    "corosync_tw.daemon.tap",
+    "Join a Corosync cluster and serve its local clients.",
+    "corosync",
+)
