@@ -94,7 +94,7 @@ class CsInterrupt(CsError):
 class CsNotSupported(CsError):
     """The request cannot be honoured in this configuration of the cluster."""
 
-    code = 20
+    code = 19
     name = "CS_ERR_NOT_SUPPORTED"
 
 
@@ -108,7 +108,7 @@ class CsMessageError(CsError):
 class CsTooBig(CsError):
     """A message is larger than the limit of its kind."""
 
-    code = 25
+    code = 26
     name = "CS_ERR_TOO_BIG"
 
 
