@@ -72,7 +72,8 @@ class ConfigurationChange:
     Every regular change is preceded by a transitional one, which lists who comes along from the old ring.
 
     :ivar members: nodeids, ascending; likewise left and joined.
-    :ivar ring_id: of the new ring for REGULAR; the old ring's for TRANSITIONAL.
+    :ivar ring_id: of the ring being installed, for both kinds (as Corosync passes it).
+    :ivar old_ring_id: of the ring we come from; together with ring_id it names a transitional configuration.
     """
 
     kind: ConfChangeType
@@ -80,6 +81,7 @@ class ConfigurationChange:
     left: tuple[int, ...]
     joined: tuple[int, ...]
     ring_id: RingId
+    old_ring_id: RingId
 
 
 @dataclass(slots=True)
