@@ -1,0 +1,59 @@
+"""
+Log priorities and their names.
+
+Source: Corosync exec/logsys.c, prioritynames; libqb log_format.c for the names that are printed.
+"""
+
+from enum import IntEnum
+from typing import Final
+
+from twisted.logger import LogLevel
+
+
+class Level(IntEnum):
+    """Priority of a message: syslog's eight and libqb's TRACE; a smaller number is more urgent."""
+
+    EMERG = 0
+    ALERT = 1
+    CRIT = 2
+    ERROR = 3
+    WARNING = 4
+    NOTICE = 5
+    INFO = 6
+    DEBUG = 7
+    TRACE = 8
+
+
+# What logfile_priority and syslog_priority accept.
+LEVEL_BY_NAME: Final[dict[str, Level]] = {
+    "alert": Level.ALERT,
+    "crit": Level.CRIT,
+    "debug": Level.DEBUG,
+    "emerg": Level.EMERG,
+    "err": Level.ERROR,
+    "error": Level.ERROR,
+    "info": Level.INFO,
+    "notice": Level.NOTICE,
+    "warning": Level.WARNING,
+}
+
+# The level that other observers of twisted.logger see.
+TWISTED_LEVEL: Final = {
+    Level.EMERG: LogLevel.critical,
+    Level.ALERT: LogLevel.critical,
+    Level.CRIT: LogLevel.critical,
+    Level.ERROR: LogLevel.error,
+    Level.WARNING: LogLevel.warn,
+    Level.NOTICE: LogLevel.info,
+    Level.INFO: LogLevel.info,
+    Level.DEBUG: LogLevel.debug,
+    Level.TRACE: LogLevel.debug,
+}
+
+LEVEL_OF_TWISTED: Final = {
+    LogLevel.critical: Level.CRIT,
+    LogLevel.error: Level.ERROR,
+    LogLevel.warn: Level.WARNING,
+    LogLevel.info: Level.INFO,
+    LogLevel.debug: Level.DEBUG,
+}

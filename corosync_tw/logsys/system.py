@@ -1,0 +1,159 @@
+"""
+The log system: an observer of twisted.logger that sorts events by subsystem and priority.
+
+Events made by ``SubsysLogger`` carry ``corosync_subsys`` and ``corosync_level``. Any other event of
+the process belongs to MAIN; what Twisted says for its own information counts as debug.
+Source: Corosync exec/logsys.c.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from twisted.logger import ILogObserver, LogEvent, formatEvent
+from zope.interface import implementer
+
+from corosync_tw.logsys.format import LineFormat, Record, clean
+from corosync_tw.logsys.levels import LEVEL_OF_TWISTED, Level
+from corosync_tw.logsys.settings import LogSettings, SubsysSettings
+from corosync_tw.logsys.targets import FdSink, SyslogSink, Target
+
+_OWN_NAMESPACE: Final = "corosync_tw"
+LINES_PER_EVENT_MAX: Final = 200
+
+
+class LogFileError(Exception):
+    """A log file cannot be opened; ``args[0]`` says which and why."""
+
+
+class Targets:
+    """
+    The targets that some settings need, each opened once.
+
+    Raises: LogFileError when a log file cannot be opened; nothing stays open then.
+    """
+
+    def __init__(self, settings: LogSettings, *, stderr_fd: int = 2) -> None:
+        self._format = LineFormat(settings)
+        self._settings = settings
+        self._stderr_fd = stderr_fd
+        self._by_name: dict[str, Target] = {}
+
+    def route(self, subsys: SubsysSettings) -> list[tuple[Level, Target]]:
+        """Return the targets of one subsystem, each with its least urgent level."""
+        route = []
+        file_level = subsys.threshold(subsys.logfile_priority)
+        if subsys.to_stderr:
+            route.append((file_level, self._get("stderr", self._stderr)))
+        if subsys.to_logfile and subsys.logfile is not None:
+            path = subsys.logfile
+            route.append((file_level, self._get(path, lambda: self._file(path))))
+        if subsys.to_syslog:
+            level = subsys.threshold(subsys.syslog_priority)
+            route.append((level, self._get("syslog", self._syslog)))
+        return route
+
+    def _get(self, name: str, make: Callable[[], Target]) -> Target:
+        if name not in self._by_name:
+            self._by_name[name] = make()
+        return self._by_name[name]
+
+    def _stderr(self) -> Target:
+        return Target(FdSink(self._format, fd=self._stderr_fd), "stderr")
+
+    def _file(self, path: str) -> Target:
+        try:
+            return Target(FdSink(self._format, path=path), path)
+        except OSError as error:
+            self.close()
+            text = f"Can't open logfile '{path}' for reason: {error.strerror} ({error.errno})."
+            raise LogFileError(text) from error
+
+    def _syslog(self) -> Target:
+        return Target(SyslogSink(self._format, self._settings.syslog_facility), "syslog")
+
+    def close(self) -> None:
+        """Close every target that is open."""
+        for target in self:
+            target.close()
+
+    def __iter__(self) -> Iterator[Target]:
+        return iter(self._by_name.values())
+
+
+@implementer(ILogObserver)
+class Logsys:
+    """Observer that prints events where the ``logging`` section wants them."""
+
+    def __init__(self, settings: LogSettings, targets: Targets | None = None) -> None:
+        self._settings = settings
+        self.targets = Targets(settings) if targets is None else targets
+        self._default = self.targets.route(settings.default)
+        self._routes = {
+            name: self.targets.route(subsys) for name, subsys in settings.subsystems.items()
+        }
+
+    def level_max(self, subsys: str) -> Level:
+        """Return the least urgent level of a subsystem that any target prints."""
+        route = self._routes.get(subsys, self._default)
+        return max((level for level, _ in route), default=Level.EMERG)
+
+    def start(self) -> None:
+        """Move the writing into threads; after a fork, never before."""
+        for target in self.targets:
+            target.start()
+
+    def close(self) -> None:
+        """Write out what is pending and close the targets."""
+        self.targets.close()
+
+    def reopen(self) -> None:
+        """
+        Open the log files by name again.
+
+        Raises: OSError when one cannot be opened; the old file then stays in use.
+        """
+        for target in self.targets:
+            if isinstance(target.sink, FdSink):
+                target.sink.reopen()
+
+    @property
+    def dropped_lines(self) -> int:
+        """Lines lost since the start, all targets together."""
+        return sum(target.dropped_lines for target in self.targets)
+
+    def __call__(self, event: LogEvent) -> None:
+        """Print one event of twisted.logger."""
+        subsys, level = _classify(event)
+        route = self._routes.get(subsys, self._default)
+        wanted = [target for threshold, target in route if level <= threshold]
+        if not wanted:
+            return
+        stamp = event.get("log_time") or time.time()
+        place = event.get("corosync_place", "") if self._settings.fileline else ""
+        function = event.get("corosync_function", "") if self._settings.function_name else ""
+        for line in _lines(event):
+            record = Record(stamp, level, subsys, line, place, function)
+            for target in wanted:
+                target.put(record)
+
+
+def _classify(event: LogEvent) -> tuple[str, Level]:
+    subsys = event.get("corosync_subsys")
+    if subsys is not None:
+        return subsys, event["corosync_level"]
+    level = LEVEL_OF_TWISTED.get(event.get("log_level"), Level.INFO)
+    namespace = str(event.get("log_namespace", ""))
+    if level is Level.INFO and not namespace.startswith(_OWN_NAMESPACE):
+        level = Level.DEBUG
+    return "MAIN", level
+
+
+def _lines(event: LogEvent) -> list[str]:
+    """Return an event's text as lines; a failure's traceback follows its message."""
+    text = formatEvent(event)
+    failure = event.get("log_failure")
+    if failure is not None:
+        text = f"{text}\n{failure.getTraceback()}"
+    lines = [clean(line) for line in text.splitlines() if line.strip()]
+    return lines[:LINES_PER_EVENT_MAX]

@@ -1,0 +1,232 @@
+"""Lines, routes, spools: what reaches which target, and in which form."""
+
+import os
+import threading
+
+import pytest
+from twisted.logger import Logger, LogLevel, LogPublisher
+
+from corosync_tw.logsys.format import LineFormat, Record, clean
+from corosync_tw.logsys.levels import Level
+from corosync_tw.logsys.logger import SubsysLogger
+from corosync_tw.logsys.settings import Debug, LogSettings, SubsysSettings, Timestamp
+from corosync_tw.logsys.system import LogFileError, Logsys, Targets
+from corosync_tw.logsys.targets import FdSink, Target
+
+
+class ListSink:
+    """Keeps what is written; ``gate`` holds the writer back."""
+
+    def __init__(self):
+        self.lines = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Event()
+        self.closed = False
+
+    def render(self, record):
+        return record.text
+
+    def write(self, lines):
+        self.entered.set()
+        self.gate.wait(10)
+        self.lines += [line for _, line in lines]
+        return 0
+
+    def close(self):
+        self.closed = True
+
+
+def record(text="hello", level=Level.NOTICE, subsys="MAIN", **more):
+    return Record(0.25, level, subsys, text, **more)
+
+
+@pytest.fixture
+def logfile(tmp_path):
+    path = tmp_path / "corosync.log"
+    settings = LogSettings(
+        SubsysSettings(to_stderr=False, to_syslog=False, to_logfile=True, logfile=str(path)),
+        timestamp=Timestamp.OFF,
+    )
+    return path, settings
+
+
+def test_stderr_line_is_stocks():
+    line = LineFormat(LogSettings(timestamp=Timestamp.OFF)).stderr(record(subsys="TOTEM"))
+    assert line == "notice  [TOTEM ] hello\n"
+
+
+def test_file_line_is_stocks():
+    line = LineFormat(LogSettings(timestamp=Timestamp.OFF), "host").file(record(level=Level.INFO))
+    assert line == f"[{os.getpid()}] host corosync info    [MAIN  ] hello\n"
+
+
+def test_syslog_line_has_neither_time_nor_level():
+    assert LineFormat(LogSettings()).syslog(record(subsys="QUORUM")) == "  [QUORUM] hello"
+
+
+def test_subsystem_is_cut_to_six_as_stock_does():
+    assert "[VOTEQU]" in LineFormat(LogSettings()).stderr(record(subsys="VOTEQUORUM"))
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "pattern"),
+    [
+        (Timestamp.HIRES, r"^\w{3} \d\d \d\d:\d\d:\d\d\.250 notice"),
+        (Timestamp.ON, r"^\w{3} \d\d \d\d:\d\d:\d\d notice"),
+        (Timestamp.OFF, r"^notice"),
+    ],
+)
+def test_timestamps(timestamp, pattern):
+    import re
+
+    assert re.match(pattern, LineFormat(LogSettings(timestamp=timestamp)).stderr(record()))
+
+
+def test_place_and_function():
+    line = LineFormat(LogSettings(timestamp=Timestamp.OFF)).stderr(
+        record(place="main.py:12", function="start")
+    )
+    assert line == "notice  [MAIN  ] main.py:12:start hello\n"
+
+
+def test_control_characters_cannot_forge_a_line():
+    assert clean("a\nb\x1b[31m\x00\tc") == "a\\x0ab\\x1b[31m\\x00\tc"
+    assert len(clean("x" * 100_000)) < 5000
+
+
+@pytest.mark.parametrize(("debug", "expected"), [(Debug.OFF, 6), (Debug.ON, 7), (Debug.TRACE, 8)])
+def test_debug_lowers_the_threshold(debug, expected):
+    assert SubsysSettings(debug=debug).threshold(Level.INFO) == expected
+
+
+def test_levels_and_subsystems_are_filtered(logfile):
+    path, settings = logfile
+    quiet = SubsysSettings(False, False, True, str(path), Level.ERROR)
+    loud = SubsysSettings(False, False, True, str(path), debug=Debug.TRACE)
+    logsys = Logsys(LogSettings(settings.default, {"CPG": quiet, "TOTEM": loud}, Timestamp.OFF))
+    publisher = LogPublisher(logsys)
+    for name in ("MAIN", "CPG", "TOTEM"):
+        log = SubsysLogger(name, publisher=publisher)
+        for level in Level:
+            log.emit(level, "{name}", name=level.name)
+    logsys.close()
+    counts = {name: path.read_text().count(f"[{name:<6}]") for name in ("MAIN", "CPG", "TOTEM")}
+    assert counts == {"MAIN": 7, "CPG": 4, "TOTEM": 9}
+    assert logsys.level_max("CPG") is Level.ERROR
+    assert logsys.level_max("TOTEM") is Level.TRACE
+    assert logsys.level_max("SYNC") is Level.INFO
+
+
+def test_logger_makes_no_event_nobody_prints():
+    seen = []
+    log = SubsysLogger("TOTEM", Level.INFO, publisher=LogPublisher(seen.append))
+    log.debug("no")
+    log.info("yes")
+    assert [event["log_format"] for event in seen] == ["yes"]
+
+
+def test_caller_is_found(logfile):
+    path, settings = logfile
+    logsys = Logsys(
+        LogSettings(settings.default, timestamp=Timestamp.OFF, fileline=True, function_name=True)
+    )
+    SubsysLogger("MAIN", publisher=LogPublisher(logsys), with_place=True).notice("x")
+    logsys.close()
+    assert " test_logsys.py:" in path.read_text()
+    assert ":test_caller_is_found x" in path.read_text()
+
+
+def test_twisted_chatter_is_debug_and_failures_keep_their_traceback(logfile):
+    path, settings = logfile
+    logsys = Logsys(settings)
+    publisher = LogPublisher(logsys)
+    Logger("twisted.internet", observer=publisher).info("Starting factory")
+    Logger("twisted.internet", observer=publisher).warn("careful")
+    Logger("corosync_tw.x", observer=publisher).info("ours")
+    try:
+        int("boom")
+    except ValueError:
+        Logger("x", observer=publisher).failure("it failed", level=LogLevel.critical)
+    logsys.close()
+    text = path.read_text()
+    assert "Starting factory" not in text
+    assert "warning [MAIN  ] careful" in text
+    assert "info    [MAIN  ] ours" in text
+    assert "crit    [MAIN  ] it failed" in text
+    assert all(" corosync crit " in line for line in text.splitlines()[2:])
+    assert "ValueError: invalid literal" in text
+
+
+def test_one_file_for_two_subsystems_is_opened_once(logfile):
+    path, settings = logfile
+    logsys = Logsys(LogSettings(settings.default, {"CPG": settings.default}))
+    assert [target.name for target in logsys.targets] == [str(path)]
+    logsys.close()
+
+
+def test_unopenable_file_says_which_and_why(tmp_path):
+    bad = str(tmp_path / "none" / "x.log")
+    settings = LogSettings(SubsysSettings(to_logfile=True, logfile=bad))
+    with pytest.raises(LogFileError, match=r"Can't open logfile '.*x.log' for reason: No such"):
+        Logsys(settings)
+
+
+def test_reopen_follows_the_name(logfile):
+    path, settings = logfile
+    logsys = Logsys(settings)
+    log = SubsysLogger("MAIN", publisher=LogPublisher(logsys))
+    log.notice("one")
+    path.rename(path.with_suffix(".1"))
+    logsys.reopen()
+    log.notice("two")
+    logsys.close()
+    assert "one" in path.with_suffix(".1").read_text()
+    assert "two" in path.read_text()
+    assert "one" not in path.read_text()
+
+
+def test_full_disk_is_counted():
+    with open("/dev/full", "wb") as full:
+        sink = FdSink(LineFormat(LogSettings()), fd=full.fileno())
+        target = Target(sink, "full")
+        target.put(record())
+    assert target.dropped_lines == 1
+
+
+def test_slow_target_drops_counts_and_reports():
+    sink = ListSink()
+    sink.gate.clear()
+    target = Target(sink, "slow", lines_max=3)
+    target.start()
+    target.put(record("first"))
+    assert sink.entered.wait(10)
+    for number in range(10):
+        target.put(record(str(number)))
+    assert target.dropped_lines == 7
+    sink.gate.set()
+    target.close()
+    assert sink.lines[:4] == ["first", "0", "1", "2"]
+    assert sink.lines[4].startswith("7 messages lost")
+    assert sink.closed
+
+
+def test_order_is_kept_and_close_flushes():
+    sink = ListSink()
+    target = Target(sink, "x")
+    target.put(record("before the thread"))
+    target.start()
+    for number in range(500):
+        target.put(record(str(number)))
+    target.close()
+    assert sink.lines == ["before the thread", *map(str, range(500))]
+
+
+def test_targets_close_all_when_one_cannot_be_opened(tmp_path):
+    good = SubsysSettings(False, False, True, str(tmp_path / "good.log"))
+    bad = SubsysSettings(False, False, True, str(tmp_path / "none" / "bad.log"))
+    targets = Targets(LogSettings(good, {"CPG": bad}))
+    targets.route(good)
+    with pytest.raises(LogFileError):
+        targets.route(bad)
+    assert [target.sink._fd for target in targets] == [-1]
