@@ -1,7 +1,7 @@
 """
 Numbers that every Totem node must agree on, and the limits of what a frame may carry.
 
-Source: Corosync exec/totemsrp.c (message_type, memb_state, gather_state_from, limits), exec/totemsrp.h,
+Source: Corosync exec/totemsrp.c (message_type, memb_state, gather_state_from, limits),
 include/corosync/totem/totem.h (magic and version).
 """
 
@@ -30,7 +30,7 @@ __all__ = [
 TOTEM_MAGIC: Final = 0xC070
 TOTEM_VERSION: Final = 3
 
-# Longest datagram that any transport of ours takes in (KNET_MAX_PACKET_SIZE, also the limit of UDP over IPv4).
+# Longest datagram that any transport of ours takes in (KNET_MAX_PACKET_SIZE; UDP has less).
 FRAME_LEN_BYTES_MAX: Final = 65536
 
 # Slots of the sort queues: no two live sequence numbers of one ring are further apart.
@@ -59,7 +59,7 @@ class MessageType(IntEnum):
 
 
 class Encapsulated(IntEnum):
-    """Whether the payload of a mcast is a message of the application or a whole mcast of the old ring (header byte 4)."""
+    """What the payload of a mcast is (header byte 4): ENCAPSULATED is a mcast of the old ring."""
 
     NONE = 0
     ENCAPSULATED = 1

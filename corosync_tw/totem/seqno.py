@@ -1,9 +1,9 @@
 """
 Serial number arithmetic of message and token sequence numbers.
 
-A sequence number is an unsigned 32-bit integer that wraps; ``a < b`` means that b is ahead by less than half the
-circle. Numbers exactly half a circle apart have no order: then neither ``seq_lt(a, b)`` nor ``seq_lt(b, a)`` holds,
-and ``seq_diff`` gives -2**31 either way.
+A sequence number is an unsigned 32-bit integer that wraps; ``a < b`` means that b is ahead by less
+than half the circle. Numbers exactly half a circle apart have no order: then neither
+``seq_lt(a, b)`` nor ``seq_lt(b, a)`` holds, and ``seq_diff`` gives -2**31 either way.
 
 Source: RFC 1982; Corosync include/corosync/sq.h and exec/totemsrp.c sq_lt_compare, sq_lte_compare.
 """
