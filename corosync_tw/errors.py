@@ -15,10 +15,18 @@ class CsError(Exception):
 
 
 class CsTryAgain(CsError):
-    """The request is sound but cannot be taken now; repeat it a little later."""
+    """
+    The request is sound but cannot be taken now; repeat it a little later.
+
+    :ivar accepted: how many parts of a batch were taken before; repeat the rest.
+    """
 
     code = 6
     name = "CS_ERR_TRY_AGAIN"
+
+    def __init__(self, *args: object, accepted: int = 0) -> None:
+        super().__init__(*args)
+        self.accepted = accepted
 
 
 class CsInvalidParam(CsError):

@@ -1,0 +1,150 @@
+"""
+Joins local clients to a Stack: hands out conns, routes the stack's effects, runs the driver.
+
+The daemon makes one, gives it to every server of local clients, and passes each effect of the
+stack that is not the driver's own to `LocalServices.execute`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from zope.interface import implementer
+
+from corosync_tw.corotypes import Guarantee, Slices
+from corosync_tw.errors import CsBadHandle
+from corosync_tw.ipc.pb.interfaces import ILocalListener, ILocalServices
+from corosync_tw.services.effects import (
+    CpgConfchg,
+    CpgDeliver,
+    CpgMember,
+    QuorumChange,
+    StackEffect,
+    TotemConfchg,
+)
+from corosync_tw.services.stack import Stack
+
+# Conns wrap at 31 bits, so that they stay plain integers of banana and of C clients.
+_CONN_MAX: Final = 0x7FFFFFFF
+
+
+@implementer(ILocalServices)
+class LocalServices:
+    """
+    The local clients' view of one node.
+
+    :ivar stack: whose engines answer.
+    """
+
+    def __init__(
+        self, stack: Stack, now_ns: Callable[[], int], run_effects: Callable[[], object]
+    ) -> None:
+        """
+        Stand between clients and ``stack``.
+
+        :param now_ns: the driver's monotonic clock.
+        :param run_effects: makes the driver poll the stack; called after each request, never from
+            inside `execute`.
+        """
+        self.stack = stack
+        self._now_ns = now_ns
+        self._run_effects = run_effects
+        self._listeners: dict[int, ILocalListener] = {}
+        self._observers: list[ILocalListener] = []
+        self._last_conn = 0
+
+    def execute(self, effect: StackEffect) -> bool:
+        """Give an effect to the clients it concerns; False when it is not for clients at all."""
+        match effect:
+            case CpgDeliver(conn=conn):
+                if listener := self._listeners.get(conn):
+                    listener.cpg_deliver(effect)
+            case CpgConfchg(conn=conn):
+                if listener := self._listeners.get(conn):
+                    listener.cpg_confchg(effect)
+            case TotemConfchg():
+                for listener in self._observers:
+                    listener.totem_confchg(effect)
+            case QuorumChange():
+                for listener in self._observers:
+                    listener.quorum_change(effect)
+            case _:
+                return False
+        return True
+
+    def attach(self, listener: ILocalListener) -> None:
+        """Tell ``listener`` of rings and quorum from now on."""
+        self._observers.append(listener)
+
+    def detach(self, listener: ILocalListener) -> None:
+        """Stop telling ``listener``; unknown ones are ignored."""
+        if listener in self._observers:
+            self._observers.remove(listener)
+
+    def cpg_open(self, listener: ILocalListener) -> int:
+        """Make a conn whose deliveries and changes go to ``listener``."""
+        conn = self._last_conn
+        while True:
+            conn = conn % _CONN_MAX + 1
+            if conn not in self._listeners:
+                break
+        self._last_conn = conn
+        self._listeners[conn] = listener
+        return conn
+
+    def cpg_join(self, conn: int, group: bytes, pid: int) -> None:
+        """Ask for membership; it begins with the first cpg_confchg that names us."""
+        self._check(conn)
+        self.stack.cpg_join(conn, group, pid)
+        self._run_effects()
+
+    def cpg_leave(self, conn: int) -> None:
+        """Ask to leave; it is done with the cpg_confchg in which we have left."""
+        self._check(conn)
+        self.stack.cpg_leave(conn)
+        self._run_effects()
+
+    def cpg_disconnect(self, conn: int) -> None:
+        """Forget ``conn``; its group sees the process go down. Never raises."""
+        if self._listeners.pop(conn, None) is not None:
+            self.stack.cpg_disconnect(conn)
+            self._run_effects()
+
+    def cpg_mcast(self, conn: int, messages: Sequence[Slices], guarantee: Guarantee) -> None:
+        """
+        Queue messages for the ring, in order.
+
+        Raises: CsTryAgain, whose ``accepted`` counts the messages that went in.
+        """
+        self._check(conn)
+        try:
+            self.stack.cpg_mcast(conn, messages, guarantee, self._now_ns())
+        finally:
+            self._run_effects()
+
+    def cpg_membership(self, group: bytes) -> Sequence[CpgMember]:
+        """List the members of a group."""
+        return self.stack.cpg_membership(group)
+
+    def cpg_groups(self) -> Sequence[tuple[bytes, Sequence[CpgMember]]]:
+        """List all groups of the cluster with their members."""
+        return [(group, self.stack.cpg_membership(group)) for group in self.stack.cpg_groups()]
+
+    def status(self) -> dict[str, object]:
+        """Describe the node with plain types alone."""
+        stack = self.stack
+        return {
+            "nodeid": stack.nodeid,
+            "ring_rep": stack.ring_id.rep,
+            "ring_seq": stack.ring_id.seq,
+            "members": list(stack.members),
+            "quorate": stack.quorate,
+            "state": stack.srp.state.name.lower(),
+            "sync_in_progress": stack.sync_in_progress,
+            "queue_level": stack.pg.queue_level,
+            "token_rotation_us": None,
+            "counters": {},
+        }
+
+    def _check(self, conn: int) -> None:
+        if conn not in self._listeners:
+            raise CsBadHandle(f"connection {conn} is not open")
