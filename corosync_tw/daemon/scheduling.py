@@ -1,0 +1,52 @@
+"""
+Real-time scheduling and locked memory, as far as the system lets us; never a reason not to start.
+
+Source: Corosync exec/main.c, corosync_set_rr_scheduler, corosync_mlockall, main (system.priority).
+"""
+
+import ctypes
+import os
+import resource
+from typing import Final
+
+_MCL_CURRENT: Final = 1
+_MCL_FUTURE: Final = 2
+PRIORITY_MAX: Final = -20
+PRIORITY_MIN: Final = 19
+
+
+def set_round_robin() -> str | None:
+    """Ask for SCHED_RR at its highest priority; return what to warn about, if anything."""
+    priority = os.sched_get_priority_max(os.SCHED_RR)
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(priority))
+    except OSError as error:
+        return (
+            f"Could not set SCHED_RR at priority {priority}: {error.strerror} ({error.errno})."
+            " Grant CAP_SYS_NICE, or say system.sched_rr: no."
+        )
+    return None
+
+
+def set_priority(priority: int) -> str | None:
+    """Set the nice value of our process group; return what to warn about, if anything."""
+    wanted = min(max(priority, PRIORITY_MAX), PRIORITY_MIN)
+    try:
+        os.setpriority(os.PRIO_PGRP, 0, wanted)
+    except OSError as error:
+        return f"Could not set priority {wanted}: {error.strerror} ({error.errno})"
+    return None
+
+
+def lock_memory() -> str | None:
+    """Keep all pages in memory; return what to warn about, if anything."""
+    try:
+        unlimited = resource.RLIM_INFINITY
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (unlimited, unlimited))
+    except (OSError, ValueError) as error:
+        return f"Could not increase RLIMIT_MEMLOCK, not locking memory: {error}"
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mlockall(_MCL_CURRENT | _MCL_FUTURE) != 0:
+        reason = os.strerror(ctypes.get_errno())
+        return f"Could not lock memory of service to avoid page faults: {reason}"
+    return None
