@@ -2,7 +2,8 @@
 The state directory (ring ids) and the run directory (lock file, sockets).
 
 Stock wants its state directory to exist (exit code 16 otherwise). Here what is missing is made,
-so that an ordinary user can run a node anywhere; what cannot be made or written is reported with the remedy.
+so that an ordinary user can run a node anywhere; what cannot be made or written is reported with
+the remedy.
 Source: Corosync exec/util.c, get_state_dir; exec/main.c, main.
 """
 

@@ -1,5 +1,5 @@
 """
-Messages that would repeat for ever: each kind is printed at most once in a while, with a count of the rest.
+Messages that would repeat for ever: each kind is printed once in a while, with a count of the rest.
 
 A flood of bad datagrams must neither fill the disk nor hide behind silence.
 """

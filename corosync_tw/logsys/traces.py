@@ -1,0 +1,190 @@
+"""
+The words for what the core and the services report; Corosync's own, because people grep for them.
+
+Source: Corosync exec/totemsrp.c (log_printf, gather_state_from_desc), exec/vsf_quorum.c,
+exec/main.c.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, NamedTuple
+
+from corosync_tw.corotypes import RingId
+from corosync_tw.logsys.levels import Level
+from corosync_tw.totem.const import GatherFrom, MembState
+from corosync_tw.totem.trace import TraceCode
+
+_QUORUM_LINE_LEN_CHARS_MAX: Final = 63
+
+
+class Message(NamedTuple):
+    """A line for the log."""
+
+    subsys: str
+    level: Level
+    text: str
+
+
+_Values = Sequence[int]
+_Say = Callable[[_Values], list[Message]]
+
+_GATHER_FROM_TEXTS: Final[dict[GatherFrom, str]] = {
+    GatherFrom.CONSENSUS_TIMEOUT: "consensus timeout",
+    GatherFrom.GATHER_MISSING1: "MISSING",
+    GatherFrom.THE_TOKEN_WAS_LOST_IN_THE_OPERATIONAL_STATE: (
+        "The token was lost in the OPERATIONAL state."
+    ),
+    GatherFrom.THE_CONSENSUS_TIMEOUT_EXPIRED: "The consensus timeout expired.",
+    GatherFrom.THE_TOKEN_WAS_LOST_IN_THE_COMMIT_STATE: "The token was lost in the COMMIT state.",
+    GatherFrom.THE_TOKEN_WAS_LOST_IN_THE_RECOVERY_STATE: (
+        "The token was lost in the RECOVERY state."
+    ),
+    GatherFrom.FAILED_TO_RECEIVE: "failed to receive",
+    GatherFrom.FOREIGN_MESSAGE_IN_OPERATIONAL_STATE: "foreign message in operational state",
+    GatherFrom.FOREIGN_MESSAGE_IN_GATHER_STATE: "foreign message in gather state",
+    GatherFrom.MERGE_DURING_OPERATIONAL_STATE: "merge during operational state",
+    GatherFrom.MERGE_DURING_GATHER_STATE: "merge during gather state",
+    GatherFrom.MERGE_DURING_JOIN: "merge during join",
+    GatherFrom.JOIN_DURING_OPERATIONAL_STATE: "join during operational state",
+    GatherFrom.JOIN_DURING_COMMIT_STATE: "join during commit state",
+    GatherFrom.JOIN_DURING_RECOVERY: "join during recovery",
+    GatherFrom.INTERFACE_CHANGE: "interface change",
+}
+
+
+def _totem(level: Level, text: str) -> Message:
+    return Message("TOTEM", level, text)
+
+
+def _state_entered(values: _Values) -> list[Message]:
+    _, new, reason = values
+    state = MembState(new)
+    if state is not MembState.GATHER:
+        return [_totem(Level.DEBUG, f"entering {state.name} state.")]
+    text = _GATHER_FROM_TEXTS[GatherFrom(reason)]
+    return [_totem(Level.DEBUG, f"entering GATHER state from {reason}({text}).")]
+
+
+def _token_lost(values: _Values) -> list[Message]:
+    state, token_timeout_ms, consensus_timeout_ms = values
+    name = MembState(state).name
+    messages = [_totem(Level.DEBUG, f"The token was lost in the {name} state.")]
+    if state == MembState.OPERATIONAL:
+        text = (
+            "A processor failed, forming new configuration: token timed out"
+            f" ({token_timeout_ms}ms), waiting {consensus_timeout_ms}ms for consensus."
+        )
+        messages.append(_totem(Level.NOTICE, text))
+    return messages
+
+
+def _nodeids(nodeids: Iterable[int]) -> str:
+    return "".join(f" {nodeid}" for nodeid in nodeids)
+
+
+def _one(level: Level, text_format: str) -> _Say:
+    """Say one line in which ``{0}``, ``{1}`` ... are the values."""
+    return lambda values: [_totem(level, text_format.format(*values))]
+
+
+_TEXTS: Final[dict[TraceCode, _Say]] = {
+    TraceCode.STATE_ENTERED: _state_entered,
+    TraceCode.TOKEN_LOST: _token_lost,
+    TraceCode.CONSENSUS_TIMED_OUT: lambda values: [
+        _totem(
+            Level.DEBUG,
+            f"The consensus timeout expired. Not heard of:{_nodeids(values) or ' none'}",
+        )
+    ],
+    TraceCode.TOKEN_LATE: _one(Level.NOTICE, "Token has not been received in {0} ms"),
+    TraceCode.FRAME_MALFORMED: _one(
+        Level.DEBUG, "Received a message of type {0} and {1} bytes that is malformed...  ignoring."
+    ),
+    TraceCode.RETRANSMIT_LIST: lambda values: [
+        _totem(Level.NOTICE, "Retransmit List: " + "".join(f"{seq:x} " for seq in values))
+    ],
+    TraceCode.FAILED_TO_RECEIVE: _one(Level.ERROR, "FAILED TO RECEIVE"),
+    TraceCode.PROCESS_PAUSED: _one(
+        Level.NOTICE, "Process pause detected for {0} ms, flushing membership messages."
+    ),
+    TraceCode.LEAVE_RECEIVED: _one(Level.DEBUG, "Received LEAVE message from {0}"),
+    TraceCode.LEFT_WITHOUT_LEAVE: lambda values: [
+        _totem(Level.NOTICE, f"Failed to receive the leave message. failed:{_nodeids(values)}")
+    ],
+    TraceCode.NODEID_IN_USE: _one(
+        Level.DEBUG, "Received a message of type {0} that bears our own node id"
+    ),
+    TraceCode.TOKEN_REFUSED: _one(
+        Level.DEBUG,
+        "Refused a token that contradicts the ring: seq {0:x} aru {1:x} token_seq {2:x},"
+        " high seq received {3:x}",
+    ),
+    TraceCode.RECOVERY_ORIGINATED: _one(
+        Level.DEBUG, "Originated {0} messages in RECOVERY: low aru {1:x}, high seq {2:x}."
+    ),
+    TraceCode.PROCESSORS_TOO_MANY: _one(
+        Level.ERROR,
+        "A join would make {0} processors, more than a ring can have. Ignoring message.",
+    ),
+    TraceCode.TOKEN_RECEIVED: _one(
+        Level.TRACE, "Received token seq {0:x} aru {1:x} token_seq {2:x} fcc {3}"
+    ),
+    TraceCode.JOIN_FLUSHED: _one(Level.WARNING, "Discarding JOIN message during flush, nodeid={0}"),
+}
+
+
+def trace_level(code: int) -> Level:
+    """Return the most urgent level a trace can have, to be asked before its text is made."""
+    return Level.TRACE if code == TraceCode.TOKEN_RECEIVED else Level.ERROR
+
+
+def describe_trace(code: int, values: Sequence[int]) -> list[Message]:
+    """Return the lines for a trace; a code without words is printed as it is."""
+    try:
+        return _TEXTS[TraceCode(code)](values)
+    except (KeyError, ValueError, IndexError):
+        return [_totem(Level.DEBUG, f"trace {code} {tuple(values)}")]
+
+
+def ring_id_text(ring_id: RingId) -> str:
+    """Return a ring id as Corosync prints it: node id in decimal, sequence in hexadecimal."""
+    return f"{ring_id.rep}.{ring_id.seq:x}"
+
+
+def new_membership(ring_id: RingId, joined: Sequence[int], left: Sequence[int]) -> Message:
+    """Return the line that announces a new ring."""
+    joined_text = f" joined:{_nodeids(joined)}" if joined else ""
+    left_text = f" left:{_nodeids(left)}" if left else ""
+    return _totem(
+        Level.NOTICE,
+        f"A new membership ({ring_id_text(ring_id)}) was formed. Members{joined_text}{left_text}",
+    )
+
+
+def primary_component(quorate: bool) -> Message:
+    """Return the line that announces that quorum was won or lost."""
+    if quorate:
+        text = "This node is within the primary component and will provide service."
+    else:
+        text = "This node is within the non-primary component and will NOT provide any services."
+    return Message("QUORUM", Level.NOTICE, text)
+
+
+def view_list(kind: str, nodeids: Sequence[int]) -> list[Message]:
+    r"""
+    Return the lines for a list of members, broken as Corosync breaks them with a ``\`` at the end.
+
+    :param kind: ``Members``, ``Sync members``, ``Sync joined`` or ``Sync left``.
+    """
+    lines = [""]
+    for nodeid in nodeids:
+        word = f" {nodeid}"
+        if len(lines[-1]) + len(word) > _QUORUM_LINE_LEN_CHARS_MAX:
+            lines[-1] += "\\"
+            lines.append("")
+        lines[-1] += word
+    return [Message("QUORUM", Level.NOTICE, f"{kind}[{len(nodeids)}]:{line}") for line in lines]
+
+
+SYNC_COMPLETED: Final = Message(
+    "MAIN", Level.NOTICE, "Completed service synchronization, ready to provide service."
+)
