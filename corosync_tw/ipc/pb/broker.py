@@ -43,6 +43,7 @@ class PlainBroker(pb.Broker):
     """
 
     transport: Any
+    factory: Any
     waitingForAnswers: Any
 
     log = Logger()

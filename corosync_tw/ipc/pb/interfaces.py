@@ -10,7 +10,7 @@ ILocalListener. `corosync_tw.ipc.pb.local` implements the former over
 
 from collections.abc import Iterable, Sequence
 
-from zope.interface import Interface
+from zope.interface import Attribute, Interface
 
 from corosync_tw.corotypes import Guarantee, Slices
 from corosync_tw.services.effects import (
@@ -50,6 +50,8 @@ class ILocalServices(Interface):
     A *conn* is one membership of one group: an integer that `cpg_open` hands out. Every method
     raises CsError alone.
     """
+
+    nodeid: int = Attribute("The node id of this node.")
 
     def attach(listener: ILocalListener) -> None:
         """Tell ``listener`` of rings and quorum from now on."""

@@ -33,10 +33,15 @@ class LocalServices:
     The local clients' view of one node.
 
     :ivar stack: whose engines answer.
+    :ivar nodeid: of this node.
     """
 
     def __init__(
-        self, stack: Stack, now_ns: Callable[[], int], run_effects: Callable[[], object]
+        self,
+        stack: Stack,
+        nodeid: int,
+        now_ns: Callable[[], int],
+        run_effects: Callable[[], object],
     ) -> None:
         """
         Stand between clients and ``stack``.
@@ -46,6 +51,7 @@ class LocalServices:
             inside `execute`.
         """
         self.stack = stack
+        self.nodeid = nodeid
         self._now_ns = now_ns
         self._run_effects = run_effects
         self._listeners: dict[int, ILocalListener] = {}
@@ -133,7 +139,7 @@ class LocalServices:
         """Describe the node with plain types alone."""
         stack = self.stack
         return {
-            "nodeid": stack.nodeid,
+            "nodeid": self.nodeid,
             "ring_rep": stack.ring_id.rep,
             "ring_seq": stack.ring_id.seq,
             "members": list(stack.members),

@@ -1,0 +1,148 @@
+"""
+The Perspective Broker server of one node: listens, and gives each connection a session.
+
+By default on a UNIX socket that everybody may connect to; the kernel says who it was. Over TLS
+whoever has a certificate of the right authority is let in; see `corosync_tw.ipc.pb.tls`.
+"""
+
+import errno
+import os
+import socket
+import stat
+from collections.abc import Callable
+from typing import Any, Final
+
+from twisted.internet import protocol
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.endpoints import UNIXServerEndpoint
+from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
+from twisted.logger import Logger
+
+from corosync_tw.errors import CsExist
+from corosync_tw.ipc.pb.broker import PlainBroker
+from corosync_tw.ipc.pb.interfaces import ILocalServices
+from corosync_tw.ipc.pb.peercred import AccessList, PeerCredentials, peer_credentials
+from corosync_tw.ipc.pb.session import Session
+from corosync_tw.ipc.pb.wire import CLIENT_NAME, CONNECTIONS_MAX, SERVER_NAME
+
+SOCKET_NAME: Final = "corosync_tw.sock"
+
+
+class ServerBroker(PlainBroker):
+    """Server end of a connection: reads no further while the client does not read."""
+
+    def connectionMade(self) -> None:
+        """Begin; what the client does not read must not pile up here."""
+        self.factory.brokers.add(self)
+        self.transport.registerProducer(self, True)
+        super().connectionMade()  # type: ignore[no-untyped-call]
+
+    def connectionLost(self, reason: object = protocol.connectionDone) -> None:
+        """End."""
+        self.factory.brokers.discard(self)
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
+
+    def pauseProducing(self) -> None:
+        """Answers pile up: take no more requests."""
+        self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Answers are read again."""
+        self.transport.resumeProducing()
+
+
+class PbServer(protocol.Factory):
+    """
+    The server.
+
+    :ivar brokers: open connections.
+    """
+
+    log = Logger()
+    noisy = False
+
+    def __init__(
+        self,
+        reactor: Any,
+        services: ILocalServices,
+        access: AccessList,
+        credentials: Callable[[Any], PeerCredentials | None] = peer_credentials,
+    ) -> None:
+        """
+        Serve ``services`` to whom ``access`` allows; nothing is opened before `listen`.
+
+        :param credentials: tells who is at the other end of a transport.
+        """
+        self.brokers: set[PlainBroker] = set()
+        self._reactor = reactor
+        self._services = services
+        self._access = access
+        self._credentials = credentials
+        self._ports: list[IListeningPort] = []
+
+    def listen(self, endpoint: IStreamServerEndpoint) -> Deferred[IListeningPort]:
+        """
+        Accept connections.
+
+        :return: fails with CannotListenError.
+        """
+
+        def listening(port: IListeningPort) -> IListeningPort:
+            self._ports.append(port)
+            return port
+
+        return endpoint.listen(self).addCallback(listening)
+
+    def listen_unix(self, path: str) -> Deferred[IListeningPort]:
+        """
+        Accept connections on a UNIX socket; one that a killed daemon left behind is replaced.
+
+        :return: fails with CannotListenError.
+        Raises: CsExist, when somebody listens there.
+        """
+        remove_stale_socket(path)
+        return self.listen(
+            UNIXServerEndpoint(self._reactor, path, mode=0o666)  # type: ignore[no-untyped-call]
+        )
+
+    def stop(self) -> Deferred[None]:
+        """Close all ports and connections; the socket's file goes as well."""
+        ports, self._ports = self._ports, []
+        stopped = gatherResults([maybeDeferred(port.stopListening) for port in ports])
+        for broker in list(self.brokers):
+            broker.transport.loseConnection()
+        return stopped.addCallback(lambda _: None)
+
+    def buildProtocol(self, _addr: IAddress | None) -> Any:
+        """Give a new connection its session; above CONNECTIONS_MAX it is closed."""
+        if len(self.brokers) >= CONNECTIONS_MAX:
+            self.log.warn(  # noqa: G010 - twisted.logger has no warning()
+                "refusing a client: {limit} are connected", limit=CONNECTIONS_MAX
+            )
+            return None
+        broker = ServerBroker(is_client=False, our_name=SERVER_NAME, their_name=CLIENT_NAME)
+        broker.factory = self
+        Session(self._reactor, self._services, broker, self._access, self._credentials)
+        return broker
+
+    def clientConnectionMade(self, broker: PlainBroker) -> None:
+        """Perspective Broker says that both sides speak it; the session waits for hello."""
+
+
+def remove_stale_socket(path: str) -> None:
+    """
+    Remove the socket of a daemon that is no more.
+
+    Raises: CsExist, when somebody listens there.
+    """
+    try:
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            raise CsExist(f"{path} exists and is not a socket")
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        outcome = probe.connect_ex(path)
+    if outcome in (0, errno.EAGAIN, errno.EINPROGRESS):
+        raise CsExist(f"another daemon listens on {path}")
+    os.unlink(path)
