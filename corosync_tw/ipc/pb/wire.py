@@ -52,6 +52,7 @@ TRY_AGAIN_INTERVAL_S: Final = 0.002
 JOIN_TIMEOUT_S: Final = 30.0
 
 _RECORD: Final = Struct(">IIQI")
+_ERRORS: Final = {kind.code: kind for kind in CsError.__subclasses__() if "code" in vars(kind)}
 
 
 class Record(NamedTuple):
@@ -127,10 +128,6 @@ def error_answer(fault: CsError) -> list[object]:
     return [fault.code, str(fault)]
 
 
-def _error_classes() -> dict[int, type[CsError]]:
-    return {kind.code: kind for kind in CsError.__subclasses__()}
-
-
 def read_answer(answer: object) -> object:
     """
     Give the result of an answer.
@@ -141,7 +138,7 @@ def read_answer(answer: object) -> object:
         case [int(code), value] if code == CS_OK:
             return value
         case [int(code), str(text)]:
-            raise _error_classes().get(code, CsError)(text)
+            raise _ERRORS.get(code, CsError)(text)
         case _:
             raise CsError("the answer is not [code, value]")
 
