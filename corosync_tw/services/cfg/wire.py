@@ -1,0 +1,71 @@
+"""
+Executive messages of the cfg service.
+
+Source: Corosync exec/cfg.c, struct req_exec_cfg_ringreenable, req_exec_cfg_killnode,
+req_exec_cfg_shutdown, req_exec_cfg_reload_config, req_exec_cfg_crypto_reconfig.
+"""
+
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+from corosync_tw.corotypes import Buffer
+from corosync_tw.services.exec_wire import (
+    HEADER,
+    HEADER_LEN,
+    NAME,
+    ServiceId,
+    both_orders,
+    decode_name,
+    exec_id,
+    need,
+)
+
+
+class CfgFunction(IntEnum):
+    """Function numbers of the service."""
+
+    RINGREENABLE = 0
+    KILLNODE = 1
+    SHUTDOWN = 2
+    RELOAD_CONFIG = 3
+    CRYPTO_RECONFIG = 4
+
+
+KILLNODE_ID: Final = exec_id(ServiceId.CFG, CfgFunction.KILLNODE)
+SHUTDOWN_ID: Final = exec_id(ServiceId.CFG, CfgFunction.SHUTDOWN)
+
+# header, nodeid@16 u32, reason@24 mar_name_t, 288 bytes
+_KILLNODE: Final = both_orders("I4xI4xI4x")
+KILLNODE_LEN: Final = 288
+_KILLNODE_REASON_OFFSET: Final = 24
+# header, source@16 (nodeid u32, conn@24 u64), 32 bytes
+RELOAD_LEN: Final = 32
+# header, phase@16 u32, 24 bytes
+CRYPTO_RECONFIG: Final = both_orders("I4xI4xI4x")
+CRYPTO_RECONFIG_LEN: Final = 24
+
+
+class KillNode(NamedTuple):
+    """An administrator wants the node to die."""
+
+    nodeid: int
+    reason: bytes
+
+
+def encode_killnode(message: KillNode) -> bytes:
+    """Encode a KILLNODE."""
+    return _KILLNODE.little.pack(KILLNODE_ID, KILLNODE_LEN, message.nodeid) + NAME.little.pack(
+        len(message.reason), message.reason
+    )
+
+
+def decode_killnode(data: Buffer, big_endian: bool) -> KillNode:
+    """Decode a KILLNODE; raises MalformedFrame."""
+    need(data, KILLNODE_LEN, "cfg killnode")
+    nodeid = _KILLNODE.of(big_endian).unpack_from(data)[2]
+    return KillNode(nodeid, decode_name(data, _KILLNODE_REASON_OFFSET, big_endian))
+
+
+def encode_shutdown() -> bytes:
+    """Encode a SHUTDOWN."""
+    return HEADER.little.pack(SHUTDOWN_ID, HEADER_LEN)

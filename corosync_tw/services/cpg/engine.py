@@ -1,0 +1,425 @@
+"""
+Closed process groups: the replicated list of who is in which group, and messages to a group.
+
+Every change of the list arrives in total order, by itself (PROCJOIN, PROCLEAVE) or in
+synchronization (JOINLIST), so all nodes tell their clients the same changes in the same order among
+the same messages. Called by the stack alone.
+
+Source: Corosync exec/cpg.c; the table of states at its top.
+Deviations: a connection whose leave was delivered may join again (Corosync forgets to reset it). A
+leave of a process that is in no list is not told to clients. A node counts as come along only if it
+did so in every configuration since the last activation. A lost connection's PROCLEAVE waits for the
+end of synchronization, so that no list announced in it outlives the process.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from corosync_tw.corotypes import (
+    CPG_MAX_NAME_LENGTH,
+    MESSAGE_SIZE_MAX,
+    Buffer,
+    CpgReason,
+    Guarantee,
+    RingId,
+    Slices,
+)
+from corosync_tw.errors import (
+    CsBusy,
+    CsExist,
+    CsInterrupt,
+    CsInvalidParam,
+    CsNameTooLong,
+    CsNotExist,
+    CsTooBig,
+    CsTryAgain,
+    MalformedFrame,
+)
+from corosync_tw.services.cpg.groups import Connection, ConnState, Group, Groups
+from corosync_tw.services.cpg.partial import PartialAssembler
+from corosync_tw.services.cpg.wire import (
+    MCAST_LEN,
+    MCAST_READ,
+    PROCJOIN_ID,
+    PROCLEAVE_ID,
+    CpgFunction,
+    PartialType,
+    decode_downlist,
+    decode_joinlist,
+    decode_partial_mcast,
+    decode_procjoin,
+    encode_downlist,
+    encode_joinlist,
+    encode_mcast,
+    encode_partial_mcast,
+    encode_procjoin,
+)
+from corosync_tw.services.effects import CpgConfchg, CpgDeliver, CpgMember
+from corosync_tw.services.exec_wire import HEADER_LEN, ServiceId, need
+from corosync_tw.services.interfaces import ExecHandler, ServiceBus
+
+# libcpg: IPC_REQUEST_SIZE - 1024, the largest message that is sent in one
+CPG_ATOMIC_LEN_MAX: Final = MESSAGE_SIZE_MAX - 1024
+# Entries of all members together in one round of synchronization.
+JOINLIST_ENTRIES_MAX: Final = 65536
+_MCAST_READ_LITTLE = MCAST_READ.little
+_MCAST_READ_BIG = MCAST_READ.big
+
+
+class CpgEngine:
+    """
+    Groups, members and local connections.
+
+    :ivar unknown_senders: messages not delivered because their node has no process in the group.
+    """
+
+    service_id: int = ServiceId.CPG
+    name = "corosync cluster closed process group service v1.01"
+
+    def __init__(self, nodeid: int, bus: ServiceBus) -> None:
+        self._nodeid = nodeid
+        self._bus = bus
+        self._groups = Groups()
+        self._connections: dict[int, Connection] = {}
+        self._partial = PartialAssembler()
+        self._members: tuple[int, ...] = ()
+        self._old_members: tuple[int, ...] = ()
+        self._came_along: set[int] = set()
+        self._left: tuple[int, ...] = ()
+        self._downlist_sent = False
+        self._joinlists: list[tuple[int, int, bytes]] = []  # nodeid, pid, group as received
+        self._unsent_leaves: list[bytes] = []  # of lost connections, that found the queue full
+        self.unknown_senders = 0
+        self.joinlist_entries_dropped = 0
+
+    # What local clients ask for
+
+    def join(self, conn: int, group: bytes, pid: int) -> None:
+        """
+        Start joining; the join is done when its CpgConfchg is delivered.
+
+        Raises CsExist: the connection is in a group, or this process is in this one. CsTryAgain:
+        its leave is under way, or the queue is full. CsBusy: the connection's leave is under way.
+        CsNameTooLong, CsInvalidParam.
+        """
+        if not group or not 0 <= pid <= 0xFFFFFFFF:
+            raise CsInvalidParam(f"group {group!r}, pid {pid}")
+        if len(group) > CPG_MAX_NAME_LENGTH:
+            raise CsNameTooLong(f"group name of {len(group)} bytes")
+        if any(c.group == group and c.pid == pid for c in self._connections.values()):
+            raise CsExist(f"pid {pid} is in the group")
+        if self._groups.has(group, self._nodeid, pid):
+            raise CsTryAgain(f"the former leave of pid {pid} is not delivered yet")
+        old = self._connections.get(conn)
+        if old is not None:
+            if old.state is ConnState.LEAVE_STARTED:
+                raise CsBusy("the connection is leaving")
+            raise CsExist("the connection is in a group")
+        self._bus.mcast((encode_procjoin(PROCJOIN_ID, group, pid, CpgReason.JOIN),))
+        connection = Connection(conn, group, pid)
+        self._connections[conn] = connection
+        self._groups.open(group).local.append(connection)
+
+    def leave(self, conn: int) -> None:
+        """
+        Start leaving; the leave is done when its CpgConfchg is delivered.
+
+        Raises CsNotExist: not in a group. CsBusy: the join is not delivered yet. CsTryAgain: the
+        queue is full.
+        """
+        connection = self._connections.get(conn)
+        if connection is None or connection.state is ConnState.LEAVE_STARTED:
+            raise CsNotExist("the connection is in no group")
+        if connection.state is ConnState.JOIN_STARTED:
+            raise CsBusy("the join is not delivered yet")
+        self._bus.mcast(
+            (encode_procjoin(PROCLEAVE_ID, connection.group, connection.pid, CpgReason.LEAVE),)
+        )
+        connection.state = ConnState.LEAVE_STARTED
+
+    def disconnect(self, conn: int) -> None:
+        """Note that a connection is gone; the others learn that its process is down."""
+        connection = self._connections.pop(conn, None)
+        if connection is None:
+            return
+        group = self._groups.open(connection.group)
+        group.local.remove(connection)
+        group.update_receivers()
+        self._groups.close(group)
+        if connection.state is not ConnState.LEAVE_STARTED:
+            self._unsent_leaves.append(
+                encode_procjoin(PROCLEAVE_ID, connection.group, connection.pid, CpgReason.PROCDOWN)
+            )
+            self.send_leaves()
+
+    def send_leaves(self) -> None:
+        """Try again to tell of lost connections."""
+        while self._unsent_leaves:
+            try:
+                self._bus.mcast((self._unsent_leaves[0],))
+            except CsTryAgain:
+                return
+            del self._unsent_leaves[0]
+
+    def mcast(
+        self, conn: int, messages: Sequence[Slices], guarantee: Guarantee = Guarantee.AGREED
+    ) -> None:
+        """
+        Send messages to the connection's group.
+
+        Raises CsNotExist: in no group. CsTooBig: one is longer than CPG_ATOMIC_LEN_MAX, none is
+        sent. CsTryAgain: the queue is full; its ``accepted`` messages are sent, the rest is to be
+        repeated.
+        """
+        connection = self._sender(conn)
+        lengths = [sum(map(len, slices)) for slices in messages]
+        if lengths and max(lengths) > CPG_ATOMIC_LEN_MAX:
+            raise CsTooBig(f"message of {max(lengths)} bytes")
+        send = self._bus.mcast
+        group, pid = connection.group, connection.pid
+        for count, slices in enumerate(messages):
+            head = encode_mcast(group, pid, self._nodeid, conn, lengths[count])
+            try:
+                send((head, *slices), guarantee)
+            except CsTryAgain as full:
+                full.accepted = count
+                raise
+
+    def partial_mcast(self, conn: int, kind: PartialType, msglen: int, slices: Slices) -> None:
+        """
+        Send one part of a message that is too large for one.
+
+        :param msglen: length of the whole message.
+        Raises CsNotExist: in no group. CsInterrupt: the membership changed since the first part;
+        the message is lost and must begin anew. CsTooBig, CsTryAgain.
+        """
+        connection = self._sender(conn)
+        fraglen = sum(map(len, slices))
+        if fraglen > CPG_ATOMIC_LEN_MAX:
+            raise CsTooBig(f"part of {fraglen} bytes")
+        if kind is PartialType.FIRST:
+            connection.partial_transitions = connection.transitions
+        if connection.partial_transitions != connection.transitions:
+            raise CsInterrupt("the membership changed within the message")
+        head = encode_partial_mcast(
+            connection.group, connection.pid, (self._nodeid, conn), (msglen, fraglen), kind
+        )
+        self._bus.mcast((head, *slices))
+
+    def membership(self, name: bytes) -> list[CpgMember]:
+        """List a group's members by (nodeid, pid); empty if nobody knows the group."""
+        group = self._groups.by_name.get(name)
+        return list(group.view()) if group is not None else []
+
+    def groups(self) -> list[tuple[bytes, tuple[CpgMember, ...]]]:
+        """List all groups that have members, by name."""
+        return [(g.name, g.view()) for g in sorted(self._groups, key=_by_name) if g.members]
+
+    # Synchronization
+
+    def sync_init(
+        self, trans_members: tuple[int, ...], members: tuple[int, ...], ring_id: RingId
+    ) -> None:
+        """Work out who was lost since the last activation."""
+        del ring_id
+        self._came_along.intersection_update(trans_members)
+        self._members = members
+        self._left = tuple(n for n in self._old_members if n not in self._came_along)
+        self._downlist_sent = False
+        self._joinlists.clear()
+
+    def sync_process(self) -> bool:
+        """Tell whom we lost, and which processes this node has."""
+        try:
+            if not self._downlist_sent:
+                self._bus.sync_mcast((encode_downlist(len(self._old_members), self._left),))
+                self._downlist_sent = True
+            own = self._groups.own_processes()
+            if own:
+                self._bus.sync_mcast((encode_joinlist(own),))
+        except CsTryAgain:
+            return False
+        return True
+
+    def sync_activate(self) -> None:
+        """
+        Tell clients who went down with its node, who came up with one, and who left while we were
+        apart.
+        """
+        self._old_members = self._members
+        self._came_along = set(self._members)
+        self._inform_of_downlist()
+        self._inform_of_joinlists()
+        self._joinlists.clear()
+
+    def sync_abort(self) -> None:
+        """Forget the lists of this round."""
+        self._joinlists.clear()
+
+    # What is delivered
+
+    def exec_handlers(self) -> dict[int, ExecHandler]:
+        """Name the handlers by function number."""
+        return {
+            CpgFunction.PROCJOIN: self.on_procjoin,
+            CpgFunction.PROCLEAVE: self.on_procleave,
+            CpgFunction.JOINLIST: self.on_joinlist,
+            CpgFunction.MCAST: self.on_mcast,
+            CpgFunction.DOWNLIST_OLD: self.on_downlist_old,
+            CpgFunction.DOWNLIST: self.on_downlist,
+            CpgFunction.PARTIAL_MCAST: self.on_partial_mcast,
+        }
+
+    def on_mcast(self, nodeid: int, seq: int, data: Buffer, big_endian: bool) -> None:
+        """
+        Hand a message to the local members of its group. The hot path: one unpack, no copy.
+
+        Raises MalformedFrame: shorter than it says, or an impossible group name.
+        """
+        if len(data) < MCAST_LEN:
+            raise MalformedFrame(f"cpg mcast of {len(data)} bytes")
+        layout = _MCAST_READ_BIG if big_endian else _MCAST_READ_LITTLE
+        length, padded, msglen, pid = layout.unpack_from(data)
+        end = MCAST_LEN + msglen
+        if length > CPG_MAX_NAME_LENGTH or end > len(data):
+            raise MalformedFrame(f"cpg mcast: name {length}, payload {msglen} of {len(data)}")
+        group = self._groups.by_name.get(padded[:length])
+        if group is None or not group.receivers:
+            return
+        if nodeid not in group.node_counts:
+            self.unknown_senders += 1
+            return
+        payload = (data if type(data) is memoryview else memoryview(data))[MCAST_LEN:end]
+        emit = self._bus.emit
+        for conn in group.receivers:
+            emit(CpgDeliver(conn, group.name, nodeid, pid, seq, payload))
+
+    def on_partial_mcast(self, nodeid: int, seq: int, data: Buffer, big_endian: bool) -> None:
+        """Collect the parts of a message and hand it on when it is whole; raises MalformedFrame."""
+        part = decode_partial_mcast(data, big_endian)
+        group = self._groups.by_name.get(part.group)
+        if group is None or not group.receivers:
+            return
+        if nodeid not in group.node_counts:
+            self.unknown_senders += 1
+            return
+        whole = self._partial.add(nodeid, part, group.receivers)
+        if whole is not None:
+            payload = memoryview(whole[0])
+            for conn in whole[1]:
+                self._bus.emit(CpgDeliver(conn, group.name, nodeid, part.pid, seq, payload))
+
+    def on_procjoin(self, nodeid: int, seq: int, data: Buffer, big_endian: bool) -> None:
+        """Add a process; raises MalformedFrame."""
+        del seq
+        message = decode_procjoin(data, big_endian)
+        group = self._groups.open(message.group)
+        if self._groups.add(group, nodeid, message.pid, nodeid == self._nodeid):
+            joined = (CpgMember(nodeid, message.pid, CpgReason.JOIN),)
+            self._notify(group, (), joined)
+
+    def on_procleave(self, nodeid: int, seq: int, data: Buffer, big_endian: bool) -> None:
+        """Take a process out; raises MalformedFrame."""
+        del seq
+        message = decode_procjoin(data, big_endian)
+        self._process_left(message.group, nodeid, message.pid, message.reason)
+
+    def on_joinlist(self, nodeid: int, seq: int, data: Buffer, big_endian: bool) -> None:
+        """Keep a member's list of processes until all have arrived; raises MalformedFrame."""
+        del seq
+        entries = decode_joinlist(data, big_endian)
+        room = JOINLIST_ENTRIES_MAX - len(self._joinlists)
+        self.joinlist_entries_dropped += max(0, len(entries) - room)
+        self._joinlists.extend((nodeid, pid, group) for pid, group in entries[:room])
+
+    def on_downlist(self, nodeid: int, seq: int, data: Buffer, big_endian: bool) -> None:
+        """Check a member's list of lost nodes: everybody goes by its own; raises MalformedFrame."""
+        del nodeid, seq
+        decode_downlist(data, big_endian)
+
+    def on_downlist_old(self, nodeid: int, seq: int, data: Buffer, big_endian: bool) -> None:
+        """Ignore the list of a peer before 2.0; raises MalformedFrame."""
+        del nodeid, seq, big_endian
+        need(data, HEADER_LEN, "cpg old downlist")
+
+    def _sender(self, conn: int) -> Connection:
+        connection = self._connections.get(conn)
+        if connection is None or connection.state is ConnState.LEAVE_STARTED:
+            raise CsNotExist("the connection is in no group")
+        return connection
+
+    def _inform_of_downlist(self) -> None:
+        lost = set(self._left)
+        for group in sorted(self._groups, key=_by_name) if lost else ():
+            left = tuple(
+                CpgMember(nodeid, pid, CpgReason.NODEDOWN)
+                for nodeid, pid in group.members
+                if nodeid in lost
+            )
+            for nodeid, pid, _ in left:
+                self._groups.remove(group, nodeid, pid, nodeid == self._nodeid)
+                self._partial.forget_process(group.name, nodeid, pid)
+            if left:
+                self._notify(group, left, ())
+
+    def _inform_of_joinlists(self) -> None:
+        joined: dict[bytes, list[CpgMember]] = {}
+        remote: set[tuple[int, int, bytes]] = set()
+        # Corosync keeps the newest entry at the head of its list.
+        for nodeid, pid, name in reversed(self._joinlists):
+            if nodeid == self._nodeid:
+                continue
+            remote.add((nodeid, pid, name))
+            if self._groups.add(self._groups.open(name), nodeid, pid, own=False):
+                joined.setdefault(name, []).append(CpgMember(nodeid, pid, CpgReason.NODEUP))
+        for name in sorted(joined):
+            self._notify(self._groups.by_name[name], (), tuple(joined[name]))
+        gone = sorted(
+            (nodeid, pid, group.name)
+            for group in self._groups
+            for nodeid, pid in group.members
+            if nodeid != self._nodeid and (nodeid, pid, group.name) not in remote
+        )
+        for nodeid, pid, name in gone:
+            self._process_left(name, nodeid, pid, CpgReason.PROCDOWN)
+
+    def _process_left(self, name: bytes, nodeid: int, pid: int, reason: int) -> None:
+        group = self._groups.by_name.get(name)
+        if group is not None and self._groups.remove(group, nodeid, pid, nodeid == self._nodeid):
+            self._partial.forget_process(name, nodeid, pid)
+            self._notify(group, (CpgMember(nodeid, pid, reason),), ())
+
+    def _notify(
+        self, group: Group, left: tuple[CpgMember, ...], joined: tuple[CpgMember, ...]
+    ) -> None:
+        """Tell a group's local connections; the member list is up to date already."""
+        for nodeid, pid, _ in joined:
+            if nodeid == self._nodeid:
+                self._set_state(group, pid, ConnState.JOIN_COMPLETED)
+        if group.receivers:
+            members = group.view()
+            for connection in group.local:
+                if connection.state is not ConnState.JOIN_STARTED:
+                    self._bus.emit(CpgConfchg(connection.conn, group.name, members, left, joined))
+                    connection.transitions += 1
+        for nodeid, pid, reason in left:
+            if nodeid == self._nodeid and reason == CpgReason.LEAVE:
+                self._unjoin(group, pid)
+        self._groups.close(group)
+
+    def _set_state(self, group: Group, pid: int, state: ConnState) -> None:
+        for connection in group.local:
+            if connection.pid == pid:
+                connection.state = state
+        group.update_receivers()
+
+    def _unjoin(self, group: Group, pid: int) -> None:
+        for connection in [c for c in group.local if c.pid == pid]:
+            if connection.state is ConnState.LEAVE_STARTED:
+                group.local.remove(connection)
+                del self._connections[connection.conn]
+        group.update_receivers()
+
+
+def _by_name(group: Group) -> bytes:
+    return group.name
