@@ -1,8 +1,9 @@
 """
 What the protocol core asks its driver to do, and what the core asks of the layer above.
 
-The driver executes the effects of one ``poll()`` strictly in order. Executing an effect never re-enters the core's
-``receive`` or ``advance``; a StoreRingId must be durable before any send that follows it in the list.
+The driver executes the effects of one ``poll()`` strictly in order. Executing an effect never
+re-enters the core's ``receive`` or ``advance``; a StoreRingId must be durable before any send that
+follows it in the list.
 """
 
 from dataclasses import dataclass
@@ -27,13 +28,15 @@ class SendToken:
 @dataclass(slots=True)
 class SendMcast:
     """
-    Send datagrams to every other node of the transport, in order (mcast, join, merge detect, hold cancel).
+    Send datagrams to every other node of the transport, in order (mcast, join, merge detect, hold
+    cancel).
 
-    The core hears its own multicasts by itself: a transport must not loop them back, and a frame that bears our own
-    nodeid is ignored when it comes in.
+    The core hears its own multicasts by itself: a transport must not loop them back, and a frame
+    that bears our own nodeid is ignored when it comes in.
 
     :ivar frames: one tuple of slices per datagram, at most a frame's length in total.
-    :ivar to_members_only: ring traffic, of interest to the present ring alone; False for frames that seek strangers.
+    :ivar to_members_only: ring traffic, of interest to the present ring alone; False for frames
+        that seek strangers.
     """
 
     frames: list[Slices]
@@ -69,11 +72,13 @@ class ConfigurationChange:
     """
     A configuration begins (extended virtual synchrony).
 
-    Every regular change is preceded by a transitional one, which lists who comes along from the old ring.
+    Every regular change is preceded by a transitional one, which lists who comes along from the old
+    ring.
 
     :ivar members: nodeids, ascending; likewise left and joined.
     :ivar ring_id: of the ring being installed, for both kinds (as Corosync passes it).
-    :ivar old_ring_id: of the ring we come from; together with ring_id it names a transitional configuration.
+    :ivar old_ring_id: of the ring we come from; together with ring_id it names a transitional
+        configuration.
     """
 
     kind: ConfChangeType
@@ -106,7 +111,8 @@ class Trace:
 
 @dataclass(slots=True)
 class TokenSent:
-    """The token was passed on; services waiting to speak in this rotation are called now (sync's process step)."""
+    """The token was passed on; services waiting to speak in this rotation are called now (sync's
+    process step)."""
 
 
 Effect = SendToken | SendMcast | Deliver | ConfigurationChange | StoreRingId | Trace | TokenSent
@@ -119,4 +125,14 @@ class MessageSource(Protocol):
         """Count the frames that would be sent now if flow control allowed all."""
 
     def take(self, frames_max: int) -> list[tuple[Guarantee, Slices]]:
-        """Pack and give up at most ``frames_max`` payloads, oldest first; each fits a mcast frame."""
+        """Pack and give up at most ``frames_max`` payloads, oldest first; each fits a mcast
+        frame."""
+
+    def hold_ordinary(self) -> None:
+        """
+        Give up nothing of the applications until the services have synchronised the ring that
+        begins now.
+
+        The ring says so when it becomes operational, before it takes anything; the layer above ends
+        it by itself.
+        """

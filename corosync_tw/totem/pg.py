@@ -1,0 +1,168 @@
+"""
+Totempg: packing, fragmentation and reassembly of application messages, between the ring and the
+services.
+
+There are two streams in each direction. The ordinary one carries the applications' messages. While
+a new ring is being synchronised only the transitional one moves: it carries what the services tell
+each other, so that this is ordered before anything that applications had waiting. A node switches
+when its own synchronisation is done, which is at the same message of the total order everywhere.
+
+Messages are for one process group each: ``a`` for Corosync's services, ``sync`` for the
+synchronisation barrier.
+
+Called by services.stack; the ring takes packets from it as its MessageSource.
+
+Source: Corosync exec/totempg.c.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from corosync_tw.corotypes import ConfChangeType, Guarantee, Slices
+from corosync_tw.errors import CsTooBig, CsTryAgain
+from corosync_tw.totem.effects import ConfigurationChange, Deliver
+from corosync_tw.totem.pg_assembly import Assembler, PgMessage
+from corosync_tw.totem.pg_pack import QUEUE_LEN_BYTES_MAX, QUEUE_MESSAGES_MAX, Packer
+from corosync_tw.totem.pg_wire import MESSAGE_LEN_BYTES_MAX, group_prefix, packet_capacity
+
+__all__ = [
+    "MESSAGE_LEN_BYTES_MAX",
+    "QUEUE_LEN_BYTES_MAX",
+    "QUEUE_MESSAGES_MAX",
+    "PgMessage",
+    "Totempg",
+]
+
+
+class Totempg:
+    """
+    The packing layer of one node.
+
+    It starts, like the ring, waiting for a first synchronisation: only the transitional stream
+    moves.
+    """
+
+    def __init__(self, frame_len_bytes_max: int) -> None:
+        """
+        :param frame_len_bytes_max: longest datagram, Totem header included.
+        :raises ValueError: frames too short to carry a packet, or too long.
+        """
+        capacity = packet_capacity(frame_len_bytes_max)
+        self._ordinary_out = Packer(capacity)
+        self._trans_out = Packer(capacity)
+        self._ordinary_in = Assembler()
+        self._trans_in = Assembler()
+        self._sending_trans = True
+        self._receiving_trans = True
+        self._prefixes: dict[bytes, bytes] = {}
+
+    def mcast(
+        self,
+        group: bytes,
+        slices: Slices,
+        guarantee: Guarantee = Guarantee.AGREED,
+        *,
+        trans: bool = False,
+    ) -> None:
+        """
+        Let a message wait for the token. The buffers must not change until it is delivered.
+
+        :param slices: the message in pieces.
+        :param trans: belongs to the synchronisation of the present ring.
+        :raises CsTryAgain: the queue is full.
+        :raises CsTooBig: longer than MESSAGE_LEN_BYTES_MAX, group name included.
+        """
+        prefix = self._prefixes.get(group)
+        if prefix is None:
+            prefix = self._prefixes[group] = group_prefix(group)
+        len_bytes = len(prefix) + sum(map(len, slices))
+        if len_bytes > MESSAGE_LEN_BYTES_MAX:
+            raise CsTooBig(f"message of {len_bytes} bytes")
+        stream = self._trans_out if trans else self._ordinary_out
+        if not stream.put((prefix, *slices), len_bytes, guarantee):
+            raise CsTryAgain("message queue is full")
+
+    @property
+    def queue_level(self) -> float:
+        """Share of the applications' queue that is used, 0.0 to 1.0."""
+        return self._ordinary_out.level()
+
+    @property
+    def bad_packets(self) -> int:
+        """Count the packets that were not what they claimed to be."""
+        return self._ordinary_in.bad_packets + self._trans_in.bad_packets
+
+    @property
+    def bad_messages(self) -> int:
+        """Count the messages without readable group names, and those that grew too long."""
+        return self._ordinary_in.bad_messages + self._trans_in.bad_messages
+
+    @property
+    def incomplete_messages(self) -> int:
+        """Count the messages of which a part was not heard, for instance before we joined."""
+        return self._ordinary_in.incomplete_messages + self._trans_in.incomplete_messages
+
+    def backlog_frames(self) -> int:
+        """Count the packets that would be sent now if flow control allowed all."""
+        return (self._trans_out if self._sending_trans else self._ordinary_out).backlog_frames()
+
+    def take(self, frames_max: int) -> list[tuple[Guarantee, Slices]]:
+        """
+        Pack and give up at most so many packets of the stream that moves, oldest message first.
+
+        A packet with any part of a SAFE message is SAFE.
+        """
+        return (self._trans_out if self._sending_trans else self._ordinary_out).take(frames_max)
+
+    def hold_ordinary(self) -> None:
+        """Give up only transitional packets until trans_ack: the ring has become another."""
+        self._sending_trans = True
+
+    def deliver(self, effect: Deliver) -> Iterable[PgMessage]:
+        """
+        Unpack ordered frames.
+
+        Deal with each message before asking for the next: the one that ends the synchronisation
+        leads to trans_ack, and what follows it belongs to the other stream.
+        """
+        if self._receiving_trans:
+            return self._deliver_stepwise(effect)
+        messages: list[PgMessage] = []
+        unpack = self._ordinary_in.unpack
+        for frame in effect.frames:
+            unpack(frame, messages)
+        return messages
+
+    def _deliver_stepwise(self, effect: Deliver) -> Iterator[PgMessage]:
+        for frame in effect.frames:
+            messages: list[PgMessage] = []
+            stream = self._trans_in if self._receiving_trans else self._ordinary_in
+            stream.unpack(frame, messages)
+            yield from messages
+
+    def configuration_change(self, change: ConfigurationChange) -> None:
+        """
+        Follow the ring to another configuration. To be called before the services hear of the
+        change.
+
+        Parts of messages of nodes that left are dropped. A regular change begins a synchronisation,
+        so what is left of an earlier one is forgotten.
+
+        Deviation: when nodes joined, a message that is partly sent is sent again from its
+        beginning, preceded by an empty packet that makes the others let go of their part. Stock
+        goes on in the middle: then those who joined never deliver a message that the others deliver
+        in the very same configuration.
+        """
+        for nodeid in change.left:
+            self._ordinary_in.forget(nodeid)
+            self._trans_in.forget(nodeid)
+        self._sending_trans = True
+        if change.kind is ConfChangeType.REGULAR:
+            self._receiving_trans = True
+            self._trans_out.clear()
+            if change.joined:
+                self._ordinary_out.restart()
+
+    def trans_ack(self) -> None:
+        """Let the ordinary streams move: the ring is synchronised."""
+        self._sending_trans = False
+        self._receiving_trans = False
