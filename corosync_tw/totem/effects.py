@@ -111,8 +111,7 @@ class Trace:
 
 @dataclass(slots=True)
 class TokenSent:
-    """The token was passed on; services waiting to speak in this rotation are called now (sync's
-    process step)."""
+    """The token was passed on; services that wait for it to speak (sync) are called now."""
 
 
 Effect = SendToken | SendMcast | Deliver | ConfigurationChange | StoreRingId | Trace | TokenSent
@@ -125,8 +124,7 @@ class MessageSource(Protocol):
         """Count the frames that would be sent now if flow control allowed all."""
 
     def take(self, frames_max: int) -> list[tuple[Guarantee, Slices]]:
-        """Pack and give up at most ``frames_max`` payloads, oldest first; each fits a mcast
-        frame."""
+        """Pack and give up at most ``frames_max`` payloads, oldest first; each fits a frame."""
 
     def hold_ordinary(self) -> None:
         """

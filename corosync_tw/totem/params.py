@@ -1,7 +1,8 @@
 """
 Parameters of one ring, fixed for the life of a core.
 
-Made from corosync.conf by ``corosync_tw.config.load`` alone. Times are nanoseconds of a monotonic clock.
+Made from corosync.conf by ``corosync_tw.config.load`` alone. Times are nanoseconds of a monotonic
+clock.
 Source: Corosync exec/totemconfig.c for the defaults, include/corosync/totem/totem.h for the names.
 """
 
@@ -31,8 +32,9 @@ class TotemParams:
     :ivar max_messages: messages a member may send at one visit of the token.
     :ivar miss_count_const: visits of the token before a hole is asked for.
     :ivar cancel_token_hold_on_retransmit: never hold the token while a retransmission is pending.
-    :ivar frame_len_bytes_max: longest datagram, Totem header included (1472 on IPv4 and an MTU of 1500).
-    :ivar seqno_start: sequence number before the first message of every ring, plus one.
+    :ivar frame_len_bytes_max: longest datagram, Totem header included (1472 on IPv4 and an MTU of
+        1500).
+    :ivar seqno_start: the first message of every ring bears the number after it.
     :ivar token_seq_start: first token_seq of every ring.
     :ivar seed: of the generator behind random delays.
     """

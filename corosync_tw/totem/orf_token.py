@@ -1,0 +1,304 @@
+"""
+What a node does when the token arrives.
+
+Source: Totem95 section 5, Fig. 3; Corosync exec/totemsrp.c message_handler_orf_token,
+orf_token_rtr, orf_token_mcast, token_send, orf_token_send_initial.
+Deviation: as in Corosync, a node that fails to receive expels itself (the paper's figure), it is
+not expelled (the paper's prose).
+"""
+
+from corosync_tw.corotypes import Guarantee, Slices
+from corosync_tw.totem import recovery, wire
+from corosync_tw.totem.const import (
+    QUEUE_RTR_ITEMS_SIZE_MAX,
+    RETRANSMIT_ENTRIES_MAX,
+    Encapsulated,
+    GatherFrom,
+    MembState,
+)
+from corosync_tw.totem.deadlines import Deadline
+from corosync_tw.totem.effects import DeliveredFrame, TokenSent
+from corosync_tw.totem.flow import sort_queue_has_room
+from corosync_tw.totem.ordering import RingLog
+from corosync_tw.totem.ring import Ring
+from corosync_tw.totem.seqno import SEQ_MASK, seq_add, seq_diff, seq_lt, seq_lte
+from corosync_tw.totem.timeouts import (
+    reset_heartbeat,
+    reset_token_retransmit_timeout,
+    reset_token_timeout,
+    start_merge_detect_timeout,
+)
+from corosync_tw.totem.trace import TraceCode
+from corosync_tw.totem.transitions import deliver_ready, enter_gather, enter_operational
+from corosync_tw.totem.wire import OrfToken, RtrItem
+
+_THIS_SEQNO_MASK = 0x7FFFFFFF
+
+
+def on_orf_token(ring: Ring, token: OrfToken, now_ns: int) -> None:
+    """
+    Take the token, speak, pass it on, deliver.
+
+    Emits: retransmissions, new messages, the token, deliveries, TokenSent, in this order.
+    Pre: the state is OPERATIONAL or RECOVERY.
+    """
+    if token.ring_id != ring.my_ring_id or seq_lte(token.token_seq, ring.token.my_token_seq):
+        return
+    log = ring.log()
+    if not _is_sound(log, token):
+        ring.trace(
+            TraceCode.TOKEN_REFUSED, token.seq, token.aru, token.token_seq, log.high_seq_received
+        )
+        return
+    _note_activity(ring, token, now_ns)
+    forward_token = not (ring.am_rep and ring.token.my_token_held)
+    last_aru = _take_aru(ring, token)
+    allowed = ring.flow.allowance(ring.params, token, _backlog(ring))
+    retransmitted = _answer_rtr(ring, log, token, allowed)
+    _ask_for_holes(ring, log, token)
+    if (
+        ring.params.cancel_token_hold_on_retransmit
+        and ring.token.my_token_held
+        and (token.rtr_list or retransmitted)
+    ):
+        ring.token.my_token_held = False
+        forward_token = True
+    allowed -= retransmitted
+    if not sort_queue_has_room(ring.params, log.last_released, token.seq, allowed):
+        allowed = 0
+    sent = _mcast(ring, log, token, allowed)
+    ring.flow.update_token(token, retransmitted + sent)
+    _update_token_aru(ring, log, token, last_aru)
+    if ring.token.my_aru_count > ring.params.fail_to_recv_const and token.aru_addr == ring.my_id:
+        _give_up_on_self(ring, log, now_ns)
+    else:
+        _pass_on(ring, token, now_ns, forward_token=forward_token)
+    reset_heartbeat(ring, now_ns, forward_token=forward_token)
+
+
+def _is_sound(log: RingLog, token: OrfToken) -> bool:
+    """
+    Tell whether a token fits what we know of the ring.
+
+    Any other, passed on, would abort a stock node (assertion in orf_token_rtr).
+    """
+    ahead = seq_diff(token.seq, log.my_aru)
+    return (
+        0 <= ahead < QUEUE_RTR_ITEMS_SIZE_MAX
+        and seq_lte(log.high_seq_received, token.seq)
+        and 0 <= seq_diff(token.seq, token.aru) <= QUEUE_RTR_ITEMS_SIZE_MAX
+    )
+
+
+def _note_activity(ring: Ring, token: OrfToken, now_ns: int) -> None:
+    """Decide whether the ring rests: then its representative holds the token for a while."""
+    state, stats, params = ring.token, ring.stats, ring.params
+    if stats.token_last_received_ns:
+        stats.token_rotation_ns = now_ns - stats.token_last_received_ns
+    stats.token_last_received_ns = now_ns
+    ring.trace(TraceCode.TOKEN_RECEIVED, token.seq, token.aru, token.token_seq, token.fcc)
+    if token.seq == state.my_last_seq:
+        start_merge_detect_timeout(ring, now_ns)
+        state.my_seq_unchanged += 1
+    else:
+        ring.deadlines.cancel(Deadline.MERGE_DETECT)
+        ring.deadlines.cancel(Deadline.TOKEN_HOLD)
+        state.my_seq_unchanged = 0
+    state.my_last_seq = token.seq
+    visits = params.seqno_unchanged_const + (1 if ring.am_rep else 0)
+    state.my_token_held = state.my_seq_unchanged >= visits
+
+
+def _take_aru(ring: Ring, token: OrfToken) -> int:
+    """
+    Learn what everybody has: what two visits in a row said.
+
+    :return: the token's aru at the visit before.
+    Source: Totem95 section 5.2 (safe delivery); messages_free.
+    """
+    state = ring.token
+    last_aru = state.my_last_aru
+    state.my_last_aru = token.aru
+    if ring.state is MembState.OPERATIONAL:
+        state.safe_to = last_aru if seq_lt(last_aru, token.aru) else token.aru
+        ring.installed.release(state.safe_to)
+    return last_aru
+
+
+def _backlog(ring: Ring) -> int:
+    if ring.forming is None:
+        return ring.source.backlog_frames()
+    return len(ring.recovery.retrans_seqs)
+
+
+def _answer_rtr(ring: Ring, log: RingLog, token: OrfToken, allowed: int) -> int:
+    """
+    Send again what the token asks for and we have.
+
+    :return: number of messages sent.
+    """
+    if not token.rtr_list:
+        return 0
+    ring.trace(TraceCode.RETRANSMIT_LIST, *[item.seq for item in token.rtr_list])
+    frames: list[Slices] = []
+    unanswered: list[RtrItem] = []
+    for item in token.rtr_list:
+        message = log.get(item.seq) if item.ring_id == ring.my_ring_id else None
+        if message is None or len(frames) >= allowed:
+            unanswered.append(item)
+        else:
+            frames.append(message[2])
+    token.rtr_list = unanswered
+    ring.stats.mcast_retx += len(frames)
+    ring.send_mcast_frames(frames)
+    return len(frames)
+
+
+def _ask_for_holes(ring: Ring, log: RingLog, token: OrfToken) -> None:
+    if log.my_aru == token.seq:
+        return
+    room = RETRANSMIT_ENTRIES_MAX - len(token.rtr_list)
+    asked = {item.seq for item in token.rtr_list}
+    # Those asked for by others take none of our room.
+    holes = log.holes(token.seq, ring.params.miss_count_const, room + len(asked))
+    ours = [seq for seq in holes if seq not in asked][:room]
+    token.rtr_list.extend(RtrItem(ring.my_ring_id, seq) for seq in ours)
+
+
+def _mcast(ring: Ring, log: RingLog, token: OrfToken, allowed: int) -> int:
+    """
+    Send new messages, or in recovery those of the old ring.
+
+    :return: number of messages sent.
+    """
+    if allowed <= 0:
+        return 0
+    if ring.forming is None:
+        frames = _mcast_new(ring, log, token, allowed)
+    else:
+        frames = _mcast_recovery(ring, log, token, allowed)
+    ring.send_mcast_frames(frames)
+    log.update_aru()
+    return len(frames)
+
+
+def _mcast_new(ring: Ring, log: RingLog, token: OrfToken, allowed: int) -> list[Slices]:
+    frames: list[Slices] = []
+    for guarantee, payload in ring.source.take(allowed):
+        seq = token.seq = (token.seq + 1) & SEQ_MASK
+        safe = guarantee is Guarantee.SAFE
+        frame = (_mcast_header(ring, seq, guarantee, Encapsulated.NOT_ENCAPSULATED), *payload)
+        whole = payload[0] if len(payload) == 1 else b"".join(payload)
+        log.add(seq, (DeliveredFrame(ring.my_id, seq, whole, False), safe, frame))
+        frames.append(frame)
+    assert len(frames) <= allowed, "the source gave more than was asked for"
+    ring.stats.mcast_tx += len(frames)
+    return frames
+
+
+def _mcast_recovery(ring: Ring, log: RingLog, token: OrfToken, allowed: int) -> list[Slices]:
+    frames: list[Slices] = []
+    seqs = ring.recovery.retrans_seqs
+    for old_seq in seqs[:allowed]:
+        message = ring.installed.get(old_seq)
+        assert message is not None, "a message of the old ring vanished during recovery"
+        seq = token.seq = (token.seq + 1) & SEQ_MASK
+        header = _mcast_header(ring, seq, Guarantee.AGREED, Encapsulated.ENCAPSULATED)
+        frame = (header, *message[2])
+        log.add(seq, (None, False, frame))
+        frames.append(frame)
+    del seqs[:allowed]
+    return frames
+
+
+def _mcast_header(ring: Ring, seq: int, guarantee: int, encapsulated: int) -> bytes:
+    this_seqno = ring.this_seqno
+    ring.this_seqno = (this_seqno + 1) & _THIS_SEQNO_MASK
+    return wire.encode_mcast_header(
+        ring.my_id,
+        ring.my_id,
+        seq,
+        ring.my_ring_id,
+        guarantee,
+        encapsulated=encapsulated,
+        this_seqno=this_seqno,
+    )
+
+
+def _update_token_aru(ring: Ring, log: RingLog, token: OrfToken, last_aru: int) -> None:
+    """
+    Lower the aru to ours, or raise it if we were the one who had lowered it.
+
+    Source: Totem95 section 5.1; aru_addr 0 is the paper's invalid aru_id.
+    """
+    if seq_lt(log.my_aru, token.aru) or token.aru_addr in {ring.my_id, 0}:
+        token.aru = log.my_aru
+        token.aru_addr = 0 if token.aru == token.seq else ring.my_id
+    if token.aru == last_aru and token.aru_addr != 0:
+        ring.token.my_aru_count += 1
+    else:
+        ring.token.my_aru_count = 0
+
+
+def _give_up_on_self(ring: Ring, log: RingLog, now_ns: int) -> None:
+    """Tell the others to go on without us: we keep missing what they send."""
+    ring.trace(TraceCode.FAILED_TO_RECEIVE, log.my_aru)
+    ring.memb.failed_to_recv = True
+    ring.memb.fail_set.add(ring.my_id)
+    enter_gather(ring, GatherFrom.FAILED_TO_RECEIVE, now_ns)
+
+
+def _pass_on(ring: Ring, token: OrfToken, now_ns: int, *, forward_token: bool) -> None:
+    state = ring.token
+    state.my_token_seq = token.token_seq
+    token.token_seq = seq_add(token.token_seq, 1)
+    if ring.state is MembState.RECOVERY and recovery.progress(ring, token):
+        enter_operational(ring)
+    send_orf_token(ring, token, now_ns, forward_token=forward_token)
+    if ring.state is MembState.OPERATIONAL:
+        deliver_ready(ring)
+    reset_token_timeout(ring, now_ns)
+    reset_token_retransmit_timeout(ring, now_ns)
+    if ring.am_rep and state.my_token_held:
+        ring.arm(Deadline.TOKEN_HOLD, now_ns, ring.params.token_hold_timeout_ns)
+    ring.effects.append(TokenSent())
+
+
+def send_orf_token(ring: Ring, token: OrfToken, now_ns: int, *, forward_token: bool) -> None:
+    """Keep the token for retransmission; pass it on unless it is held."""
+    token.nodeid = ring.my_id
+    token.target_nodeid = ring.token.target
+    ring.token.retransmit_frame = wire.encode_orf_token(token)
+    if forward_token:
+        retransmit_token(ring, now_ns)
+
+
+def retransmit_token(ring: Ring, now_ns: int) -> None:
+    """Send the token last kept, be it the first time or again."""
+    ring.stats.orf_token_tx += 1
+    ring.send_token_frame(ring.token.retransmit_frame, now_ns)
+
+
+def originate_orf_token(ring: Ring, now_ns: int) -> None:
+    """
+    Start the token of a new ring.
+
+    Source: orf_token_send_initial.
+    """
+    ring.token.originated = True
+    ring.recovery.my_set_retrans_flg = bool(ring.recovery.retrans_seqs)
+    token = OrfToken(
+        nodeid=ring.my_id,
+        seq=ring.params.seqno_start,
+        token_seq=ring.params.token_seq_start,
+        aru=seq_add(ring.params.seqno_start, -1),
+        aru_addr=ring.my_id,
+        ring_id=ring.my_ring_id,
+        backlog=0,
+        fcc=0,
+        retrans_flg=int(ring.recovery.my_set_retrans_flg),
+        rtr_list=[],
+    )
+    send_orf_token(ring, token, now_ns, forward_token=True)
+    reset_token_timeout(ring, now_ns)
+    reset_token_retransmit_timeout(ring, now_ns)
