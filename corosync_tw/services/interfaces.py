@@ -27,7 +27,7 @@ class ServiceBus(Protocol):
         Raises CsTryAgain: the queue is full.
         """
 
-    def emit(self, effect: ServiceEffect) -> None:
+    def emit(self, effect: ServiceEffect, /) -> None:
         """Add an effect for the driver."""
 
 

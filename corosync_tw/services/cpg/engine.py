@@ -211,9 +211,9 @@ class CpgEngine:
         group = self._groups.by_name.get(name)
         return list(group.view()) if group is not None else []
 
-    def groups(self) -> list[tuple[bytes, tuple[CpgMember, ...]]]:
-        """List all groups that have members, by name."""
-        return [(g.name, g.view()) for g in sorted(self._groups, key=_by_name) if g.members]
+    def groups(self) -> list[bytes]:
+        """List the groups that have members, by name."""
+        return sorted(g.name for g in self._groups if g.members)
 
     # Synchronization
 

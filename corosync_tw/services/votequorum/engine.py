@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 
-from corosync_tw.corotypes import Buffer, RingId
+from corosync_tw.corotypes import PROCESSOR_COUNT_MAX, Buffer, RingId
 from corosync_tw.errors import CsTryAgain
 from corosync_tw.services.exec_wire import ServiceId
 from corosync_tw.services.interfaces import ExecHandler, ServiceBus
@@ -60,6 +60,7 @@ class VotequorumParams:
     expected_votes: int
     two_node: bool
     wait_for_all: bool
+    allow_downscale: bool = False
 
 
 def quorum_needed(
@@ -104,6 +105,7 @@ class VotequorumEngine:
         self.qdevice_name = b""
         self.quorum = 0
         self.quorate = False
+        self._ev_barrier = params.expected_votes
         self.two_node = params.two_node
         self.wait_for_all_status = False
         self._members: tuple[int, ...] = ()
@@ -190,6 +192,7 @@ class VotequorumEngine:
         change = decode_reconfigure(data, big_endian)
         if change.param == ReconfigureParam.EXPECTED_VOTES:
             self._update_expected_votes(change.value)
+            self._ev_barrier = change.value
             self._recalculate(allow_decrease=True, by_current_nodes=False)
         elif change.param == ReconfigureParam.NODE_VOTES:
             node = self.nodes.get(change.nodeid)
@@ -239,6 +242,8 @@ class VotequorumEngine:
         node = self.nodes.get(info.nodeid)
         old = None
         if node is None:
+            if len(self.nodes) >= PROCESSOR_COUNT_MAX:
+                self._forget_dead_nodes()
             node = self.nodes[info.nodeid] = VotingNode(info.nodeid, NodeState.DEAD)
         else:
             old = (node.state, node.votes, node.expected_votes, node.flags)
@@ -264,6 +269,11 @@ class VotequorumEngine:
         ):
             self._update_wait_for_all_status(False)
 
+    def _forget_dead_nodes(self) -> None:
+        """Keep the table bounded: what is said of nodes outside the ring is let go."""
+        for nodeid in [n for n in self.nodes if n not in self._members and n != self.us.nodeid]:
+            del self.nodes[nodeid]
+
     def _recalculate(self, allow_decrease: bool, by_current_nodes: bool) -> None:
         """Source: votequorum.c recalculate_quorum, calculate_quorum."""
         present = [n for n in self.nodes.values() if n.state is NodeState.MEMBER]
@@ -273,6 +283,8 @@ class VotequorumEngine:
         highest_expected = max((n.expected_votes for n in present), default=0)
         if by_current_nodes and present_count:
             highest_expected = present_count
+            if self._params.allow_downscale and allow_decrease:
+                highest_expected = max(highest_expected, self._ev_barrier)
         self.quorum = quorum_needed(
             highest_expected,
             total_votes,

@@ -1,0 +1,39 @@
+"""The way from the service engines to totempg and to the driver; made by the stack alone."""
+
+from collections.abc import Callable
+
+from corosync_tw.corotypes import Guarantee, Slices
+from corosync_tw.services.effects import StackEffect
+from corosync_tw.services.exec_wire import EXEC_GROUP, SYNC_GROUP
+from corosync_tw.totem.pg import Totempg
+
+
+class StackBus:
+    """
+    Implements ServiceBus.
+
+    :ivar emit: adds an effect for the driver.
+    :ivar sent: something was queued since the stack last looked, and the ring may rest.
+    """
+
+    __slots__ = ("_pg", "emit", "sent")
+
+    def __init__(self, pg: Totempg, emit: Callable[[StackEffect], None]) -> None:
+        self._pg = pg
+        self.emit = emit
+        self.sent = False
+
+    def mcast(self, slices: Slices, guarantee: Guarantee = Guarantee.AGREED) -> None:
+        """Queue a message for the services of all members; raises CsTryAgain."""
+        self._pg.mcast(EXEC_GROUP, slices, guarantee)
+        self.sent = True
+
+    def sync_mcast(self, slices: Slices) -> None:
+        """Queue a message for the services that belongs to synchronization; raises CsTryAgain."""
+        self._pg.mcast(EXEC_GROUP, slices, trans=True)
+        self.sent = True
+
+    def sync_group_mcast(self, message: bytes) -> None:
+        """Queue a message of the synchronization machine itself; raises CsTryAgain."""
+        self._pg.mcast(SYNC_GROUP, (message,), trans=True)
+        self.sent = True

@@ -1,0 +1,365 @@
+"""
+The whole node without its shell: ring, totempg, synchronization and services in one value.
+
+Fed and polled like the ring itself; the daemon and the simulator both run it. The stack takes the
+ring's effects, gives messages and configuration changes to the services in order, and passes on
+what is for the driver. Executing an effect never re-enters the stack's receive or advance.
+
+Clients of this node are known by a number that the caller chooses, ``conn``; see the cpg methods.
+They raise CsError subclasses alone.
+
+Source: Corosync exec/main.c deliver_fn, confchg_fn, corosync_sync_completed,
+corosync_sending_allowed.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from struct import Struct
+from typing import Final
+
+from corosync_tw.corotypes import Buffer, ConfChangeType, Guarantee, RingId, Slices
+from corosync_tw.errors import CsNotSupported, CsTryAgain, MalformedFrame
+from corosync_tw.services.bus import StackBus
+from corosync_tw.services.cfg.engine import CfgEngine
+from corosync_tw.services.cmap.engine import CmapEngine
+from corosync_tw.services.cpg.engine import CpgEngine
+from corosync_tw.services.cpg.wire import PartialType
+from corosync_tw.services.effects import (
+    CpgMember,
+    StackEffect,
+    SyncDone,
+    TotemConfchg,
+)
+from corosync_tw.services.exec_wire import EXEC_GROUP, HEADER_LEN, SYNC_GROUP, exec_id
+from corosync_tw.services.flow import QueueLevel, next_level
+from corosync_tw.services.hello import HELLO_GROUP, Capabilities, Features, Hello, encode_hello
+from corosync_tw.services.interfaces import ExecHandler, SyncedService
+from corosync_tw.services.params import ServiceParams
+from corosync_tw.services.quorum.engine import QuorumEngine
+from corosync_tw.services.sync.engine import SyncEngine
+from corosync_tw.services.votequorum.engine import VotequorumEngine, VotequorumParams
+from corosync_tw.totem.effects import ConfigurationChange, Deliver, TokenSent
+from corosync_tw.totem.params import TotemParams
+from corosync_tw.totem.pg import Totempg
+from corosync_tw.totem.srp import Srp
+
+# A leave that is announced first waits for so many visits of the token to carry the announcement.
+LEAVE_TOKEN_VISITS: Final = 2
+_ID_LITTLE: Final = Struct("<I")
+_ID_BIG: Final = Struct(">I")
+
+
+@dataclass(slots=True)
+class StackStats:
+    """
+    Counters of the layers above the ring.
+
+    :ivar messages_delivered: totempg messages of all groups.
+    :ivar messages_malformed: dropped, because they are not what they claim to be.
+    :ivar messages_unknown: dropped, because nobody here handles their group or id.
+    """
+
+    messages_delivered: int = 0
+    messages_malformed: int = 0
+    messages_unknown: int = 0
+
+
+class Stack:
+    """
+    One node.
+
+    :ivar srp: the ring; its stats and state are for observers.
+    :ivar pg: totempg; its queue_level is for observers.
+    :ivar cfg: cluster-wide administration; likewise cmap, quorum, votequorum (None without it).
+    :ivar ring_id: of the last regular configuration that was delivered; likewise members.
+    """
+
+    def __init__(
+        self, params: TotemParams, services: ServiceParams, ring_seq: int, now_ns: int
+    ) -> None:
+        """
+        Prepare a node; nothing is sent before start().
+
+        :param ring_seq: last stored ring sequence number, 0 on the first start.
+        """
+        assert params.my_id == services.nodeid, "one node, two nodeids"
+        self.params = params
+        self.pg = Totempg(params.frame_len_bytes_max)
+        self.srp = Srp(params, self.pg, ring_seq, now_ns)
+        self.stats = StackStats()
+        self.ring_id = RingId(services.nodeid, ring_seq)
+        self.members: tuple[int, ...] = ()
+        self._out: list[StackEffect] = []
+        self._bus = StackBus(self.pg, self._out.append)
+        self._now_ns = now_ns
+        self._level = QueueLevel.LOW
+        self._capabilities = Capabilities()
+        self._leave_visits = 0
+        self._leave_deadline_ns: int | None = None
+        self._make_services(services)
+
+    def _make_services(self, services: ServiceParams) -> None:
+        nodeid = services.nodeid
+        self.cmap = CmapEngine(nodeid, services.config_version, self._bus)
+        self.cfg = CfgEngine(nodeid, self._bus)
+        self.cpg = CpgEngine(nodeid, self._bus)
+        self.quorum = QuorumEngine(services.votequorum, self._bus)
+        self.votequorum: VotequorumEngine | None = None
+        synced: list[SyncedService] = [self.cmap, self.cpg, self.quorum]
+        by_service = {s.service_id: s.exec_handlers() for s in (self.cmap, self.cfg, self.cpg)}
+        if services.votequorum:
+            wait_for_all = services.wait_for_all
+            votes = VotequorumParams(
+                nodeid=nodeid,
+                votes=services.votes,
+                expected_votes=services.expected_votes,
+                two_node=services.two_node,
+                wait_for_all=services.two_node if wait_for_all is None else wait_for_all,
+                allow_downscale=services.allow_downscale,
+            )
+            self.votequorum = VotequorumEngine(votes, self.quorum.set_quorum, self._bus)
+            synced.append(self.votequorum)
+            by_service[self.votequorum.service_id] = self.votequorum.exec_handlers()
+        self._announce_leave = services.votequorum and services.allow_downscale
+        self.sync = SyncEngine(synced, self._bus.sync_group_mcast, self._on_sync_completed)
+        self._handlers: dict[int, ExecHandler] = {
+            exec_id(service, function): handler
+            for service, handlers in by_service.items()
+            for function, handler in handlers.items()
+        }
+
+    # Feeding and polling
+
+    def start(self, now_ns: int) -> None:
+        """Begin to look for others."""
+        self._now_ns = now_ns
+        self.srp.start(now_ns)
+
+    def receive(self, frames: Sequence[Buffer], now_ns: int) -> None:
+        """Take datagrams, one element each, messages before tokens."""
+        self._now_ns = now_ns
+        self.srp.receive(frames, now_ns)
+
+    def advance(self, now_ns: int) -> None:
+        """Fire what is due."""
+        self._now_ns = now_ns
+        if self._leave_deadline_ns is not None and now_ns >= self._leave_deadline_ns:
+            self._leave_now()
+        self.srp.advance(now_ns)
+
+    def next_deadline(self) -> int | None:
+        """Tell when advance() has something to do, absolute, in nanoseconds."""
+        deadline = self.srp.next_deadline()
+        if self._leave_deadline_ns is None:
+            return deadline
+        return min(deadline or self._leave_deadline_ns, self._leave_deadline_ns)
+
+    def poll(self) -> list[StackEffect]:
+        """Collect what happened since the last poll, to be executed in order."""
+        out = self._out
+        while True:
+            effects = self.srp.poll()
+            if not effects:
+                if not self._bus.sent:
+                    break
+                self._bus.sent = False
+                self.srp.wake(self._now_ns)
+                continue
+            for effect in effects:
+                if isinstance(effect, Deliver):
+                    self._on_deliver(effect)
+                elif isinstance(effect, TokenSent):
+                    self._on_token_sent()
+                elif isinstance(effect, ConfigurationChange):
+                    self._on_configuration_change(effect)
+                else:
+                    out.append(effect)
+        effects_out = out[:]
+        out.clear()
+        return effects_out
+
+    def leave(self, now_ns: int) -> None:
+        """
+        Leave the ring cleanly; the stack is silent afterwards.
+
+        With quorum.allow_downscale the others are told first, in a message that needs the token:
+        then ``leaving`` stays True until it was carried or the token timeout is over.
+        """
+        self._now_ns = now_ns
+        if self._announce_leave and self.votequorum is not None and len(self.members) > 1:
+            with suppress(CsTryAgain):
+                self.votequorum.announce_leave()
+                self._leave_visits = LEAVE_TOKEN_VISITS
+                self._leave_deadline_ns = now_ns + self.params.token_timeout_ns
+                return
+        self.srp.leave(now_ns)
+
+    @property
+    def leaving(self) -> bool:
+        """Whether a leave is announced and not yet done."""
+        return self._leave_deadline_ns is not None
+
+    # Observing
+
+    @property
+    def quorate(self) -> bool:
+        """Whether this node is in the primary component."""
+        return self.quorum.quorate
+
+    @property
+    def sync_in_progress(self) -> bool:
+        """Whether the services are not yet in step in this ring, and clients have to wait."""
+        return self.sync.in_progress
+
+    @property
+    def safe_supported(self) -> bool:
+        """Whether all members deliver SAFE messages."""
+        return not self._capabilities.without(Features.SAFE_DELIVERY, self.members)
+
+    # Closed process groups for local clients
+
+    def cpg_join(self, conn: int, group: bytes, pid: int) -> None:
+        """
+        Start joining a group; done when a CpgConfchg with ourselves in ``joined`` is delivered.
+
+        Raises CsTryAgain, CsExist, CsBusy, CsNameTooLong, CsInvalidParam.
+        """
+        self._check_sending()
+        self.cpg.join(conn, group, pid)
+
+    def cpg_leave(self, conn: int) -> None:
+        """
+        Start leaving; done when a CpgConfchg with ourselves in ``left`` is delivered.
+
+        Raises CsTryAgain, CsNotExist, CsBusy.
+        """
+        self._check_sending()
+        self.cpg.leave(conn)
+
+    def cpg_disconnect(self, conn: int) -> None:
+        """Forget a connection that is gone; never raises."""
+        self.cpg.disconnect(conn)
+
+    def cpg_mcast(
+        self, conn: int, messages: Sequence[Slices], guarantee: Guarantee, now_ns: int
+    ) -> None:
+        """
+        Send messages to the group of a connection; their buffers must not change afterwards.
+
+        Raises CsTryAgain: synchronization or a full queue; ``accepted`` messages are on their way,
+        repeat the rest. CsNotSupported: SAFE, and a member cannot. CsTooBig: a message is longer
+        than CPG_ATOMIC_LEN_MAX, none is sent. CsNotExist: not in a group.
+        """
+        self._now_ns = now_ns
+        if guarantee is Guarantee.SAFE:
+            self._check_safe()
+        self._check_sending()
+        self.cpg.mcast(conn, messages, guarantee)
+
+    def cpg_partial_mcast(
+        self, conn: int, kind: PartialType, msglen: int, slices: Slices, now_ns: int
+    ) -> None:
+        """
+        Send one part of a message that is too large for one, as libcpg does.
+
+        Raises CsTryAgain: repeat this part. CsInterrupt: begin anew. CsTooBig, CsNotExist.
+        """
+        self._now_ns = now_ns
+        self._check_sending()
+        self.cpg.partial_mcast(conn, kind, msglen, slices)
+
+    def cpg_membership(self, group: bytes) -> list[CpgMember]:
+        """List the members of a group by (nodeid, pid)."""
+        return self.cpg.membership(group)
+
+    def cpg_groups(self) -> list[bytes]:
+        """List the groups of the cluster that have members, by name."""
+        return self.cpg.groups()
+
+    def _check_sending(self) -> None:
+        if self.sync.in_progress:
+            raise CsTryAgain("the services are being synchronized")
+        self._level = next_level(self._level, self.pg.queue_level * 100)
+        if self._level is QueueLevel.CRITICAL:
+            raise CsTryAgain("the message queue is at a critical level")
+
+    def _check_safe(self) -> None:
+        lacking = self._capabilities.without(Features.SAFE_DELIVERY, self.members)
+        if lacking and not self.sync.in_progress:
+            nodes = ", ".join(map(str, lacking))
+            raise CsNotSupported(
+                f"SAFE delivery needs corosync_tw on every member; these have not announced it: "
+                f"{nodes}"
+            )
+
+    # What the ring says
+
+    def _on_deliver(self, effect: Deliver) -> None:
+        """Hand messages on, each before the next is unpacked: one may end the synchronization."""
+        handlers = self._handlers
+        stats = self.stats
+        read_little, read_big = _ID_LITTLE.unpack_from, _ID_BIG.unpack_from
+        for nodeid, seq, group, data, big_endian in self.pg.deliver(effect):
+            stats.messages_delivered += 1
+            try:
+                if group != EXEC_GROUP:
+                    self._on_other_group(nodeid, group, data, big_endian)
+                    continue
+                if len(data) < HEADER_LEN:
+                    stats.messages_malformed += 1
+                    continue
+                number = (read_big if big_endian else read_little)(data)[0]
+                handler = handlers.get(number)
+                if handler is None:
+                    stats.messages_unknown += 1
+                else:
+                    handler(nodeid, seq, data, big_endian)
+            except MalformedFrame:
+                stats.messages_malformed += 1
+
+    def _on_other_group(self, nodeid: int, group: bytes, data: Buffer, big_endian: bool) -> None:
+        if group == SYNC_GROUP:
+            self.sync.deliver(nodeid, data, big_endian)
+        elif group == HELLO_GROUP:
+            self._capabilities.deliver(nodeid, data, big_endian)
+            # The ring may be a step ahead of what is delivered.
+            if self.safe_supported and self.srp.ring_id == self.ring_id:
+                self.srp.ring_of_ours()
+        else:
+            self.stats.messages_unknown += 1
+
+    def _on_token_sent(self) -> None:
+        self.sync.token_sent()
+        self.cpg.send_leaves()
+        if self._leave_visits:
+            self._leave_visits -= 1
+            if not self._leave_visits:
+                self._leave_now()
+
+    def _on_configuration_change(self, change: ConfigurationChange) -> None:
+        self.pg.configuration_change(change)
+        if change.kind is ConfChangeType.REGULAR:
+            self.ring_id = change.ring_id
+            self.members = change.members
+        self._out.append(
+            TotemConfchg(change.kind, change.ring_id, change.members, change.left, change.joined)
+        )
+        if change.kind is ConfChangeType.TRANSITIONAL:
+            self.sync.transitional(change.members)
+            return
+        self._capabilities.begin(change.ring_id)
+        self.sync.regular(change.members, change.ring_id)
+        hello = Hello(change.ring_id, Features.SAFE_DELIVERY)
+        with suppress(CsTryAgain):
+            self.pg.mcast(HELLO_GROUP, (encode_hello(hello),), trans=True)
+
+    def _on_sync_completed(self) -> None:
+        self.pg.trans_ack()
+        self._bus.sent = True
+        self._out.append(SyncDone(self.ring_id, self.members, self.safe_supported))
+
+    def _leave_now(self) -> None:
+        self._leave_visits = 0
+        self._leave_deadline_ns = None
+        self.srp.leave(self._now_ns)
