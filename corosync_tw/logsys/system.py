@@ -20,6 +20,7 @@ from corosync_tw.logsys.targets import FdSink, SyslogSink, Target
 
 _OWN_NAMESPACE: Final = "corosync_tw"
 LINES_PER_EVENT_MAX: Final = 200
+STDERR: Final = "stderr"
 
 
 class LogFileError(Exception):
@@ -44,7 +45,7 @@ class Targets:
         route = []
         file_level = subsys.threshold(subsys.logfile_priority)
         if subsys.to_stderr:
-            route.append((file_level, self._get("stderr", self._stderr)))
+            route.append((file_level, self._get(STDERR, self._stderr)))
         if subsys.to_logfile and subsys.logfile is not None:
             path = subsys.logfile
             route.append((file_level, self._get(path, lambda: self._file(path))))
@@ -59,7 +60,7 @@ class Targets:
         return self._by_name[name]
 
     def _stderr(self) -> Target:
-        return Target(FdSink(self._format, fd=self._stderr_fd), "stderr")
+        return Target(FdSink(self._format, fd=self._stderr_fd), STDERR)
 
     def _file(self, path: str) -> Target:
         try:
@@ -98,10 +99,20 @@ class Logsys:
         route = self._routes.get(subsys, self._default)
         return max((level for level, _ in route), default=Level.EMERG)
 
+    def prints_on_stderr(self, subsys: str) -> bool:
+        """Tell whether errors of a subsystem appear on standard error."""
+        route = self._routes.get(subsys, self._default)
+        return any(target.name == STDERR and level >= Level.ERROR for level, target in route)
+
     def start(self) -> None:
         """Move the writing into threads; after a fork, never before."""
         for target in self.targets:
             target.start()
+
+    def stop(self) -> None:
+        """Write out what is pending; whatever comes later is written at once."""
+        for target in self.targets:
+            target.stop()
 
     def close(self) -> None:
         """Write out what is pending and close the targets."""

@@ -137,8 +137,8 @@ class Target:
             self._spool.append(record)
             self._wake.notify()
 
-    def close(self) -> None:
-        """Write out what is spooled, for at most a second, and release the sink."""
+    def stop(self) -> None:
+        """Write out what is spooled, for at most a second; later lines are written at once."""
         thread, self._thread = self._thread, None
         if thread is not None:
             with self._wake:
@@ -146,6 +146,11 @@ class Target:
                 self._wake.notify()
             thread.join(CLOSE_TIMEOUT_S)
             self._stuck = thread.is_alive()
+            self._closing = False
+
+    def close(self) -> None:
+        """Stop, and release the sink."""
+        self.stop()
         if not self._stuck:
             self.sink.close()
 

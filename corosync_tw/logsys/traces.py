@@ -97,7 +97,7 @@ _TEXTS: Final[dict[TraceCode, _Say]] = {
     ],
     TraceCode.TOKEN_LATE: _one(Level.NOTICE, "Token has not been received in {0} ms"),
     TraceCode.FRAME_MALFORMED: _one(
-        Level.DEBUG, "Received a message of type {0} and {1} bytes that is malformed...  ignoring."
+        Level.TRACE, "Received a message of type {0} and {1} bytes that is malformed...  ignoring."
     ),
     TraceCode.RETRANSMIT_LIST: lambda values: [
         _totem(Level.NOTICE, "Retransmit List: " + "".join(f"{seq:x} " for seq in values))
@@ -111,7 +111,7 @@ _TEXTS: Final[dict[TraceCode, _Say]] = {
         _totem(Level.NOTICE, f"Failed to receive the leave message. failed:{_nodeids(values)}")
     ],
     TraceCode.NODEID_IN_USE: _one(
-        Level.DEBUG, "Received a message of type {0} that bears our own node id"
+        Level.TRACE, "Received a message of type {0} that bears our own node id"
     ),
     TraceCode.TOKEN_REFUSED: _one(
         Level.DEBUG,
@@ -132,9 +132,15 @@ _TEXTS: Final[dict[TraceCode, _Say]] = {
 }
 
 
+# What comes with every datagram, or with every bad one.
+_CHATTER: Final = frozenset(
+    {TraceCode.TOKEN_RECEIVED, TraceCode.FRAME_MALFORMED, TraceCode.NODEID_IN_USE}
+)
+
+
 def trace_level(code: int) -> Level:
     """Return the most urgent level a trace can have, to be asked before its text is made."""
-    return Level.TRACE if code == TraceCode.TOKEN_RECEIVED else Level.ERROR
+    return Level.TRACE if code in _CHATTER else Level.ERROR
 
 
 def describe_trace(code: int, values: Sequence[int]) -> list[Message]:

@@ -1,0 +1,128 @@
+"""
+Writes down what happens to the node: effects of the stack become log lines.
+
+One line per event that a person can act on; what a hostile or misconfigured neighbour can repeat
+without end is limited by ``Troubles``.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from twisted.logger import LogPublisher, globalLogPublisher
+
+from corosync_tw.corotypes import ConfChangeType
+from corosync_tw.daemon.troubles import Troubles
+from corosync_tw.logsys.levels import Level
+from corosync_tw.logsys.logger import SubsysLogger
+from corosync_tw.logsys.settings import SUBSYSTEMS
+from corosync_tw.logsys.system import Logsys
+from corosync_tw.logsys.traces import (
+    SYNC_COMPLETED,
+    Message,
+    describe_trace,
+    new_membership,
+    primary_component,
+    trace_level,
+    view_list,
+)
+from corosync_tw.services.effects import QuorumChange, StackEffect, SyncDone, TotemConfchg
+from corosync_tw.totem.effects import Trace
+from corosync_tw.totem.trace import TraceCode
+
+# What is worth a warning when neighbours cause it; ``{0}`` ... are the trace's values.
+_TROUBLES: Final[dict[int, str]] = {
+    TraceCode.FRAME_MALFORMED: (
+        "Datagrams arrive that are no Totem messages of this cluster (type {0}, {1} bytes);"
+        " they are dropped. A node with other transport or crypto settings, or another program,"
+        " sends to our port: compare totem.transport, crypto_cipher, crypto_hash and mcastport"
+        " on all nodes."
+    ),
+    TraceCode.NODEID_IN_USE: (
+        "Another node uses our node id {nodeid}; the ring cannot work with both. Give every node"
+        " a nodeid of its own in the nodelist of corosync.conf and restart the wrong one."
+    ),
+    TraceCode.TOKEN_REFUSED: (
+        "A token that contradicts the ring was refused (seq {0:x}, aru {1:x}); two clusters may"
+        " share address and port, or a node id is used twice: compare cluster_name, mcastport and"
+        " nodeid on all nodes."
+    ),
+}
+
+
+class Journal:
+    """
+    Log lines for one node.
+
+    :param logsys: asked for the levels that anybody prints; None prints all.
+    """
+
+    def __init__(
+        self,
+        nodeid: int,
+        now_ns: Callable[[], int],
+        logsys: Logsys | None = None,
+        publisher: LogPublisher = globalLogPublisher,
+        *,
+        with_place: bool = False,
+    ) -> None:
+        self._loggers = {
+            subsys: SubsysLogger(
+                subsys,
+                logsys.level_max(subsys) if logsys is not None else Level.TRACE,
+                publisher=publisher,
+                with_place=with_place,
+            )
+            for subsys in SUBSYSTEMS
+        }
+        self.main = self._loggers["MAIN"]
+        self.totem = self._loggers["TOTEM"]
+        self.serv = self._loggers["SERV"]
+        self.troubles = Troubles(lambda text: self.totem.warning("{text}", text=text), now_ns)
+        self._nodeid = nodeid
+        self._left: tuple[int, ...] = ()
+        self._quorate = False
+
+    def write(self, message: Message) -> None:
+        """Print one line."""
+        self._loggers[message.subsys].emit(message.level, "{text}", text=message.text)
+
+    def effect(self, effect: StackEffect) -> None:
+        """Print what an effect is worth."""
+        match effect:
+            case Trace(code, values):
+                self._trace(code, values)
+            case TotemConfchg():
+                self._configuration(effect)
+            case QuorumChange():
+                self._quorum(effect)
+            case SyncDone():
+                self.write(SYNC_COMPLETED)
+
+    def _trace(self, code: int, values: tuple[int, ...]) -> None:
+        trouble = _TROUBLES.get(code)
+        if trouble is not None:
+            self.troubles.add(str(code), trouble.format(*values, nodeid=self._nodeid))
+        if trace_level(code) > self.totem.level_max:
+            return
+        for message in describe_trace(code, values):
+            self.write(message)
+
+    def _configuration(self, change: TotemConfchg) -> None:
+        if change.kind is ConfChangeType.TRANSITIONAL:
+            self._left = change.left
+            return
+        left, self._left = change.left or self._left, ()
+        messages = view_list("Sync members", change.members)
+        if change.joined:
+            messages += view_list("Sync joined", change.joined)
+        if left:
+            messages += view_list("Sync left", left)
+        for message in [*messages, new_membership(change.ring_id, change.joined, left)]:
+            self.write(message)
+
+    def _quorum(self, change: QuorumChange) -> None:
+        if change.quorate != self._quorate:
+            self._quorate = change.quorate
+            self.write(primary_component(change.quorate))
+        for message in view_list("Members", change.members):
+            self.write(message)

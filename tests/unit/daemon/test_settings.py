@@ -1,0 +1,114 @@
+"""Paths, the exit status, and the words of the journal."""
+
+import subprocess
+import sys
+
+import pytest
+from twisted.logger import LogPublisher, formatEvent
+
+from corosync_tw.config.schema_services import SystemConfig
+from corosync_tw.corotypes import ConfChangeType, RingId
+from corosync_tw.daemon.journal import Journal
+from corosync_tw.daemon.settings import CommandLine, resolve
+from corosync_tw.services.effects import QuorumChange, SyncDone, TotemConfchg
+from corosync_tw.totem.effects import Trace
+from corosync_tw.totem.trace import TraceCode
+
+
+def test_defaults_are_stocks():
+    settings = resolve(CommandLine(), SystemConfig(), {})
+    assert settings.config_file == "/etc/corosync/corosync.conf"
+    assert settings.state_dir == "/var/lib/corosync"
+    assert settings.lock_file == "/run/corosync.pid"
+    assert settings.pb_socket.startswith("/run/")
+
+
+def test_command_line_wins_and_becomes_absolute(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    line = CommandLine("a.conf", "state", "run", "sock")
+    system = SystemConfig(state_dir="/s", run_dir="/r", lines={"state_dir": 1, "run_dir": 2})
+    environ = {"STATE_DIRECTORY": "/e", "COROSYNC_RUN_DIR": "/e"}
+    settings = resolve(line, system, environ)
+    assert settings.config_file == str(tmp_path / "a.conf")
+    assert settings.state_dir == str(tmp_path / "state")
+    assert settings.run_dir == str(tmp_path / "run")
+    assert settings.pb_socket == str(tmp_path / "sock")
+
+
+def test_file_wins_over_environment_and_environment_over_default():
+    environ = {
+        "STATE_DIRECTORY": "/env/state:/env/more",
+        "COROSYNC_RUN_DIR": "/env/run",
+        "COROSYNC_MAIN_CONFIG_FILE": "/env/conf",
+    }
+    given = SystemConfig(state_dir="/s", run_dir="/r", lines={"state_dir": 1, "run_dir": 2})
+    assert resolve(CommandLine(), given, environ).state_dir == "/s"
+    assert resolve(CommandLine(), given, environ).run_dir == "/r"
+    settings = resolve(CommandLine(), SystemConfig(), environ)
+    assert (settings.state_dir, settings.run_dir) == ("/env/state", "/env/run")
+    assert settings.config_file == "/env/conf"
+
+
+ENDING = """
+import atexit
+from corosync_tw.daemon.ending import Ending
+from corosync_tw.daemon.exitcodes import ExitCode
+ending = Ending()
+atexit.register(print, "never after us")
+ending.set(ExitCode.EXIT)
+ending.set(ExitCode.STORE_RINGID)
+ending.set(ExitCode.FATAL_ERR)
+print("text")
+"""
+
+
+def test_first_reason_is_the_exit_status():
+    done = subprocess.run(
+        [sys.executable, "-c", ENDING], capture_output=True, text=True, timeout=20, check=False
+    )
+    assert (done.returncode, done.stdout) == (21, "text\n")
+
+
+@pytest.fixture
+def journal():
+    events = []
+    journal = Journal(7, lambda: 0, publisher=LogPublisher(events.append))
+    journal.lines = lambda: [f"{e['corosync_subsys']} {formatEvent(e)}" for e in events]
+    return journal
+
+
+def change(kind, members, left=(), joined=()):
+    return TotemConfchg(kind, RingId(1, 8), members, left, joined)
+
+
+def test_a_ring_is_told_in_stocks_words(journal):
+    journal.effect(change(ConfChangeType.TRANSITIONAL, (1,), left=(3,)))
+    journal.effect(change(ConfChangeType.REGULAR, (1, 2), joined=(2,)))
+    journal.effect(SyncDone(RingId(1, 8), (1, 2), safe_supported=True))
+    journal.effect(QuorumChange(True, (1, 2), RingId(1, 8)))
+    journal.effect(QuorumChange(True, (1, 2), RingId(1, 8)))
+    journal.effect(QuorumChange(False, (1,), RingId(1, 12)))
+    assert journal.lines() == [
+        "QUORUM Sync members[2]: 1 2",
+        "QUORUM Sync joined[1]: 2",
+        "QUORUM Sync left[1]: 3",
+        "TOTEM A new membership (1.8) was formed. Members joined: 2 left: 3",
+        "MAIN Completed service synchronization, ready to provide service.",
+        "QUORUM This node is within the primary component and will provide service.",
+        "QUORUM Members[2]: 1 2",
+        "QUORUM Members[2]: 1 2",
+        "QUORUM This node is within the non-primary component and will NOT provide any services.",
+        "QUORUM Members[1]: 1",
+    ]
+
+
+def test_neighbours_cannot_flood_the_log(journal):
+    for _ in range(1000):
+        journal.effect(Trace(TraceCode.NODEID_IN_USE, (3,)))
+    warnings = [line for line in journal.lines() if "Another node uses our node id 7" in line]
+    assert len(warnings) == 1
+
+
+def test_unknown_traces_are_printed(journal):
+    journal.effect(Trace(9999, (1,)))
+    assert journal.lines() == ["TOTEM trace 9999 (1,)"]
