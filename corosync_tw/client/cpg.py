@@ -83,10 +83,10 @@ class Cpg:
         self.group: bytes | None = None
         self._connection = connection
         self._conn = 0
-        self._joining = False
         self._turn = DeferredLock()
         self._on_deliver: OnDeliver = _ignore
         self._on_confchg: OnConfchg = _ignore
+        self._came: Deferred[None] | None = None
         self._gone: Deferred[None] | None = None
 
     @inlineCallbacks
@@ -96,6 +96,7 @@ class Cpg:
         """
         Join a group.
 
+        :return: fires after the change by which we came in was handled.
         :param on_deliver: called with a list of messages, in the total order. It may return a
             Deferred, and nothing more is delivered here before that fires; after a while our own
             sending then waits as well, and in the end the daemon cuts us off.
@@ -103,17 +104,20 @@ class Cpg:
             first change is the one by which we come in.
         Raises: CsExist, when this handle is in a group already; CsNameTooLong, CsTryAgain ...
         """
-        if self.group is not None or self._joining:
+        if self.group is not None or self._came is not None:
             raise CsExist("this handle is in a group already; take another one")
-        self._joining = True
+        came: Deferred[None] = Deferred()
+        self._came = came
         self._on_deliver = on_deliver
         self._on_confchg = on_confchg or _ignore
         try:
             conn = yield self._connection.call("cpg_join", group)
-        finally:
-            self._joining = False
+        except Exception:
+            self._came = None
+            raise
         self._conn, self.group = conn, group
         self._connection.attach(conn, self)
+        yield came
 
     def mcast(self, message: bytes, guarantee: Guarantee = Guarantee.AGREED) -> Deferred[int]:
         """
@@ -192,16 +196,23 @@ class Cpg:
         if any((nodeid, pid) == ours for nodeid, pid, _ in left):
             self._connection.detach(self._conn)
             self._end(None)
+        elif self._came is not None and any((m.nodeid, m.pid) == ours for m in joined):
+            came, self._came = self._came, None
+            came.callback(None)
 
     def lost(self) -> None:
-        """The connection ended: be in no group, and fail a leave under way."""
+        """The connection ended: be in no group, and fail a join or leave under way."""
         self._end(DaemonLost("the daemon closed the connection"))
 
     def _end(self, reason: DaemonLost | None) -> None:
         self.group = None
-        gone, self._gone = self._gone, None
-        if gone is not None:
-            (gone.callback(None) if reason is None else gone.errback(reason))
+        waiting = (self._came, self._gone)
+        self._came = self._gone = None
+        for ended in waiting:
+            if ended is not None and reason is None:
+                ended.callback(None)
+            elif ended is not None:
+                ended.errback(reason)
 
     @inlineCallbacks
     def _send(

@@ -9,7 +9,7 @@ closes that connection and nothing more.
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.spread import banana, jelly, pb
@@ -19,6 +19,14 @@ from corosync_tw.ipc.pb.wire import CS_OK, EXPRESSION_LEN_BYTES_MAX, error_answe
 
 _COMMANDS: Final = frozenset({b"version", b"message", b"answer", b"error"})
 
+# Jelly has one set of names for what travels and asks for others when it encodes; as incoming
+# names the latter lead nowhere, because no module is allowed.
+_INCOMING: Final = (b"None", b"boolean", b"unicode", b"list", b"tuple", b"dictionary")
+_OUTGOING: Final = tuple(
+    f"builtins.{kind.__name__}".encode()
+    for kind in (bytes, int, float, str, bool, type(None), list, tuple, dict)
+)
+
 Method = Callable[..., object]
 
 
@@ -27,8 +35,7 @@ class PlainTypes(jelly.SecurityOptions):
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        names = (b"None", b"boolean", b"unicode", b"list", b"tuple", b"dictionary")
-        self.allowedTypes = dict.fromkeys(names, 1)
+        self.allowedTypes = dict.fromkeys((*_INCOMING, *_OUTGOING), 1)
 
     def isTypeAllowed(self, typeName: object) -> bool:
         """Refuse also dotted names, which the base class lets pass."""
@@ -68,11 +75,11 @@ class PlainBroker(pb.Broker):
         """
         Call a method of the peer.
 
-        :return: its result; fails with the CsError of the peer's answer, or PBConnectionLost.
+        :return: its result; fails with the CsError of the peer's answer, with
+            PBConnectionLost, or with DeadReferenceError when the connection had ended before.
         """
         peer = self.remoteForName(self._their_name)  # type: ignore[no-untyped-call]
-        answered: Deferred[Any] = peer.callRemote(method, *args)
-        return answered.addCallback(read_answer)
+        return maybeDeferred(peer.callRemote, method, *args).addCallback(read_answer)
 
     def dataReceived(self, chunk: bytes) -> None:
         """Decode; a fault in the peer's bytes closes this connection alone."""
