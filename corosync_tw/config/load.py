@@ -1,0 +1,230 @@
+"""
+From the file to the parameters of every layer: the one place where configuration meets the
+protocol.
+
+``load_file`` gives a configuration without faults or ConfigError with all of them; ``check`` is the
+same for ``--test``. Both may wait for the resolver, so they belong before the reactor's start or in
+a thread.
+"""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
+from typing import Final
+
+from corosync_tw.config.checks import check_logging, check_quorum, check_totem
+from corosync_tw.config.grammar import FILE_LEN_BYTES_MAX, parse
+from corosync_tw.config.host import Host
+from corosync_tw.config.membership import make_membership
+from corosync_tw.config.reader import read_sections
+from corosync_tw.config.report import Report
+from corosync_tw.config.schema import Config, Sections
+from corosync_tw.config.this_host import this_host
+from corosync_tw.config.timing import check_timing, totem_timing
+from corosync_tw.config.uidgid import read_uidgid_file
+from corosync_tw.config.unsupported import without_effect
+from corosync_tw.corotypes import NS_PER_MS
+from corosync_tw.errors import ConfigError
+from corosync_tw.services.params import ServiceParams
+from corosync_tw.totem.params import TotemParams
+
+# totemconfig.c: UDP_NETMTU.
+NETMTU_BYTES: Final = 1500
+# totemip.h, totemip_udpip_header_size: an IP header without options and a UDP header.
+UDP_IP_HEADERS_LEN_BYTES: Final = {4: 28, 6: 48}
+# Longest payload of a UDP datagram over IPv4, whatever netmtu says.
+UDP_PAYLOAD_LEN_BYTES_MAX: Final = 65507
+
+# Name and content of each file of uidgid.d.
+UidGidFiles = Sequence[tuple[str, bytes]]
+
+
+def load_file(path: str, *, node: str | None = None, host: Host | None = None) -> Config:
+    """
+    Read and check a corosync.conf and the uidgid.d beside it.
+
+    :param node: name or node id of the nodelist entry that is ours; None finds out.
+    :param host: the machine to check for; None is this one.
+    Raises: ConfigError with all faults, also when the file cannot be read.
+    """
+    config, report = _examine(path, node, host)
+    if config is None:
+        raise ConfigError(report.faults)
+    return config
+
+
+def check(
+    path: str, *, node: str | None = None, host: Host | None = None
+) -> tuple[list[str], list[str]]:
+    """
+    Say all that is to be said about a file, for ``--test``; parameters as for load_file.
+
+    :return: warnings and faults; without faults Corosync would start with it.
+    """
+    try:
+        _, report = _examine(path, node, host)
+    except ConfigError as error:
+        return [], error.faults
+    return report.warnings, report.faults
+
+
+def load_text(
+    content: bytes,
+    file: str,
+    host: Host,
+    *,
+    node: str | None = None,
+    uidgid_files: UidGidFiles = (),
+) -> Config:
+    """
+    Check a configuration that is already in memory; touches nothing of this machine.
+
+    :param file: name for the faults.
+    Raises: ConfigError.
+    """
+    config, report = _examine_text(content, file, node, host, uidgid_files)
+    if config is None:
+        raise ConfigError(report.faults)
+    return config
+
+
+def _examine(path: str, node: str | None, host: Host | None) -> tuple[Config | None, Report]:
+    content = _read(path)
+    uidgid_files = tuple(_uidgid_files(os.path.join(os.path.dirname(path), "uidgid.d")))
+    return _examine_text(content, path, node, host or this_host(), uidgid_files)
+
+
+def _read(path: str) -> bytes:
+    """Read a file, at most one byte more than the grammar takes. Raises: ConfigError."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(FILE_LEN_BYTES_MAX + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError([f"{path}:1: Can't read file: {reason}, name a readable file"]) from error
+
+
+def _uidgid_files(directory: str) -> Iterator[tuple[str, bytes]]:
+    try:
+        names = sorted(os.listdir(directory))
+    except OSError:
+        return
+    for name in names:
+        path = os.path.join(directory, name)
+        try:
+            regular = stat.S_ISREG(os.stat(path).st_mode)
+        except OSError:
+            continue
+        # A file that is not ours to read counts as absent, as in stock.
+        if regular and os.access(path, os.R_OK):
+            yield path, _read(path)
+
+
+def _examine_text(
+    content: bytes, file: str, node: str | None, host: Host, uidgid_files: UidGidFiles
+) -> tuple[Config | None, Report]:
+    report = Report(file)
+    sections = read_sections(parse(content, file), host, report)
+    sections = _with_uidgid_files(sections, uidgid_files, host, report)
+    check_totem(sections, host, report)
+    check_quorum(sections, report)
+    check_logging(sections, report)
+    membership = make_membership(sections, host, report, node)
+    if membership is not None and membership.links:
+        node_count = len(membership.links[0].members)
+    else:
+        node_count = len(sections.nodelist)
+    timing = totem_timing(sections.totem, node_count)
+    check_timing(sections.totem, timing, report)
+    report.warnings.extend(without_effect(sections))
+    if report.faults or membership is None:
+        assert report.faults, "there is a membership or a reason why not"
+        return None, report
+    values = {field.name: getattr(sections, field.name) for field in fields(Sections)}
+    config = Config(**values, membership=membership, timing=timing, warnings=tuple(report.warnings))
+    return config, report
+
+
+def _with_uidgid_files(
+    sections: Sections, uidgid_files: UidGidFiles, host: Host, report: Report
+) -> Sections:
+    uidgid = sections.uidgid
+    for name, content in uidgid_files:
+        file_report = Report(name)
+        try:
+            more = read_uidgid_file(parse(content, name), host, file_report)
+        except ConfigError as error:
+            report.faults.extend(error.faults)
+            continue
+        report.faults.extend(file_report.faults)
+        uidgid = replace(uidgid, uids=uidgid.uids | more.uids, gids=uidgid.gids | more.gids)
+    return replace(sections, uidgid=uidgid)
+
+
+def totem_params(config: Config, nodeid: int) -> TotemParams:
+    """
+    Make the parameters of the core.
+
+    :param nodeid: ours; ``config.nodeid`` unless somebody knows better.
+    """
+    totem = config.totem
+    timing = config.timing
+    return TotemParams(
+        my_id=nodeid,
+        token_timeout_ns=timing.token_timeout_ms * NS_PER_MS,
+        token_retransmit_timeout_ns=timing.token_retransmit_timeout_ms * NS_PER_MS,
+        token_hold_timeout_ns=timing.token_hold_timeout_ms * NS_PER_MS,
+        join_timeout_ns=totem.join_timeout_ms * NS_PER_MS,
+        send_join_timeout_ns=totem.send_join_timeout_ms * NS_PER_MS,
+        consensus_timeout_ns=timing.consensus_timeout_ms * NS_PER_MS,
+        merge_timeout_ns=totem.merge_timeout_ms * NS_PER_MS,
+        token_warning_percent=totem.token_warning_percent,
+        fail_to_recv_const=totem.fail_recv_const,
+        seqno_unchanged_const=totem.seqno_unchanged_const,
+        heartbeat_failures_allowed=totem.heartbeat_failures_allowed,
+        max_network_delay_ns=totem.max_network_delay_ms * NS_PER_MS,
+        window_size_msgs=totem.window_size_msgs,
+        max_messages=totem.max_messages,
+        miss_count_const=totem.miss_count_const,
+        cancel_token_hold_on_retransmit=totem.cancel_token_hold_on_retransmit,
+        frame_len_bytes_max=frame_len_bytes_max(config),
+        seed=nodeid,
+    )
+
+
+def frame_len_bytes_max(config: Config) -> int:
+    """
+    Return the longest frame: what netmtu leaves after IP and UDP headers.
+
+    Source: corosync 3.1.10 exec/totemudp.c, totemudp_net_mtu_adjust.
+    """
+    version = config.membership.links[0].local_address.version
+    netmtu_bytes = config.totem.netmtu_bytes or NETMTU_BYTES
+    return min(netmtu_bytes - UDP_IP_HEADERS_LEN_BYTES[version], UDP_PAYLOAD_LEN_BYTES_MAX)
+
+
+def service_params(config: Config) -> ServiceParams:
+    """
+    Make the parameters of the services.
+
+    Source: corosync 3.1.10 exec/votequorum.c, votequorum_readconfig.
+    """
+    quorum = config.quorum
+    position = config.membership.local_position
+    votes = quorum.votes if position is None else config.nodelist[position].quorum_votes
+    listed_votes = sum(node.quorum_votes for node in config.nodelist)
+    wait_for_all = quorum.wait_for_all
+    texts = (f"r({link.linknumber}) ip({link.local_address}) " for link in config.membership.links)
+    return ServiceParams(
+        nodeid=config.nodeid,
+        votes=votes,
+        expected_votes=quorum.expected_votes or listed_votes or votes,
+        # Stock gives way to the tie breaker when both are asked for.
+        two_node=bool(quorum.two_node) and not quorum.auto_tie_breaker,
+        wait_for_all=None if wait_for_all is None else bool(wait_for_all),
+        allow_downscale=bool(quorum.allow_downscale),
+        votequorum=quorum.provider == "corosync_votequorum",
+        config_version=config.totem.config_version,
+        ip_text="".join(texts),
+    )

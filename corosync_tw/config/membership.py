@@ -1,0 +1,311 @@
+"""
+Who is in the cluster, which of them are we, and by which addresses: names resolved, contradictions
+named.
+
+Source: corosync 3.1.10 exec/totemconfig.c: find_local_node, put_nodelist_members_to_config,
+get_interface_params, totem_config_validate; corosync 1.4.10 exec/totemip.c for files without a
+nodelist.
+"""
+
+from ipaddress import IPv4Address
+from typing import Final
+
+from corosync_tw.config.host import Host, IpAddress
+from corosync_tw.config.links import PORT_DEFAULT, Link, Member, Membership
+from corosync_tw.config.local_node import find_local_node
+from corosync_tw.config.mcast_address import choose_mcast_address
+from corosync_tw.config.report import Report
+from corosync_tw.config.schema import Sections
+from corosync_tw.config.schema_totem import InterfaceConfig, NodeConfig
+from corosync_tw.corotypes import PROCESSOR_COUNT_MAX
+
+KNET_NODEID_MAX: Final = 65535
+
+
+def ip_version_of(sections: Sections) -> str:
+    """Return which address family names resolve to."""
+    default = "ipv4" if sections.transport() == "udp" else "ipv6-4"
+    return sections.totem.ip_version or default
+
+
+def make_membership(
+    sections: Sections, host: Host, report: Report, wanted: str | None = None
+) -> Membership | None:
+    """
+    Resolve the nodes and links of a configuration.
+
+    :param wanted: name or node id of the node that we are; None finds out.
+
+    Faults go to ``report``; None when there is too little left to go on with.
+    """
+    builder = _Builder(sections, host, report)
+    if len(sections.nodelist) > PROCESSOR_COUNT_MAX:
+        report.fault(
+            sections.nodelist[PROCESSOR_COUNT_MAX],
+            "",
+            f"is one of {len(sections.nodelist)} nodes, at most {PROCESSOR_COUNT_MAX} are possible",
+        )
+        return None
+    if sections.nodelist:
+        return builder.from_nodelist(wanted)
+    if sections.is_legacy():
+        return builder.from_interface()
+    report.fault(
+        sections.totem,
+        "",
+        'No interfaces defined, write a nodelist with a "node { ring0_addr: ... }" for each node',
+    )
+    return None
+
+
+class _Builder:
+    """One run of resolving, with what every step needs."""
+
+    def __init__(self, sections: Sections, host: Host, report: Report) -> None:
+        self.sections = sections
+        self.host = host
+        self.report = report
+        self.transport = sections.transport()
+        self.ip_version = ip_version_of(sections)
+        self.interfaces = {i.linknumber: i for i in sections.totem.interfaces}
+
+    def from_nodelist(self, wanted: str | None) -> Membership | None:
+        """Make the membership of a 3.x file."""
+        nodes = self.sections.nodelist
+        nodeids = [self._nodeid(node) for node in nodes]
+        on_links: dict[int, list[tuple[Member, NodeConfig]]] = {}
+        for node, nodeid in zip(nodes, nodeids, strict=True):
+            for number, text in node.ring_addrs:
+                address = self._resolve(node, f"ring{number}_addr", text)
+                on_link = on_links.setdefault(number, [])
+                if address is not None:
+                    on_link.append((Member(nodeid, address, node.name or text), node))
+        numbers = self._configured_links(set(on_links))
+        self._check_nodes(numbers)
+        self._check_nodeids(nodeids)
+        for number, on_link in on_links.items():
+            self._check_link(number, on_link)
+        self._warn_of_ignored_interface_keys()
+        position = find_local_node(self.sections, self.host, self.ip_version, self.report, wanted)
+        if position is None or not numbers:
+            return None
+        local = nodes[position]
+        links: list[Link] = []
+        for number in sorted(numbers):
+            own = dict(local.ring_addrs).get(number, "")
+            address = self.host.resolve_one(own, self.ip_version)
+            if address is not None:
+                members = tuple(member for member, _ in on_links.get(number, ()))
+                links.append(self._link(number, address, members))
+        return Membership(nodeids[position], position, tuple(links))
+
+    def from_interface(self) -> Membership | None:
+        """Make the membership of a 1.x file: ring 0, with the members it lists, if any."""
+        totem = self.sections.totem
+        interface = self.interfaces.get(0)
+        if interface is None or interface.bindnetaddr is None:
+            self.report.fault(totem, "interface", "ring 0 has no bindnetaddr, write its network")
+            return None
+        network = self._resolve(interface, "bindnetaddr", interface.bindnetaddr)
+        if network is None:
+            return None
+        address = self.host.address_in_network(network)
+        if address is None:
+            self.report.fault(
+                interface,
+                "bindnetaddr",
+                f"no address of this machine is in {network}, write the network of an interface",
+            )
+            return None
+        members: list[Member] = []
+        for text, line_no in interface.members:
+            member_address = self.host.resolve_one(text, self.ip_version)
+            if member_address is None:
+                self.report.fault_at(
+                    line_no,
+                    "totem.interface.member.memberaddr",
+                    f"failed to parse node address '{text}', write an address or a known name",
+                )
+                continue
+            members.append(Member(self._id_of(member_address), member_address, text))
+        nodeid = totem.nodeid or self._id_of(address)
+        if not nodeid:
+            self.report.fault(
+                totem, "nodeid", "An IPV6 network requires that a node ID be specified"
+            )
+        if self.transport == "udpu" and not members:
+            self.report.fault(interface, "", "udpu needs a nodelist (or, as in 1.x, member blocks)")
+        members = [
+            Member(nodeid, m.address, m.name) if m.address == address else m for m in members
+        ]
+        link = self._link(0, address, tuple(members))
+        return Membership(nodeid, None, (link,))
+
+    def _link(self, number: int, address: IpAddress, members: tuple[Member, ...]) -> Link:
+        interface = self.interfaces.get(number) or InterfaceConfig(path="totem.interface")
+        mcast_address: IpAddress | None = None
+        if self.transport == "udp":
+            if interface.broadcast:
+                mcast_address = IPv4Address("255.255.255.255")
+            else:
+                mcast_address = choose_mcast_address(
+                    self.sections.totem,
+                    interface,
+                    address,
+                    host=self.host,
+                    ip_version=self.ip_version,
+                    report=self.report,
+                )
+        step = 2 if interface.broadcast else 1
+        return Link(
+            linknumber=number,
+            local_address=address,
+            members=members,
+            mcast_address=mcast_address,
+            broadcast=interface.broadcast and self.transport == "udp",
+            port=interface.mcastport or PORT_DEFAULT + step * number,
+            ttl=interface.ttl,
+        )
+
+    def _resolve(
+        self, section: NodeConfig | InterfaceConfig, key: str, text: str
+    ) -> IpAddress | None:
+        address = self.host.resolve_one(text, self.ip_version)
+        if address is None:
+            self.report.fault(
+                section,
+                key,
+                f"failed to parse node address '{text}' as {self.ip_version}, "
+                "write an address or a name that resolves here",
+            )
+        return address
+
+    def _nodeid(self, node: NodeConfig) -> int:
+        """Return the id of a node, made from its address if the transport allows; 0 on a fault."""
+        if self.transport == "knet":
+            if node.nodeid == 0:
+                self.report.fault(
+                    node, "nodeid", "Knet requires an explicit nodeid, write 1 to 65535"
+                )
+            elif node.nodeid > KNET_NODEID_MAX:
+                self.report.fault(
+                    node,
+                    "nodeid",
+                    f"Knet requires nodeid to be less than {KNET_NODEID_MAX + 1}, "
+                    f"{node.nodeid} was given",
+                )
+            return node.nodeid
+        if node.nodeid:
+            return node.nodeid
+        text = dict(node.ring_addrs).get(0)
+        address = None if text is None else self.host.resolve_one(text, "ipv4")
+        nodeid = 0 if address is None else self._id_of(address)
+        if not nodeid and text is not None:
+            self.report.fault(
+                node, "nodeid", "An IPV6 network requires that a node ID be specified, write one"
+            )
+        return nodeid
+
+    def _id_of(self, address: IpAddress) -> int:
+        """Make a node id of an IPv4 address; 0 for IPv6."""
+        if not isinstance(address, IPv4Address):
+            return 0
+        mask = 0x7FFF_FFFF if self.sections.totem.clear_node_high_bit else 0xFFFF_FFFF
+        return int(address) & mask
+
+    def _configured_links(self, in_nodelist: set[int]) -> set[int]:
+        """Return the numbers of links that the file configures, and check what they may say."""
+        numbers = set(in_nodelist)
+        for number, interface in self.interfaces.items():
+            keys = set(interface.lines) - {"linknumber", "ringnumber"}
+            if self.transport == "udp":
+                keys &= {"bindnetaddr"}
+            if keys or (interface.members and self.transport != "udp"):
+                numbers.add(number)
+                self._check_interface(interface)
+        if self.transport != "knet" and (len(numbers) > 1 or numbers - {0}):
+            self.report.fault(
+                self.sections.totem,
+                "interface",
+                f"link {max(numbers)} is too much, {self.transport} has only link 0: write "
+                "ring0_addr only, or use knet",
+            )
+        return numbers
+
+    def _check_interface(self, interface: InterfaceConfig) -> None:
+        if self.transport != "udp" and interface.ttl != 1:
+            self.report.fault(
+                interface, "ttl", "Can only set ttl on multicast transport types, remove it"
+            )
+        if self.transport != "knet" and interface.knet_link_priority not in {0, 1}:
+            self.report.fault(
+                interface,
+                "knet_link_priority",
+                "Can only set link priority on knet transport type, remove it",
+            )
+
+    def _check_nodes(self, numbers: set[int]) -> None:
+        """Check that every node has an address on every link, and a name if there are several."""
+        for node in self.sections.nodelist:
+            has = {number for number, _ in node.ring_addrs}
+            for number in sorted(numbers or {0}):
+                if number not in has:
+                    self.report.fault(
+                        node,
+                        f"ring{number}_addr",
+                        f"is missing, every node needs an address on link {number}",
+                    )
+            if len(numbers) > 1 and node.name is None:
+                self.report.fault(
+                    node,
+                    "name",
+                    "for a multi-link configuration, all nodes must have a 'name' attribute",
+                )
+
+    def _check_nodeids(self, nodeids: list[int]) -> None:
+        """Check that no id is used twice, those made from addresses among them."""
+        lines: dict[int, int] = {}
+        for node, nodeid in zip(self.sections.nodelist, nodeids, strict=True):
+            if nodeid and nodeid in lines:
+                made = "" if node.nodeid else " (autogenerated from ring0_addr)"
+                self.report.fault(
+                    node,
+                    "nodeid",
+                    f"Nodeid {nodeid}{made} appears twice in corosync.conf, first in line "
+                    f"{lines[nodeid]}; every node needs its own",
+                )
+            elif nodeid:
+                lines[nodeid] = node.line_of("nodeid")
+
+    def _check_link(self, number: int, on_link: list[tuple[Member, NodeConfig]]) -> None:
+        """Check that a link has every address once and one address family."""
+        key = f"ring{number}_addr"
+        seen: set[IpAddress] = set()
+        for member, node in on_link:
+            first = on_link[0][0].address
+            if member.address in seen:
+                self.report.fault(
+                    node, key, f"{member.address} appears twice, every node needs its own"
+                )
+            seen.add(member.address)
+            if member.address.version != first.version:
+                self.report.fault(
+                    node,
+                    key,
+                    f"Nodes for link {number} have different IP families (compared "
+                    f"{member.address} with {first}), use one family on a link",
+                )
+
+    def _warn_of_ignored_interface_keys(self) -> None:
+        totem = self.sections.totem
+        if totem.nodeid is not None:
+            self.report.warning(
+                totem, "nodeid", "is ignored, the nodeid of the nodelist (or a made one) counts"
+            )
+        for interface in totem.interfaces:
+            if interface.members:
+                self.report.warning_at(
+                    interface.members[0][1],
+                    "totem.interface.member",
+                    "is ignored, the nodelist says who is a member",
+                )

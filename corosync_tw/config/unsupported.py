@@ -1,0 +1,61 @@
+"""
+What is right in a corosync.conf and yet not in this version of ours.
+
+Kept apart from the checks, so that testing a file agrees with Corosync's own test of it.
+"""
+
+from corosync_tw.config.report import Report
+from corosync_tw.config.schema import Sections
+
+
+def unsupported(sections: Sections) -> list[str]:
+    """
+    Say why this version cannot run a file that is right.
+
+    :return: one message each, with the remedy; empty when the daemon can start.
+    """
+    totem = sections.totem
+    quorum = sections.quorum
+    transport = sections.transport()
+    report = Report(sections.file)
+    if transport not in {"udp", "udpu"}:
+        report.fault(
+            totem,
+            "transport",
+            f'{transport} is not in this version, write "transport: udpu" (unicast) or '
+            '"transport: udp" (multicast)',
+        )
+    if totem.crypto() != ("none", "none"):
+        keys = ("crypto_cipher", "crypto_hash", "secauth")
+        report.fault(
+            totem,
+            next((key for key in keys if totem.given(key)), "secauth"),
+            'encryption is not in this version, write "crypto_cipher: none", "crypto_hash: none" '
+            'and "secauth: off", and keep the network closed',
+        )
+    if quorum.provider is not None and quorum.provider != "corosync_votequorum":
+        report.fault(
+            quorum,
+            "provider",
+            f'{quorum.provider} is not in this version, write "provider: corosync_votequorum"',
+        )
+    if quorum.device is not None and quorum.device.model is not None:
+        report.fault(
+            quorum.device,
+            "model",
+            "quorum devices are not in this version, remove the device section on all nodes",
+        )
+    return report.faults
+
+
+def without_effect(sections: Sections) -> list[str]:
+    """Name the directives that this version accepts and does not follow, for warnings."""
+    report = Report(sections.file)
+    for key in ("last_man_standing", "auto_tie_breaker", "expected_votes_tracking"):
+        if getattr(sections.quorum, key):
+            report.warning(
+                sections.quorum,
+                key,
+                "has no effect in this version, only a majority of votes is quorate",
+            )
+    return report.warnings
