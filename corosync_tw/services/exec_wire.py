@@ -55,8 +55,8 @@ def exec_id(service: int, function: int) -> int:
 # qb_ipc_request_header: id@0 i32, size@8 i32, 16 bytes
 HEADER: Final = both_orders("I4xi4x")
 HEADER_LEN: Final = 16
-# qb_ipc_response_header: id@0, size@8, error@16, 24 bytes
-RESPONSE_HEADER: Final = both_orders("I4xi4xi4x")
+# qb_ipc_response_header: id@0, size@8, error@16 (always 0 here), 24 bytes
+RESPONSE_HEADER: Final = both_orders("I4xi12x")
 RESPONSE_HEADER_LEN: Final = 24
 # mar_name_t: length@0 u16, value@8 char[256], 264 bytes
 NAME: Final = both_orders("H6x256s")

@@ -26,6 +26,10 @@ class Features(IntFlag):
 
     NONE = 0
     SAFE_DELIVERY = 1
+    COMMIT_OBLIGATION = 2  # understands the obligation flag of commit tokens
+
+
+OWN_FEATURES: Final = Features.SAFE_DELIVERY | Features.COMMIT_OBLIGATION
 
 
 class Hello(NamedTuple):

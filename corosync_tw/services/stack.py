@@ -33,7 +33,14 @@ from corosync_tw.services.effects import (
 )
 from corosync_tw.services.exec_wire import EXEC_GROUP, HEADER_LEN, SYNC_GROUP, exec_id
 from corosync_tw.services.flow import QueueLevel, next_level
-from corosync_tw.services.hello import HELLO_GROUP, Capabilities, Features, Hello, encode_hello
+from corosync_tw.services.hello import (
+    HELLO_GROUP,
+    OWN_FEATURES,
+    Capabilities,
+    Features,
+    Hello,
+    encode_hello,
+)
 from corosync_tw.services.interfaces import ExecHandler, SyncedService
 from corosync_tw.services.params import ServiceParams
 from corosync_tw.services.quorum.engine import QuorumEngine
@@ -324,7 +331,8 @@ class Stack:
         elif group == HELLO_GROUP:
             self._capabilities.deliver(nodeid, data, big_endian)
             # The ring may be a step ahead of what is delivered.
-            if self.safe_supported and self.srp.ring_id == self.ring_id:
+            lacking = self._capabilities.without(Features.COMMIT_OBLIGATION, self.members)
+            if not lacking and self.srp.ring_id == self.ring_id:
                 self.srp.ring_of_ours()
         else:
             self.stats.messages_unknown += 1
@@ -350,7 +358,7 @@ class Stack:
             return
         self._capabilities.begin(change.ring_id)
         self.sync.regular(change.members, change.ring_id)
-        hello = Hello(change.ring_id, Features.SAFE_DELIVERY)
+        hello = Hello(change.ring_id, OWN_FEATURES)
         with suppress(CsTryAgain):
             self.pg.mcast(HELLO_GROUP, (encode_hello(hello),), trans=True)
 
