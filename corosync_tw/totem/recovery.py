@@ -97,6 +97,7 @@ def keep_recovered(ring: Ring, payload: memoryview) -> None:
         else DeliveredFrame(inner.nodeid, inner.seq, inner.payload, inner.big_endian)
     )
     old.add(inner.seq, (frame, bool(inner.guarantee), (payload,)))
+    old.update_aru()
 
 
 def progress(ring: Ring, token: OrfToken) -> bool:

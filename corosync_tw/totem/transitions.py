@@ -130,7 +130,6 @@ def enter_operational(ring: Ring) -> None:
     assert ring.forming is not None, "no ring to install"
     old, new, memb = ring.installed, ring.forming, ring.memb
     transitional_members = memb.trans_memb
-    old.update_aru()
     # Delivered in the regular configuration by one of us: then by all of us.
     _deliver(ring, old, old.take_deliverable(ring.recovery.my_high_ring_delivered))
     left, joined = memb.install()
