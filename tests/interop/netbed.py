@@ -1,0 +1,254 @@
+"""
+A network of name spaces on one host: a switch and any number of machines with one cable each.
+
+Every machine has its own network and mount name space (tmpfs on /run and /dev/shm), so that
+several daemons and their clients live side by side. The name spaces have no names: they belong to a
+holder process each and vanish with it, also when the tests are killed. Nothing is made in the
+host's own network.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Self
+
+SUBNET = "10.77.5"
+LOSS_TABLE = "cti"
+_PRIVATE = (
+    "mount --make-rprivate / && mount -t tmpfs tmpfs /run "
+    "&& mount -t tmpfs -o mode=1777,size=512m tmpfs /dev/shm"
+)
+
+
+class BedError(Exception):
+    """The host cannot carry the bed; the text says what is missing and how to get it."""
+
+
+def require(*programs: str) -> None:
+    """Raise BedError when a program is missing: interop tests never pass without their peers."""
+    missing = [name for name in programs if shutil.which(name, path=_search_path()) is None]
+    if missing:
+        raise BedError(
+            f"missing programs: {' '.join(missing)}; `make deps` installs them (needs root or sudo)"
+        )
+    if os.geteuid() != 0:
+        raise BedError("network name spaces need root: run `sudo make test-interop`")
+
+
+def _search_path() -> str:
+    return os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
+
+
+def wait_until(
+    what: str, condition: Callable[[], bool], timeout_s: float, poll_s: float = 0.05
+) -> float:
+    """
+    Wait for a condition of a real daemon and give the seconds it took.
+
+    Raises AssertionError that names ``what`` when the time is over.
+    """
+    began = time.monotonic()
+    while not condition():
+        waited = time.monotonic() - began
+        if waited > timeout_s:
+            raise AssertionError(f"not within {timeout_s} s: {what}")
+        time.sleep(poll_s)
+    return time.monotonic() - began
+
+
+class NameSpace:
+    """A network and mount name space, alive as long as its holder process."""
+
+    def __init__(self) -> None:
+        self._holder = subprocess.Popen(
+            [
+                "unshare",
+                "-m",
+                "-n",
+                "--",
+                "sh",
+                "-c",
+                f"{_PRIVATE} && ip link set lo up && echo up && exec cat",
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PATH": _search_path()},
+        )
+        assert self._holder.stdout is not None
+        if self._holder.stdout.readline() != b"up\n":
+            raise BedError("cannot make a name space: root and CONFIG_NET_NS are needed")
+
+    @property
+    def pid(self) -> int:
+        return self._holder.pid
+
+    def enter(self, argv: Sequence[str]) -> list[str]:
+        """Give the command that runs ``argv`` inside, under the pid it is started with."""
+        return [
+            "nsenter",
+            "-t",
+            str(self.pid),
+            "-m",
+            "-n",
+            "--",
+            "setpriv",
+            "--pdeathsig",
+            "KILL",
+            "--",
+            *argv,
+        ]
+
+    def run(
+        self, *argv: str, check: bool = True, timeout_s: float = 30.0
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command inside and wait for it."""
+        return subprocess.run(
+            self.enter(argv),
+            check=check,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            env={**os.environ, "PATH": _search_path()},
+        )
+
+    def close(self) -> None:
+        self._holder.kill()
+        self._holder.wait()
+
+
+class Machine(NameSpace):
+    """
+    A machine on the switch.
+
+    :ivar number: 1 to 250; the last part of its address.
+    """
+
+    def __init__(self, switch: NameSpace, number: int, mtu_bytes: int = 1500) -> None:
+        super().__init__()
+        self.number = number
+        self.address = f"{SUBNET}.{number}"
+        port = f"ctip{number}"
+        switch.run(
+            "ip",
+            "link",
+            "add",
+            port,
+            "mtu",
+            str(mtu_bytes),
+            "type",
+            "veth",
+            "peer",
+            "name",
+            "eth0",
+            "netns",
+            str(self.pid),
+        )
+        switch.run("ip", "link", "set", port, "master", "ctibr", "up")
+        self.run("ip", "addr", "add", f"{self.address}/24", "dev", "eth0")
+        self.run("ip", "link", "set", "eth0", "mtu", str(mtu_bytes), "up")
+        self.run("ip", "route", "add", "224.0.0.0/4", "dev", "eth0")
+
+    def set_loss(self, percent: int) -> None:
+        """Lose this share of the UDP datagrams that come in from the switch; 0 loses none."""
+        self.run("nft", "delete", "table", "inet", LOSS_TABLE, check=False)
+        if percent:
+            self.run("nft", "add", "table", "inet", LOSS_TABLE)
+            self.run(
+                "nft",
+                "add",
+                "chain",
+                "inet",
+                LOSS_TABLE,
+                "in",
+                "{ type filter hook input priority 0; }",
+            )
+            rule = f"iifname eth0 meta l4proto udp numgen random mod 100 < {percent} counter drop"
+            self.run("nft", "add", "rule", "inet", LOSS_TABLE, "in", *rule.split())
+
+    def lost_datagrams(self) -> int:
+        """Count what ``set_loss`` dropped since it was set."""
+        text = self.run("nft", "list", "table", "inet", LOSS_TABLE).stdout
+        return int(text.split("packets ")[1].split()[0])
+
+
+class NetBed:
+    """The switch and its machines; a context manager that takes everything down."""
+
+    def __init__(self, machines: Sequence[int], mtu_bytes: int = 1500) -> None:
+        require("unshare", "nsenter", "setpriv", "ip", "nft")
+        self._switch = NameSpace()
+        self._switch.run("ip", "link", "add", "ctibr", "type", "bridge", "mcast_snooping", "0")
+        self._switch.run("ip", "link", "set", "ctibr", "mtu", str(mtu_bytes), "up")
+        self.machines = {number: Machine(self._switch, number, mtu_bytes) for number in machines}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for machine in self.machines.values():
+            machine.close()
+        self._switch.close()
+
+
+class Process:
+    """
+    A program on a machine, its output in files.
+
+    :ivar log: what it wrote on stdout and stderr.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        argv: Sequence[str],
+        log: Path,
+        cwd: Path,
+        env: dict[str, str] | None = None,
+    ) -> None:
+        self.machine = machine
+        self.log = log
+        with log.open("ab") as out:
+            self._child = subprocess.Popen(
+                machine.enter(argv),
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                cwd=cwd,
+                env={**os.environ, "PATH": _search_path(), **(env or {})},
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    @property
+    def exit_status(self) -> int | None:
+        """Exit code, negative signal number, or None while it runs."""
+        return self._child.poll()
+
+    def signal(self, number: signal.Signals) -> None:
+        self._child.send_signal(number)
+
+    def close_stdin(self) -> None:
+        assert self._child.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._child.stdin.close()
+
+    def write_line(self, text: str) -> None:
+        assert self._child.stdin is not None
+        self._child.stdin.write(text.encode() + b"\n")
+        self._child.stdin.flush()
+
+    def wait(self, timeout_s: float) -> int:
+        return self._child.wait(timeout_s)
+
+    def kill(self) -> None:
+        """SIGKILL, also out of a SIGSTOP, and reap."""
+        if self._child.poll() is None:
+            self._child.kill()
+        self._child.wait()

@@ -1,0 +1,305 @@
+"""
+Cluster nodes on the machines of a bed, stock corosync and ours, and their clients.
+
+Both kinds read the same corosync.conf.
+"""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from tests.interop.netbed import BedError, Machine, Process, require, wait_until
+
+HERE = Path(__file__).resolve().parent
+CLIENTS = HERE / "clients"
+READY_TEXT = "Members["
+
+
+def corosync_conf(
+    addresses: Mapping[int, str],
+    state_dir: Path,
+    *,
+    transport: str = "udpu",
+    token_ms: int = 1000,
+    totem_extra: str = "",
+    system_extra: str = "",
+) -> str:
+    """Write the configuration of one node; ``addresses`` is by nodeid."""
+    nodes = "".join(
+        f"    node {{\n        nodeid: {nodeid}\n        name: n{nodeid}\n"
+        f"        ring0_addr: {address}\n    }}\n"
+        for nodeid, address in addresses.items()
+    )
+    crypto = "    crypto_cipher: none\n    crypto_hash: none\n"
+    interface = ""
+    if transport == "udp":
+        interface = (
+            "    interface {\n        mcastaddr: 239.192.77.5\n        mcastport: 5405\n    }\n"
+        )
+    return (
+        "totem {\n    version: 2\n    cluster_name: cti\n"
+        f"    transport: {transport}\n    token: {token_ms}\n{crypto}{totem_extra}{interface}}}\n"
+        f"nodelist {{\n{nodes}}}\n"
+        "quorum {\n    provider: corosync_votequorum\n}\n"
+        f"system {{\n    state_dir: {state_dir}\n    sched_rr: no\n{system_extra}}}\n"
+        "logging {\n    to_stderr: yes\n    to_syslog: no\n    timestamp: hires\n}\n"
+    )
+
+
+class Node:
+    """
+    One daemon; subclasses know how it is started and asked.
+
+    :ivar address: its machine's.
+    """
+
+    kind = ""
+
+    def __init__(self, machine: Machine, nodeid: int, workdir: Path) -> None:
+        self.machine = machine
+        self.nodeid = nodeid
+        self.workdir = workdir / f"n{nodeid}"
+        self.state_dir = self.workdir / "state"
+        self.state_dir.mkdir(parents=True, exist_ok=True)
+        self.conf = self.workdir / "corosync.conf"
+        self.log = self.workdir / "daemon.log"
+        self.process: Process | None = None
+
+    def system_extra(self) -> str:
+        return ""
+
+    def argv(self) -> list[str]:
+        raise AssertionError(self.kind)
+
+    def client_argv(self, *arguments: str) -> list[str]:
+        raise AssertionError(self.kind)
+
+    def start(self) -> None:
+        assert self.process is None or self.process.exit_status is not None
+        self.process = Process(self.machine, self.argv(), self.log, self.workdir)
+
+    @property
+    def running(self) -> Process:
+        assert self.process is not None
+        return self.process
+
+    def sigkill(self) -> None:
+        self.running.kill()
+
+    def freeze(self) -> None:
+        self.running.signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self.running.signal(signal.SIGCONT)
+
+    def leave(self, timeout_s: float = 15.0) -> int:
+        """Leave the ring by SIGTERM; give the exit status."""
+        self.running.signal(signal.SIGTERM)
+        return self.running.wait(timeout_s)
+
+    def log_text(self) -> str:
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def rss_bytes(self) -> int:
+        """Resident memory now."""
+        text = Path(f"/proc/{self.running.pid}/statm").read_text()
+        return int(text.split()[1]) * 4096
+
+    def cpu_seconds(self) -> float:
+        """User and system time since the start."""
+        fields = Path(f"/proc/{self.running.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / 100.0
+
+
+class StockNode(Node):
+    """The distribution's corosync."""
+
+    kind = "stock"
+
+    def argv(self) -> list[str]:
+        return ["corosync", "-f", "-c", str(self.conf)]
+
+    def client_argv(self, *arguments: str) -> list[str]:
+        return [str(built_client("order_client")), *arguments]
+
+
+class OurNode(Node):
+    """corosync_tw under twistd."""
+
+    kind = "ours"
+
+    @property
+    def run_dir(self) -> Path:
+        return self.workdir / "run"
+
+    @property
+    def socket(self) -> Path:
+        return self.run_dir / "corosync_tw.sock"
+
+    def system_extra(self) -> str:
+        return f"    run_dir: {self.run_dir}\n"
+
+    def argv(self) -> list[str]:
+        return [
+            str(Path(sys.executable).parent / "twistd"),
+            "-n",
+            "--pidfile=",
+            "corosync",
+            "-c",
+            str(self.conf),
+        ]
+
+    def client_argv(self, *arguments: str) -> list[str]:
+        return [sys.executable, str(CLIENTS / "pb_client.py"), str(self.socket), *arguments]
+
+
+def built_client(name: str) -> Path:
+    """Compile a C client once and give its path; it is built anew when its source is newer."""
+    require("gcc", "corosync")
+    source = CLIENTS / f"{name}.c"
+    binary = HERE.parent.parent / "build" / "interop" / name
+    if binary.exists() and binary.stat().st_mtime >= source.stat().st_mtime:
+        return binary
+    binary.parent.mkdir(parents=True, exist_ok=True)
+    command = [
+        "gcc",
+        "-std=gnu11",
+        "-O2",
+        "-Wall",
+        "-Wextra",
+        "-o",
+        str(binary),
+        str(source),
+        "-lcpg",
+    ]
+    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
+    if outcome.returncode:
+        raise BedError(f"cannot build {name} (libcpg-dev is needed):\n{outcome.stderr}")
+    return binary
+
+
+class Client:
+    """An order client beside a node; what it was delivered is in ``out``."""
+
+    def __init__(
+        self, node: Node, label: str, *, count: int, rate: int, members: int, group: str = "order"
+    ) -> None:
+        self.node = node
+        self.label = label
+        self.count = count
+        self.out = node.workdir / f"client-{label}.txt"
+        arguments = (group, str(count), str(rate), str(members), str(self.out))
+        self.process = Process(
+            node.machine,
+            node.client_argv(*arguments),
+            node.workdir / f"client-{label}.log",
+            node.workdir,
+        )
+
+    def lines(self) -> list[str]:
+        """Whole lines written so far."""
+        if not self.out.exists():
+            return []
+        return self.out.read_text().rpartition("\n")[0].split("\n")
+
+    def delivered(self) -> int:
+        return sum(line.startswith("D") for line in self.lines())
+
+    def members(self) -> int:
+        """Count the members of the group in the last configuration change."""
+        changes = [line for line in self.lines() if line.startswith("C")]
+        return len(changes[-1].split()[1].split(",")) if changes else 0
+
+    def finish(self, timeout_s: float = 20.0) -> int:
+        """Leave the group; give the exit status."""
+        self.process.close_stdin()
+        return self.process.wait(timeout_s)
+
+
+class Cluster:
+    """
+    Nodes of one ring.
+
+    :ivar nodes: by nodeid; the nodeid is also the last part of the address.
+    """
+
+    def __init__(
+        self,
+        machines: Mapping[int, Machine],
+        stock: list[int],
+        ours: list[int],
+        workdir: Path,
+        **conf: object,
+    ) -> None:
+        self.nodes: dict[int, Node] = {}
+        for nodeid in sorted([*stock, *ours]):
+            cls = StockNode if nodeid in stock else OurNode
+            self.nodes[nodeid] = cls(machines[nodeid], nodeid, workdir)
+        addresses = {nodeid: machines[nodeid].address for nodeid in self.nodes}
+        for node in self.nodes.values():
+            text = corosync_conf(
+                addresses, node.state_dir, system_extra=node.system_extra(), **conf
+            )  # type: ignore[arg-type]
+            node.conf.write_text(text)
+        self.clients: list[Client] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for client in self.clients:
+            client.process.kill()
+        for node in self.nodes.values():
+            if node.process is not None:
+                node.process.kill()
+
+    def start(self) -> None:
+        for node in self.nodes.values():
+            node.start()
+
+    def client(self, nodeid: int, label: str, *, count: int, rate: int, members: int) -> Client:
+        """Start an order client beside a node."""
+        client = Client(self.nodes[nodeid], label, count=count, rate=rate, members=members)
+        self.clients.append(client)
+        return client
+
+    def wait_members(self, clients: list[Client], members: int, timeout_s: float) -> float:
+        """Wait until each of the clients sees so many members in the group."""
+        what = f"{members} members in the group"
+        try:
+            return wait_until(what, lambda: all(c.members() == members for c in clients), timeout_s)
+        except AssertionError as error:
+            seen = ", ".join(f"{c.label}: {c.members()}" for c in clients)
+            raise AssertionError(f"{error}; seen: {seen}\n{self.tail_logs()}") from None
+
+    def wait_delivered(self, clients: list[Client], count: int, timeout_s: float) -> float:
+        """Wait until each of the clients was delivered at least so many messages."""
+        try:
+            return wait_until(
+                "delivery", lambda: all(c.delivered() >= count for c in clients), timeout_s, 0.2
+            )
+        except AssertionError as error:
+            seen = ", ".join(f"{c.label}: {c.delivered()} of {count}" for c in clients)
+            raise AssertionError(f"{error}; seen: {seen}\n{self.tail_logs()}") from None
+
+    def tail_logs(self, lines: int = 12) -> str:
+        """The last words of each daemon, for a failure's text."""
+        tails = []
+        for node in self.nodes.values():
+            status = node.process.exit_status if node.process else "not started"
+            tail = "\n".join(node.log_text().splitlines()[-lines:])
+            tails.append(f"--- n{node.nodeid} {node.kind}, exit status {status}\n{tail}")
+        return "\n".join(tails)
+
+    def assert_alive(self, nodeids: list[int]) -> None:
+        """No daemon of these may have ended; no stock node may ever have aborted."""
+        for nodeid in nodeids:
+            assert self.nodes[nodeid].running.exit_status is None, (
+                f"n{nodeid} ended\n{self.tail_logs()}"
+            )
+        for node in self.nodes.values():
+            assert "Assertion" not in node.log_text(), f"n{node.nodeid} aborted\n{self.tail_logs()}"
+            assert "Traceback" not in node.log_text(), f"n{node.nodeid} raised\n{self.tail_logs()}"
