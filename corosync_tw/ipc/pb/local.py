@@ -6,6 +6,7 @@ stack that is not the driver's own to `LocalServices.execute`.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Final
 
 from zope.interface import implementer
@@ -23,6 +24,7 @@ from corosync_tw.services.effects import (
 )
 from corosync_tw.services.stack import Stack
 
+NS_PER_US: Final = 1000
 # Conns wrap at 31 bits, so that they stay plain integers of banana and of C clients.
 _CONN_MAX: Final = 0x7FFFFFFF
 
@@ -138,6 +140,9 @@ class LocalServices:
     def status(self) -> dict[str, object]:
         """Describe the node with plain types alone."""
         stack = self.stack
+        counters = asdict(stack.srp.stats) | asdict(stack.stats)
+        rotation_ns = counters.pop("token_rotation_ns")
+        del counters["token_last_received_ns"]  # a moment, not a count
         return {
             "nodeid": self.nodeid,
             "ring_rep": stack.ring_id.rep,
@@ -147,8 +152,8 @@ class LocalServices:
             "state": stack.srp.state.name.lower(),
             "sync_in_progress": stack.sync_in_progress,
             "queue_level": stack.pg.queue_level,
-            "token_rotation_us": None,
-            "counters": {},
+            "token_rotation_us": rotation_ns / NS_PER_US if rotation_ns else None,
+            "counters": counters,
         }
 
     def _check(self, conn: int) -> None:
