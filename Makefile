@@ -1,0 +1,64 @@
+# make run     three nodes on this machine, as an ordinary user       (FILE=text to stream, STAY=1 to keep them up)
+# make test    all checks and tests; installs what a bare Debian machine lacks, with root or sudo
+# make help    the rest
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+# Interop tests make name spaces and interfaces.
+AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
+WORKERS := 2
+
+.PHONY: help run test deps lint types test-unit test-sim test-interop bench soak clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make run            three nodes form a ring, stream a text, lose a node, get it back (FILE=..., STAY=1)"
+	@echo "make test           lint, types, unit, simulator and interop tests; installs what is missing first"
+	@echo "make test-unit | test-sim | test-interop | lint | types      one tier alone"
+	@echo "make bench          throughput beside stock corosync (ARGS=--quick)"
+	@echo "make soak           long campaigns with random faults (MINUTES=10 SEED=...)"
+	@echo "make clean          removes what was built, the environment too"
+
+$(VENV)/.run: setup.cfg pyproject.toml
+	@sh ci/venv.sh $(VENV) .
+	@touch $@
+
+$(VENV)/.test: setup.cfg pyproject.toml
+	@sh ci/venv.sh $(VENV) '.[test]'
+	@touch $@ $(VENV)/.run
+
+run: $(VENV)/.run
+	@$(BIN)/python -m corosync_tw.cli.demo $(if $(FILE),--file '$(FILE)') $(if $(STAY),--stay)
+
+deps:
+	@sh ci/deps.sh
+
+test: deps
+	@$(MAKE) --no-print-directory lint types test-unit test-sim test-interop
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.test
+	$(BIN)/mypy
+
+test-unit: $(VENV)/.test
+	$(PYTEST) tests/unit -n $(WORKERS)
+
+test-sim: $(VENV)/.test
+	$(PYTEST) tests/sim -n $(WORKERS)
+
+test-interop: $(VENV)/.test
+	$(AS_ROOT) $(PYTEST) tests/interop
+
+bench: $(VENV)/.test
+	$(AS_ROOT) $(BIN)/python -m bench $(ARGS)
+
+soak: $(VENV)/.test
+	$(BIN)/python -m tests.sim.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .hypothesis var
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

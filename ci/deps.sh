@@ -1,0 +1,55 @@
+#!/bin/sh
+# Install what the tests need and this machine lacks: the stock peers, a compiler, and tools for name spaces.
+set -eu
+export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+wanted=''
+
+need() { # need PACKAGE COMMAND...: the package is wanted when the command fails
+    package=$1
+    shift
+    "$@" >/dev/null 2>&1 || wanted="$wanted $package"
+}
+
+need corosync command -v corosync
+need libcpg-dev test -e /usr/include/corosync/cpg.h
+need gcc command -v gcc
+need libc6-dev test -e /usr/include/stdio.h
+need iproute2 command -v ip
+need nftables command -v nft
+need util-linux command -v nsenter
+need python3-venv sh "$(dirname "$0")/python.sh"
+
+if [ -z "$wanted" ]; then
+    echo "nothing to install: corosync, libcpg, gcc, iproute2, nftables and Python are here"
+    exit 0
+fi
+echo "the tests need:$wanted"
+if ! command -v apt-get >/dev/null; then
+    echo "no apt-get here: install the equivalents of these Debian packages and try again" >&2
+    exit 1
+fi
+as_root=''
+if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || { echo "installing needs root or sudo" >&2; exit 1; }
+    as_root=sudo
+fi
+
+# A freshly installed corosync must not be started; a daemon that was here before is left alone.
+policy=/usr/sbin/policy-rc.d
+made_policy=''
+cleanup() { [ -z "$made_policy" ] || $as_root rm -f "$policy"; }
+trap cleanup EXIT
+if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+    $as_root chmod 755 "$policy"
+    made_policy=yes
+fi
+
+install() {
+    # shellcheck disable=SC2086 # a list of words
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $wanted
+}
+install || { $as_root apt-get update; install; }
+case " $wanted " in
+*" corosync "*) [ ! -d /run/systemd/system ] || $as_root systemctl disable --quiet corosync ;;
+esac
