@@ -85,13 +85,14 @@ def _check_crypto(sections: Sections, host: Host, report: Report) -> None:
 def _check_key(totem: TotemConfig, host: Host, report: Report) -> None:
     """Check that there is a key of sufficient length: keyfile, else key, else the default file."""
     if totem.key is not None and not totem.given("keyfile"):
-        length_bytes = len(totem.key.encode("utf-8", "surrogateescape"))
+        # The NUL behind the text is part of the key in stock, and so of what both sides share.
+        length_bytes = len(totem.key.encode("utf-8", "surrogateescape")) + 1
         if length_bytes < KEY_LEN_BYTES_MIN:
             report.fault(
                 totem,
                 "key",
-                f"key is too short ({length_bytes} bytes), should be at least "
-                f"{KEY_LEN_BYTES_MIN} bytes",
+                f"key is too short ({length_bytes - 1} characters), should be at least "
+                f"{KEY_LEN_BYTES_MIN - 1}",
             )
         return
     try:

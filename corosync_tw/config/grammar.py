@@ -21,7 +21,7 @@ KEY_LEN_BYTES_MAX: Final = 255
 # Larger files are refused unread; a cluster of 384 nodes with 8 links needs about 200 kB.
 FILE_LEN_BYTES_MAX: Final = 32 * 1024 * 1024
 # Lines that say something. pyparsing reads about 30,000 of them a second.
-STATEMENTS_MAX: Final = 100_000
+STATEMENTS_MAX: Final = 50_000
 # After so many faults the file is not a corosync.conf, and the rest would only scroll the first
 # ones away.
 FAULTS_MAX: Final = 50
@@ -76,8 +76,8 @@ class _Reader:
         return f"{path}: " if path else ""
 
     def _path_len_bytes(self, name: str) -> int:
-        section_len_bytes = self.stack[-1][1]
-        return section_len_bytes + len(name.encode("utf-8", "surrogateescape")) + 1
+        """Return the length of the path down to ``name``; stock counts a dot outside sections too."""
+        return self.stack[-1][1] + 1 + len(name.encode("utf-8", "surrogateescape"))
 
     def open_section(self, before: str, after: str, line_no: int) -> None:
         name = _strip_name(before)
@@ -98,7 +98,8 @@ class _Reader:
             raise ConfigError(self.faults)
         section = Section(name, line_no)
         self.stack[-1][0].entries.append(section)
-        self.stack.append((section, path_len_bytes))
+        no_dot = len(self.stack) == 1
+        self.stack.append((section, path_len_bytes - no_dot))
 
     def add_item(self, before: str, value: str, line_no: int) -> None:
         key = before.strip(_BLANK)
@@ -143,7 +144,7 @@ class _Reader:
 
 
 def _strip_name(text: str) -> str:
-    """Take blanks and a colon before the bracket off a section name; keep one character at least."""
+    """Take blanks and a colon before the bracket off a section name; keep one character."""
     name = text.strip(_BLANK)
     return name.rstrip(_BLANK + ":") or name[:1]
 

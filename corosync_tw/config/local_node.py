@@ -64,11 +64,8 @@ def _by_bindnetaddr(sections: Sections, host: Host, ip_version: str, report: Rep
             continue
         address = host.resolve_one(interface.bindnetaddr, ip_version)
         if address is None:
-            report.fault(
-                interface,
-                "bindnetaddr",
-                f"failed to parse bindnet address '{interface.bindnetaddr}', remove it, the "
-                "nodelist says what to bind to",
+            report.warning(
+                interface, "bindnetaddr", f"'{interface.bindnetaddr}' is not a known address"
             )
         elif interface.linknumber == 0 and host.has_address(address):
             for position, node in enumerate(sections.nodelist):

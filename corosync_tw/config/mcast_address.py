@@ -51,7 +51,7 @@ def choose_mcast_address(
         return None
     address = host.resolve_one(interface.mcastaddr, ip_version)
     if address is None:
-        text = f"failed to parse mcast address '{interface.mcastaddr}', write an address"
+        text = f"failed to parse mcast address '{interface.mcastaddr}', write a multicast address"
     elif address.version != local_address.version:
         text = (
             f"Multicast address family of {address} does not match that of {local_address}, "

@@ -222,7 +222,8 @@ class _Builder:
                 keys &= {"bindnetaddr"}
             if keys or (interface.members and self.transport != "udp"):
                 numbers.add(number)
-                self._check_interface(interface)
+        for number in sorted(numbers & set(self.interfaces)):
+            self._check_interface(self.interfaces[number])
         if self.transport != "knet" and (len(numbers) > 1 or numbers - {0}):
             self.report.fault(
                 self.sections.totem,
@@ -242,6 +243,13 @@ class _Builder:
                 interface,
                 "knet_link_priority",
                 "Can only set link priority on knet transport type, remove it",
+            )
+        mcastaddr = interface.mcastaddr
+        if mcastaddr is not None and self.host.resolve_one(mcastaddr, self.ip_version) is None:
+            self.report.fault(
+                interface,
+                "mcastaddr",
+                f"failed to parse mcast address '{mcastaddr}', write a multicast address",
             )
 
     def _check_nodes(self, numbers: set[int]) -> None:

@@ -145,7 +145,7 @@ def _read_interfaces(sections: list[Section], reader: SectionReader) -> list[Int
             interface = _overlay(earlier, interface)
         by_link[interface.linknumber] = interface
     for interface in by_link.values():
-        if interface.linknumber >= LINKS_MAX:
+        if interface.linknumber >= LINKS_MAX and set(interface.lines) - {"linknumber"}:
             reader.report.fault(
                 interface,
                 "linknumber",

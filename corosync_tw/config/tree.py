@@ -67,7 +67,9 @@ def render(root: Section) -> str:
         if entry is None:
             lines.append(f"{indent}}}")
         elif isinstance(entry, Item):
-            lines.append(f"{indent}{entry.key}: {entry.value}".rstrip())
+            line = f"{indent}{entry.key}: {entry.value}".rstrip(" \t")
+            # A reader takes a carriage return off the end of a line, but not from before a blank.
+            lines.append(f"{line} " if line.endswith("\r") else line)
         else:
             lines.append(f"{indent}{entry.name} {{")
             pending.append((depth, None))

@@ -184,7 +184,7 @@ _SYSLOG_PRIORITIES: Final = (
     "alert", "crit", "debug", "emerg", "err", "error", "info", "notice", "warning",
 )  # fmt: skip
 SYSLOG_PRIORITY: Final = choice_any_case(*_SYSLOG_PRIORITIES)
-SYSLOG_FACILITY: Final = choice_any_case(
+SYSLOG_FACILITY: Final = choice(
     "auth", "authpriv", "cron", "daemon", "ftp", "kern", "lpr", "mail", "news", "syslog", "user",
     "uucp", *(f"local{n}" for n in range(8)),
 )  # fmt: skip

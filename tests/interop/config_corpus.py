@@ -4,6 +4,8 @@ Files for comparing us with stock's own test of a configuration: one good file a
 A case is the text of a file by a name that says what is special about it.
 """
 
+import random
+
 GOOD = """\
 totem {
     version: 2
@@ -308,3 +310,31 @@ def corpus() -> dict[str, bytes]:
     for name, text in TOP_CASES.items():
         files[f"top {name}"] = conf(top=text)
     return {name: text.encode("utf-8", "surrogateescape") for name, text in files.items()}
+
+
+def mutations(count: int, seed: int) -> dict[str, bytes]:
+    """Damage a good file in ``count`` random ways; the same seed gives the same files."""
+    rng = random.Random(seed)
+    bases = [conf(), conf("udp"), conf("knet", node="name: a")]
+    files = {}
+    for number in range(count):
+        lines = rng.choice(bases).splitlines(keepends=True)
+        for _ in range(rng.randint(1, 3)):
+            at = rng.randrange(len(lines))
+            what = rng.randrange(7)
+            if what == 0:
+                del lines[at]
+            elif what == 1:
+                lines.insert(at, lines[at])
+            elif what == 2:
+                other = rng.randrange(len(lines))
+                lines[at], lines[other] = lines[other], lines[at]
+            elif what == 3:
+                lines[at:] = [lines[at][: rng.randint(0, len(lines[at]))], ""]
+            elif what == 4:
+                lines[at] = lines[at].replace(": ", rng.choice([" ", ":", " : ", ":: ", " {"]))
+            else:
+                place = rng.randrange(len(lines[at]) or 1)
+                lines[at] = lines[at][:place] + rng.choice("{}:#\t x0-\r") + lines[at][place + 1 :]
+        files[f"mutation {number} of seed {seed}"] = "".join(lines).encode()
+    return files
