@@ -60,25 +60,30 @@ class LineReader:
     def doRead(self) -> None:
         """Read once; a readable descriptor does not block."""
         data = os.read(self._descriptor, _READ_LEN_BYTES)
-        *lines, rest = (self._rest + data).split(b"\n")
         if not data:
-            self.pause()
-            lines, rest = [rest] if rest else [], b""
+            self._end()
+            return
+        *lines, rest = (self._rest + data).split(b"\n")
         if len(rest) > self._line_len_bytes_max:
             lines, rest = [*lines, rest], b""
         self._rest = rest
-        if lines:
-            self._on_lines([piece for line in lines for piece in self._pieces(line)])
-        if not data:
-            self._on_end()
-
-    def _pieces(self, line: bytes) -> list[bytes]:
-        step = self._line_len_bytes_max
-        if len(line) <= step:
-            return [line]
-        return [line[start : start + step] for start in range(0, len(line), step)]
+        self._give(lines)
 
     def connectionLost(self, reason: Failure) -> None:
-        """The reactor gave the descriptor up."""
+        """The other end of a pipe was closed: the reactor says so in place of an empty read."""
         del reason
+        self._end()
+
+    def _end(self) -> None:
+        self.pause()
+        lines, self._rest = [self._rest] if self._rest else [], b""
+        self._give(lines)
         self._on_end()
+
+    def _give(self, lines: list[bytes]) -> None:
+        step = self._line_len_bytes_max
+        pieces = [
+            line[start : start + step] for line in lines for start in range(0, len(line) or 1, step)
+        ]
+        if pieces:
+            self._on_lines(pieces)
