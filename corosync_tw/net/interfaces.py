@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 from zope.interface import Attribute, Interface
 
 from corosync_tw.corotypes import Buffer, Slices
@@ -138,6 +139,12 @@ class IDriverObserver(Interface):
 
     def storage_failed(error: StorageError) -> None:
         """Stop the daemon with ``error.exit_code``: nothing is sent any more. Called once."""
+
+    def storage_slow(elapsed_ns: int) -> None:
+        """Report that storing the ring id takes this long; said again while it goes on."""
+
+    def core_failed(failure: Failure) -> None:
+        """Stop the daemon: an invariant is broken; nothing is sent any more. Called once."""
 
     def loop_paused(gap_ns: int, threshold_ns: int) -> None:
         """Report that the process did not run for ``gap_ns``."""

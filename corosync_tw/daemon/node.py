@@ -1,0 +1,189 @@
+"""
+The parts of one running node, wired together here and nowhere else.
+
+Acquired in order: lock, ring id, transport, clients' socket. A step that fails releases those
+before it.
+Source: Corosync exec/main.c, main, from corosync_flock on.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Any, Final
+
+from twisted.internet.defer import inlineCallbacks
+from twisted.internet.error import CannotListenError
+from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from corosync_tw.config.load import service_params, totem_params
+from corosync_tw.config.schema import Config
+from corosync_tw.corotypes import NS_PER_MS
+from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
+from corosync_tw.daemon.journal import Journal
+from corosync_tw.daemon.lockfile import LockFile
+from corosync_tw.daemon.network import make_transport, transport_title
+from corosync_tw.daemon.settings import Settings
+from corosync_tw.errors import CsError
+from corosync_tw.ipc.pb.local import LocalServices
+from corosync_tw.ipc.pb.peercred import AccessList
+from corosync_tw.ipc.pb.server import PbServer
+from corosync_tw.net.driver import Driver
+from corosync_tw.net.errors import NetError, StorageError
+from corosync_tw.net.interfaces import IDriverObserver, INetObserver, NetEvent
+from corosync_tw.net.ringid_store import FileRingIdStore
+from corosync_tw.services.effects import FatalError, QuorumChange, SyncDone, TotemConfchg
+from corosync_tw.services.stack import Stack
+
+LEAVE_CHECK_INTERVAL_S: Final = 0.02
+LEAVE_CHECKS_MAX: Final = 40
+
+# Called with the exit code, the text, and whether to leave the ring first.
+OnFatal = Callable[[ExitCode, str, bool], None]
+
+
+@implementer(INetObserver, IDriverObserver)
+class Node:
+    """
+    One node of the cluster.
+
+    :param on_fatal: the node cannot go on; called outside the driver's own calls.
+    :param on_ready: called once, when the first ring is synchronized.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        config: Config,
+        settings: Settings,
+        journal: Journal,
+        *,
+        on_fatal: OnFatal,
+        on_ready: Callable[[], None],
+    ) -> None:
+        self._reactor = reactor
+        self._config = config
+        self._settings = settings
+        self._journal = journal
+        self._on_fatal = on_fatal
+        self._on_ready: Callable[[], None] | None = on_ready
+        self._lock = LockFile(settings.lock_file)
+
+    def open(self) -> None:
+        """
+        Acquire everything and begin to look for the others.
+
+        Raises: DaemonError, with nothing left open.
+        """
+        try:
+            with ExitStack() as held:
+                self._acquire(held)
+                held.pop_all()
+        except (NetError, StorageError) as error:
+            raise DaemonError(ExitCode(error.exit_code), str(error)) from error
+
+    def _acquire(self, held: ExitStack) -> None:
+        config, settings, reactor = self._config, self._settings, self._reactor
+        self._lock.acquire()
+        held.callback(self._lock.release)
+        store = FileRingIdStore(reactor, reactor.getThreadPool(), settings.state_dir, config.nodeid)
+        ring_seq = store.load()
+        self._journal.totem.notice(
+            "Initializing transport ({title}).", title=transport_title(config)
+        )
+        self.transport = make_transport(reactor, config, self)
+        now_ns = Driver.now_ns()
+        self.stack = Stack(
+            totem_params(config, config.nodeid), service_params(config), ring_seq, now_ns
+        )
+        self.driver = Driver(reactor, self.stack, self.transport, store, self)
+        uidgid = config.uidgid
+        self.local = LocalServices(self.stack, config.nodeid, Driver.now_ns, self.driver.pump)
+        self.pb = PbServer(reactor, self.local, AccessList(uidgid.uids, uidgid.gids))
+        held.callback(self.driver.stop)
+        self.driver.start()
+        self._listen()
+
+    def _listen(self) -> None:
+        """Open the clients' socket, as the last step; with a UNIX socket it is done at once."""
+        path = self._settings.pb_socket
+        failures: list[Failure] = []
+        try:
+            self.pb.listen_unix(path).addErrback(failures.append)
+            if failures:
+                failures[0].raiseException()
+        except (CannotListenError, CsError, OSError) as error:
+            raise DaemonError(
+                ExitCode.FATAL_ERR,
+                f"Cannot listen for clients on {path}: {error}."
+                " Name another socket with --pb-socket PATH.",
+            ) from error
+
+    @inlineCallbacks
+    def close(self, *, leave: bool) -> Any:
+        """
+        Leave the ring, if so asked, and release everything.
+
+        :param leave: say good-bye to the others first; at most LEAVE_CHECKS_MAX checks long.
+        """
+        if leave:
+            self.driver.leave()
+            for _ in range(LEAVE_CHECKS_MAX):
+                if not self.stack.leaving:
+                    break
+                yield deferLater(self._reactor, LEAVE_CHECK_INTERVAL_S)
+        yield self.pb.stop()
+        yield self.driver.stop()
+        self._lock.release()
+
+    # INetObserver
+
+    def net_event(self, event: NetEvent) -> None:
+        """Print what the transport noticed."""
+        self._journal.totem.notice("{text}", text=event.text)
+
+    # IDriverObserver
+
+    def effects_emitted(self, effects: Sequence[Any]) -> None:
+        """Hand a run of effects to the log and to the clients, in order."""
+        for effect in effects:
+            if self.local.execute(effect):
+                if isinstance(effect, (TotemConfchg, QuorumChange)):
+                    self._journal.effect(effect)
+                continue
+            self._journal.effect(effect)
+            if isinstance(effect, SyncDone) and self._on_ready is not None:
+                ready, self._on_ready = self._on_ready, None
+                ready()
+            elif isinstance(effect, FatalError):
+                self._later(ExitCode(effect.exit_code), effect.text, effect.leave_first)
+
+    def storage_failed(self, error: StorageError) -> None:
+        """End: the ring's name cannot be kept."""
+        self._later(ExitCode(error.exit_code), str(error), False)
+
+    def storage_slow(self, elapsed_ns: int) -> None:
+        """Warn that the ring waits for the disk."""
+        self._journal.main.warning(
+            "Storing the ring id takes {elapsed_ms:.0f} ms by now; the ring waits for the disk.",
+            elapsed_ms=elapsed_ns / NS_PER_MS,
+        )
+
+    def core_failed(self, failure: Failure) -> None:
+        """End: the others form a ring without a node that does not know its own state."""
+        text = f"A broken invariant: {failure.getTraceback()}"
+        self._later(ExitCode.FATAL_ERR, text, False)
+
+    def loop_paused(self, gap_ns: int, threshold_ns: int) -> None:
+        """Warn that the process did not run."""
+        self._journal.main.warning(
+            "Corosync main process was not scheduled (@{stamp_ms}) for {gap_ms:.4f} ms"
+            " (threshold is {threshold_ms:.4f} ms). Consider token timeout increase.",
+            stamp_ms=int(time.time() * 1000),
+            gap_ms=gap_ns / NS_PER_MS,
+            threshold_ms=threshold_ns / NS_PER_MS,
+        )
+
+    def _later(self, code: ExitCode, text: str, leave: bool) -> None:
+        self._reactor.callLater(0, self._on_fatal, code, text, leave)
