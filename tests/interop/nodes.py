@@ -41,7 +41,8 @@ def corosync_conf(
         )
     return (
         "totem {\n    version: 2\n    cluster_name: cti\n"
-        f"    transport: {transport}\n    token: {token_ms}\n{crypto}{totem_extra}{interface}}}\n"
+        f"    transport: {transport}\n    token: {token_ms}\n    token_coefficient: 0\n"
+        f"    token_retransmits_before_loss_const: 10\n{crypto}{totem_extra}{interface}}}\n"
         f"nodelist {{\n{nodes}}}\n"
         "quorum {\n    provider: corosync_votequorum\n}\n"
         f"system {{\n    state_dir: {state_dir}\n    sched_rr: no\n{system_extra}}}\n"

@@ -91,3 +91,14 @@ def test_every_package_is_listed_in_setup_cfg():
         for path in (ROOT / "corosync_tw").rglob("__init__.py")
     }
     assert present == listed
+
+
+def test_deviations_are_listed():
+    listed = (ROOT / "docs" / "deviations.rst").read_text()
+    missing = [
+        path.relative_to(ROOT / "corosync_tw").as_posix()
+        for path, text in texts("corosync_tw/*.py")
+        if re.search(r"^ *Deviations?: (?!none)", text, re.MULTILINE)
+        and path.relative_to(ROOT / "corosync_tw").as_posix() not in listed
+    ]
+    assert not missing
