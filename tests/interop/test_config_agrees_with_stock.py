@@ -1,7 +1,7 @@
 """
 Testing a configuration says what stock's ``corosync -t`` says, wherever stock is right.
 
-Where it is not, the case stands below with the reason, and the test fails when it no longer disagrees.
+Where it is not, the case stands below with the reason; once it no longer disagrees, the test fails.
 """
 
 import re
@@ -10,7 +10,6 @@ import subprocess
 import pytest
 
 from corosync_tw.config.load import check
-
 from tests.interop.config_corpus import corpus, mutations
 
 STOCK = "/usr/sbin/corosync"

@@ -17,10 +17,18 @@ from corosync_tw.config.tree import Item, Section, render, walk
 from corosync_tw.errors import ConfigError
 
 
+def read(content):
+    """Return (tree, []) or (None, faults)."""
+    try:
+        return parse(content, "f"), []
+    except ConfigError as error:
+        return None, error.faults
+
+
 def faults_of(content):
-    with pytest.raises(ConfigError) as caught:
-        parse(content, "f")
-    return caught.value.faults
+    root, faults = read(content)
+    assert root is None
+    return faults
 
 
 def test_sections_keys_and_lines():
@@ -99,8 +107,8 @@ HOSTILE = {
     "10 MB in one line": lambda: b"a" * 10_000_000,
     "10 MB of zeros": lambda: bytes(10_000_000),
     "10 MB of noise": lambda: random.Random(1).randbytes(10_000_000),
-    "10 MB of short lines of noise": lambda: b"\n".join(
-        random.Random(2).randbytes(9) for _ in range(1_000_000)
+    "10 MB of short lines of noise": lambda: (
+        random.Random(2).randbytes(10_000_000).translate(b"\n" * 28 + bytes(range(28, 256)))
     ),
     "100,000 nested braces": lambda: b"a {\n" * 100_000,
     "100,000 nested braces in a line": lambda: b"a{" * 100_000,
@@ -117,12 +125,10 @@ TOO_MANY_STATEMENTS = {"10 MB of keys", "100,000 sections"}
 def test_hostile_file_ends_soon(name):
     content = HOSTILE[name]()
     begin = time.monotonic()
-    try:
-        parse(content, "f")
-    except ConfigError as error:
-        assert 1 <= len(error.faults) <= FAULTS_MAX + 2
-        assert ("more than 50000 lines" in error.faults[-1]) == (name in TOO_MANY_STATEMENTS)
+    _, faults = read(content)
     assert time.monotonic() - begin < 20
+    assert len(faults) <= FAULTS_MAX + 2
+    assert any("more than 50000 lines" in f for f in faults) == (name in TOO_MANY_STATEMENTS)
 
 
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_.-]{0,9}", fullmatch=True)
@@ -145,17 +151,12 @@ def test_what_is_written_is_read(entries):
 
 @given(st.binary(max_size=600))
 def test_bytes_end_in_a_tree_or_a_config_error(content):
-    try:
-        parse(content, "f")
-    except ConfigError as error:
-        assert error.faults
+    root, faults = read(content)
+    assert (root is None) == bool(faults)
 
 
 @given(st.text("ab:{}#\n\t \r\0\u00a0", max_size=200))
 def test_likely_text_ends_in_a_tree_that_reads_back(text):
-    try:
-        root = parse(text.encode(), "f")
-    except ConfigError as error:
-        assert all(fault.startswith("f:") for fault in error.faults)
-    else:
-        assert parse(render(root).encode(), "f") == root
+    root, faults = read(text.encode())
+    assert all(fault.startswith("f:") for fault in faults)
+    assert root is None or parse(render(root).encode(), "f") == root

@@ -1,4 +1,4 @@
-"""The schema is complete: every directive is described, and its default is one that it would accept."""
+"""The schema is complete: every directive is described, every default is one it would accept."""
 
 from corosync_tw.config.schema import all_directives
 
@@ -61,4 +61,3 @@ def test_defaults_are_values_of_their_kind():
     for name, declared in all_directives():
         if isinstance(declared.default, str | int) and not isinstance(declared.default, bool):
             assert declared.kind.read(str(declared.default)) == declared.default, name
-
