@@ -90,7 +90,12 @@ class Node:
     def confchgs(self) -> list[tuple[int, list[Any], list[Any], list[Any]]]:
         """Since the last call: (conn, members, left, joined), entries as plain tuples."""
         return [
-            (c.conn, [m[:2] for m in c.members], [tuple(m) for m in c.left], [*map(tuple, c.joined)])
+            (
+                c.conn,
+                [m[:2] for m in c.members],
+                [tuple(m) for m in c.left],
+                [*map(tuple, c.joined)],
+            )
             for c in self.take(CpgConfchg)
         ]
 

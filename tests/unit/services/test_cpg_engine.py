@@ -16,8 +16,7 @@ from corosync_tw.errors import (
     CsTryAgain,
     MalformedFrame,
 )
-from corosync_tw.services.cpg import partial
-from corosync_tw.services.cpg import wire
+from corosync_tw.services.cpg import partial, wire
 from corosync_tw.services.cpg.engine import CPG_ATOMIC_LEN_MAX
 from corosync_tw.services.cpg.wire import PartialType
 from corosync_tw.services.exec_wire import decode_id
@@ -89,14 +88,13 @@ def test_a_leave_is_seen_by_the_leaver_and_ends_its_messages():
 
 
 def test_messages_on_their_way_reach_a_leaver_until_its_leave():
-    bus, (one, two) = cluster(1, 2)
+    bus, (one,) = cluster(1)
     one.cpg.join(10, b"g", 100)
-    two.cpg.join(20, b"g", 50)
     bus.run()
     one.cpg.mcast(10, [(b"a",), (b"b", b"c")])
     one.cpg.leave(10)
     bus.run()
-    assert one.texts() == two.texts()[:0] + [(10, 1, b"a"), (10, 1, b"bc")]
+    assert one.texts() == [(10, 1, b"a"), (10, 1, b"bc")]
 
 
 def test_after_its_leave_a_connection_may_join_again():
@@ -323,7 +321,7 @@ def test_a_node_lost_in_a_round_that_was_cut_short_is_told_as_lost():
 
 
 def test_lists_of_a_round_that_was_cut_short_are_forgotten():
-    bus, (one, two, three) = cluster(1, 2, 3)
+    bus, (one, _two, three) = cluster(1, 2, 3)
     one.cpg.join(10, b"g", 1)
     bus.run()
     bus.form((1, 2), (3,))
@@ -389,7 +387,7 @@ def test_messages_waiting_through_a_merge_come_after_the_change():
 
 
 def test_what_synchronization_sends_is_a_downlist_and_the_own_processes_by_pid():
-    bus, (one, two) = cluster(1, 2)
+    bus, (one, _two) = cluster(1, 2)
     one.cpg.join(10, b"g", 9)
     one.cpg.join(11, b"h", 5)
     one.cpg.join(12, b"i", 9)
@@ -404,7 +402,7 @@ def test_what_synchronization_sends_is_a_downlist_and_the_own_processes_by_pid()
 
 
 def test_a_message_from_a_node_without_a_member_is_not_delivered():
-    bus, (one, two) = cluster(1, 2)
+    bus, (one, _two) = cluster(1, 2)
     one.cpg.join(10, b"g", 1)
     bus.run()
     head = wire.encode_mcast(b"g", 7, 2, 1, 1)
@@ -545,7 +543,7 @@ class TestParts:
         assert assembler._held_bytes == 0
 
     def test_refusals(self):
-        bus, (one,) = cluster(1)
+        _bus, (one,) = cluster(1)
         with pytest.raises(CsNotExist):
             one.cpg.partial_mcast(10, PartialType.FIRST, 2, (b"a",))
         one.cpg.join(10, b"g", 1)
