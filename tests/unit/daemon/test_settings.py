@@ -10,6 +10,7 @@ from corosync_tw.config.schema_services import SystemConfig
 from corosync_tw.corotypes import ConfChangeType, RingId
 from corosync_tw.daemon.journal import Journal
 from corosync_tw.daemon.settings import CommandLine, resolve
+from corosync_tw.daemon.troubles import Troubles
 from corosync_tw.services.effects import QuorumChange, SyncDone, TotemConfchg
 from corosync_tw.totem.effects import Trace
 from corosync_tw.totem.trace import TraceCode
@@ -112,3 +113,17 @@ def test_neighbours_cannot_flood_the_log(journal):
 def test_unknown_traces_are_printed(journal):
     journal.effect(Trace(9999, (1,)))
     assert journal.lines() == ["TOTEM trace 9999 (1,)"]
+
+
+def test_troubles_are_limited_and_counted():
+    lines = []
+    now = [0]
+    troubles = Troubles(lines.append, lambda: now[0], interval_ns=10)
+    troubles.add("a", "first")
+    troubles.add("a", "second", 5)
+    troubles.add("b", "other", 3)
+    now[0] = 9
+    troubles.add("a", "third")
+    now[0] = 10
+    troubles.add("a", "fourth")
+    assert lines == ["first", "other (2 more like it)", "fourth (6 more like it)"]

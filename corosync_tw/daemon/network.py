@@ -1,0 +1,62 @@
+"""
+The transport that corosync.conf asks for.
+
+Source: Corosync exec/totemnet.c, transport_entries.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from corosync_tw.config.links import Link
+from corosync_tw.config.schema import Config
+from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
+from corosync_tw.net.errors import NetError
+from corosync_tw.net.interfaces import INetObserver, ITransport
+from corosync_tw.net.settings import UdpSettings
+from corosync_tw.net.sockets import open_udp
+from corosync_tw.net.udp import UdpTransport
+from corosync_tw.net.udpu import UdpuTransport
+
+_MakeTransport = Callable[[Any, UdpSettings, INetObserver], ITransport]
+_TRANSPORTS: Final[dict[str, _MakeTransport]] = {"udp": UdpTransport, "udpu": UdpuTransport}
+# As stock's log has them.
+_TITLES: Final = {"udp": "UDP/IP Multicast", "udpu": "UDP/IP Unicast"}
+
+
+def transport_title(config: Config) -> str:
+    """Return the transport's name for the log."""
+    return _TITLES[config.transport()]
+
+
+def udp_settings(config: Config) -> UdpSettings:
+    """Return what a UDP transport has to know; it uses the first link alone."""
+    link: Link = config.membership.links[0]
+    return UdpSettings(
+        nodeid=config.nodeid,
+        bind_address=str(link.local_address),
+        members={member.nodeid: str(member.address) for member in link.members},
+        port=link.port,
+        block_unlisted_ips=config.totem.block_unlisted_ips,
+        ip_dscp=config.totem.ip_dscp,
+        mcast_address="" if link.mcast_address is None else str(link.mcast_address),
+        broadcast=link.broadcast,
+        ttl=link.ttl,
+    )
+
+
+def check_port(config: Config) -> None:
+    """
+    See whether our address and port can be bound now.
+
+    Raises: DaemonError with FATAL_ERR.
+    """
+    settings = udp_settings(config)
+    try:
+        open_udp(settings.bind_address, settings.port).close()
+    except NetError as error:
+        raise DaemonError(ExitCode(error.exit_code), str(error)) from error
+
+
+def make_transport(reactor: Any, config: Config, observer: INetObserver) -> ITransport:
+    """Make the transport; no socket is opened yet. Raises: NetError."""
+    return _TRANSPORTS[config.transport()](reactor, udp_settings(config), observer)

@@ -1,0 +1,97 @@
+"""From the command line to a service: all that is checked before twistd leaves the terminal."""
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.logger import ILogObserver, LogPublisher, globalLogPublisher
+
+from corosync_tw.daemon.directories import prepare_directory
+from corosync_tw.daemon.ending import PROCESS_ENDING
+from corosync_tw.daemon.engine import Engine
+from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
+from corosync_tw.daemon.lockfile import LockFile
+from corosync_tw.daemon.network import check_port
+from corosync_tw.daemon.settings import SOCKET_PATH_LEN_BYTES_MAX, Settings, resolve
+from corosync_tw.logsys.configured import log_settings
+from corosync_tw.logsys.logger import SubsysLogger
+from corosync_tw.logsys.settings import LogSettings
+from corosync_tw.logsys.system import LogFileError, Logsys
+from corosync_tw.timers.clock import ClockError, install_monotonic
+
+if TYPE_CHECKING:
+    from corosync_tw.daemon.tap import Options
+
+
+# One process, one daemon: between the making of the service and twistd's start of the log.
+_LOGSYS: Final[list[Logsys]] = []
+
+
+def make_daemon(options: "Options") -> Engine:
+    """
+    Make the service of one node.
+
+    Raises: SystemExit with Corosync's code; what is wrong then stands on stderr and in the log.
+    """
+    from twisted.internet import reactor  # noqa: PLC0415 - importing it installs it
+
+    config = options.config
+    settings = resolve(options.command_line, config.system, options.environ)
+    logsys = _open_log(log_settings(config.logging))
+    try:
+        install_monotonic(reactor)  # type: ignore[arg-type]
+        check_surroundings(settings)
+        check_port(config)
+    except ClockError as error:
+        fail(DaemonError(ExitCode.FATAL_ERR, str(error)), logsys)
+    except DaemonError as error:
+        fail(error, logsys)
+    _LOGSYS.append(logsys)
+    if not options.logs_with_us:
+        globalLogPublisher.addObserver(logsys)
+    return Engine(reactor, config, settings, logsys, PROCESS_ENDING, foreground=options.foreground)
+
+
+def log_observer() -> ILogObserver:
+    """Return the observer of the daemon that was made; twistd asks for it by name."""
+    return _LOGSYS[-1]
+
+
+def _open_log(settings: LogSettings) -> Logsys:
+    try:
+        return Logsys(settings)
+    except LogFileError as error:
+        print(f"parse error in config: {error}", file=sys.stderr, flush=True)
+        raise SystemExit(int(ExitCode.LOGCONFIGREAD)) from error
+
+
+def check_surroundings(settings: Settings) -> None:
+    """
+    Look whether a node can live here; nothing is taken.
+
+    Raises: DaemonError.
+    """
+    if len(os.fsencode(settings.pb_socket)) > SOCKET_PATH_LEN_BYTES_MAX:
+        raise DaemonError(
+            ExitCode.FATAL_ERR,
+            f"Path of the clients' socket is longer than {SOCKET_PATH_LEN_BYTES_MAX} bytes:"
+            f" {settings.pb_socket}. Name a shorter one with --pb-socket.",
+        )
+    prepare_directory(settings.state_dir, "state", "--state-dir")
+    prepare_directory(settings.run_dir, "run", "--run-dir")
+    LockFile(settings.lock_file).probe()
+
+
+def fail(error: DaemonError, logsys: Logsys) -> Any:
+    """
+    Say why the process ends, on stderr and in the log, each once.
+
+    Raises: SystemExit with the error's code, always.
+    """
+    log = SubsysLogger("MAIN", publisher=LogPublisher(logsys))
+    for message in error.messages:
+        log.error("{text}", text=message)
+    log.error("Corosync Cluster Engine exiting with status {code}.", code=int(error.code))
+    if not logsys.prints_on_stderr("MAIN"):
+        print("\n".join(error.messages), file=sys.stderr, flush=True)
+    raise SystemExit(int(error.code)) from error
