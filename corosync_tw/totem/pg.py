@@ -114,8 +114,13 @@ class Totempg:
         return (self._trans_out if self._sending_trans else self._ordinary_out).take(frames_max)
 
     def hold_ordinary(self) -> None:
-        """Give up only transitional packets until trans_ack: the ring has become another."""
+        """
+        Give up only transitional packets until trans_ack: the ring has become another.
+
+        What waits in the transitional stream is of the former ring's synchronisation: forgotten.
+        """
         self._sending_trans = True
+        self._trans_out.clear()
 
     def deliver(self, effect: Deliver) -> Iterable[PgMessage]:
         """

@@ -1,5 +1,5 @@
 """
-The six frames of the Totem single ring protocol: bytes to values and back.
+The six frames of the Totem single ring protocol: bytes to values; ``encode`` goes the other way.
 
 Every field is packed without padding, in the byte order of the sender; the magic number at the
 start tells which. We send little-endian on every machine, so that equal inputs give equal bytes.
@@ -16,14 +16,12 @@ Source: Corosync exec/totemsrp.c (structures and check_*_sanity), include/corosy
 (header).
 """
 
-from dataclasses import dataclass
-from struct import Struct
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final
 
 from corosync_tw.corotypes import Buffer, RingId
 from corosync_tw.errors import MalformedFrame
 from corosync_tw.totem.const import (
-    NODEID_ALL,
     PROCESSOR_COUNT_MAX,
     RETRANSMIT_ENTRIES_MAX,
     TOTEM_MAGIC,
@@ -31,169 +29,99 @@ from corosync_tw.totem.const import (
     Encapsulated,
     MessageType,
 )
+from corosync_tw.totem.encode import (
+    encode_commit_token,
+    encode_mcast,
+    encode_mcast_header,
+    encode_memb_join,
+    encode_merge_detect,
+    encode_orf_token,
+    encode_token_hold_cancel,
+)
+from corosync_tw.totem.messages import (
+    COMMIT_ENTRY,
+    COMMIT_ENTRY_BIG,
+    COMMIT_TOKEN,
+    COMMIT_TOKEN_BIG,
+    HEADER,
+    HEADER_BIG,
+    HEADER_LEN_BYTES,
+    HOLD_CANCEL,
+    HOLD_CANCEL_BIG,
+    MCAST,
+    MCAST_BIG,
+    MCAST_LEN_BYTES,
+    MEMB_JOIN,
+    MEMB_JOIN_BIG,
+    MERGE_DETECT,
+    MERGE_DETECT_BIG,
+    NODEID_LEN_BYTES,
+    ORF_TOKEN,
+    ORF_TOKEN_BIG,
+    RTR_ITEM,
+    RTR_ITEM_BIG,
+    CommitEntry,
+    CommitToken,
+    Mcast,
+    MembJoin,
+    MergeDetect,
+    Message,
+    OrfToken,
+    RtrItem,
+    TokenHoldCancel,
+    nodeids_struct,
+)
 
-# magic, version, type, encapsulated, nodeid, target_nodeid
-_HEADER: Final = "HBBBII"
-# representative, seq
-_RING_ID: Final = "IQ"
+__all__ = [
+    "COMMIT_ENTRY",
+    "COMMIT_ENTRY_BIG",
+    "COMMIT_TOKEN",
+    "COMMIT_TOKEN_BIG",
+    "HEADER",
+    "HEADER_BIG",
+    "HEADER_LEN_BYTES",
+    "HOLD_CANCEL",
+    "HOLD_CANCEL_BIG",
+    "MCAST",
+    "MCAST_BIG",
+    "MCAST_LEN_BYTES",
+    "MEMB_JOIN",
+    "MEMB_JOIN_BIG",
+    "MERGE_DETECT",
+    "MERGE_DETECT_BIG",
+    "ORF_TOKEN",
+    "ORF_TOKEN_BIG",
+    "RTR_ITEM",
+    "RTR_ITEM_BIG",
+    "CommitEntry",
+    "CommitToken",
+    "Mcast",
+    "MembJoin",
+    "MergeDetect",
+    "Message",
+    "OrfToken",
+    "RtrItem",
+    "TokenHoldCancel",
+    "decode",
+    "encode_commit_token",
+    "encode_mcast",
+    "encode_mcast_header",
+    "encode_memb_join",
+    "encode_merge_detect",
+    "encode_orf_token",
+    "encode_token_hold_cancel",
+    "is_big_endian",
+    "message_type",
+]
 
-HEADER: Final = Struct("<" + _HEADER)
-HEADER_BIG: Final = Struct(">" + _HEADER)
-# header, system_from, seq, this_seqno, ring_id, node_id, guarantee
-MCAST: Final = Struct("<" + _HEADER + "IIi" + _RING_ID + "Ii")
-MCAST_BIG: Final = Struct(">" + _HEADER + "IIi" + _RING_ID + "Ii")
-# header, seq, token_seq, aru, aru_addr, ring_id, backlog, fcc, retrans_flg, rtr_list_entries
-_ORF_TOKEN: Final = _HEADER + "IIII" + _RING_ID + "IIii"
-ORF_TOKEN: Final = Struct("<" + _ORF_TOKEN)
-ORF_TOKEN_BIG: Final = Struct(">" + _ORF_TOKEN)
-# ring_id, seq
-RTR_ITEM: Final = Struct("<" + _RING_ID + "I")
-RTR_ITEM_BIG: Final = Struct(">" + _RING_ID + "I")
-# header, system_from, ring_id
-MERGE_DETECT: Final = Struct("<" + _HEADER + "I" + _RING_ID)
-MERGE_DETECT_BIG: Final = Struct(">" + _HEADER + "I" + _RING_ID)
-# header, system_from, proc_list_entries, failed_list_entries, ring_seq
-MEMB_JOIN: Final = Struct("<" + _HEADER + "IIIQ")
-MEMB_JOIN_BIG: Final = Struct(">" + _HEADER + "IIIQ")
-# header, token_seq, ring_id, retrans_flg, memb_index, addr_entries
-COMMIT_TOKEN: Final = Struct("<" + _HEADER + "I" + _RING_ID + "Iii")
-COMMIT_TOKEN_BIG: Final = Struct(">" + _HEADER + "I" + _RING_ID + "Iii")
-# ring_id, aru, high_delivered, received_flg
-COMMIT_ENTRY: Final = Struct("<" + _RING_ID + "III")
-COMMIT_ENTRY_BIG: Final = Struct(">" + _RING_ID + "III")
-# header, ring_id
-HOLD_CANCEL: Final = Struct("<" + _HEADER + _RING_ID)
-HOLD_CANCEL_BIG: Final = Struct(">" + _HEADER + _RING_ID)
-
-HEADER_LEN_BYTES: Final = HEADER.size
-MCAST_LEN_BYTES: Final = MCAST.size
-
-_NODEID_LEN_BYTES: Final = 4
-_MAGIC_LITTLE: Final = TOTEM_MAGIC.to_bytes(2, "little")
-_MAGIC_BIG: Final = TOTEM_MAGIC.to_bytes(2, "big")
-
-
-class RtrItem(NamedTuple):
-    """A request to have one message sent again."""
-
-    ring_id: RingId
-    seq: int
-
-
-@dataclass(slots=True)
-class OrfToken:
-    """
-    The token of an operational or recovering ring.
-
-    :ivar nodeid: who sent it last.
-    :ivar aru: all received up to; ``aru_addr`` is who lowered it, 0 if nobody.
-    :ivar fcc: messages multicast in the last rotation.
-    :ivar rtr_list: at most RETRANSMIT_ENTRIES_MAX.
-    """
-
-    nodeid: int
-    seq: int
-    token_seq: int
-    aru: int
-    aru_addr: int
-    ring_id: RingId
-    backlog: int
-    fcc: int
-    retrans_flg: int
-    rtr_list: list[RtrItem]
-    target_nodeid: int = NODEID_ALL
-    big_endian: bool = False
-
-
-class Mcast(NamedTuple):
-    """
-    One ordered message.
-
-    :ivar nodeid: originator, also in a copy that somebody else sends again.
-    :ivar system_from: originator.
-    :ivar encapsulated: ENCAPSULATED when the payload is a whole mcast frame of the old ring.
-    :ivar payload: view of what follows the header.
-    """
-
-    nodeid: int
-    system_from: int
-    seq: int
-    this_seqno: int
-    ring_id: RingId
-    node_id: int
-    guarantee: int
-    encapsulated: int
-    payload: Buffer
-    big_endian: bool = False
-    target_nodeid: int = NODEID_ALL
-
-
-class MergeDetect(NamedTuple):
-    """A representative tells strangers of its ring."""
-
-    nodeid: int
-    system_from: int
-    ring_id: RingId
-    target_nodeid: int = NODEID_ALL
-    big_endian: bool = False
-
-
-class MembJoin(NamedTuple):
-    """
-    A proposal of a membership; the good-bye of a leaver when ``nodeid`` is LEAVE_DUMMY_NODEID.
-
-    :ivar proc_list: proposed members; ``failed_list`` is who of them should stay out.
-    """
-
-    nodeid: int
-    system_from: int
-    proc_list: tuple[int, ...]
-    failed_list: tuple[int, ...]
-    ring_seq: int
-    target_nodeid: int = NODEID_ALL
-    big_endian: bool = False
-
-
-class CommitEntry(NamedTuple):
-    """What one member of a new ring had of its old one; all zero until it has written itself in."""
-
-    ring_id: RingId
-    aru: int
-    high_delivered: int
-    received_flg: int
-
-
-@dataclass(slots=True)
-class CommitToken:
-    """
-    The token that goes round twice to form a ring.
-
-    :ivar memb_index: who writes itself in next, 0 to ``len(addr)``.
-    :ivar addr: members, ascending; 1 to PROCESSOR_COUNT_MAX.
-    :ivar memb_list: one entry for each of ``addr``.
-    """
-
-    nodeid: int
-    token_seq: int
-    ring_id: RingId
-    retrans_flg: int
-    memb_index: int
-    addr: list[int]
-    memb_list: list[CommitEntry]
-    target_nodeid: int = NODEID_ALL
-    big_endian: bool = False
-
-
-class TokenHoldCancel(NamedTuple):
-    """Somebody has something to send: the representative should let go of the token."""
-
-    nodeid: int
-    ring_id: RingId
-    target_nodeid: int = NODEID_ALL
-    big_endian: bool = False
-
-
-Message = OrfToken | Mcast | MergeDetect | MembJoin | CommitToken | TokenHoldCancel
+_MAGIC_HIGH: Final = TOTEM_MAGIC >> 8
+_MAGIC_LOW: Final = TOTEM_MAGIC & 0xFF
+# First byte of a frame -> second byte.
+_MAGIC_SECOND: Final = {_MAGIC_LOW: _MAGIC_HIGH, _MAGIC_HIGH: _MAGIC_LOW}
+# Plain integers: looking an enumeration's member up costs as much as unpacking a header.
+_ENCAPSULATION: Final = frozenset(
+    (int(Encapsulated.ENCAPSULATED), int(Encapsulated.NOT_ENCAPSULATED))
+)
 
 
 def is_big_endian(frame: Buffer) -> bool:
@@ -204,16 +132,12 @@ def is_big_endian(frame: Buffer) -> bool:
     """
     if len(frame) < HEADER_LEN_BYTES:
         raise MalformedFrame("shorter than a header")
-    magic = frame[:2]
-    if magic == _MAGIC_LITTLE:
-        big_endian = False
-    elif magic == _MAGIC_BIG:
-        big_endian = True
-    else:
+    first = frame[0]
+    if frame[1] != _MAGIC_SECOND.get(first):
         raise MalformedFrame("wrong magic")
     if frame[2] != TOTEM_VERSION:
         raise MalformedFrame("wrong version")
-    return big_endian
+    return first == _MAGIC_HIGH
 
 
 def message_type(frame: Buffer) -> int:
@@ -233,20 +157,10 @@ def decode(frame: Buffer) -> Message:
     :raises MalformedFrame: and nothing else, whatever the bytes.
     """
     big_endian = is_big_endian(frame)
-    kind = frame[3]
-    if kind == MessageType.MCAST:
-        return _decode_mcast(frame, big_endian)
-    if kind == MessageType.ORF_TOKEN:
-        return _decode_orf_token(frame, big_endian)
-    if kind == MessageType.MEMB_JOIN:
-        return _decode_memb_join(frame, big_endian)
-    if kind == MessageType.MEMB_COMMIT_TOKEN:
-        return _decode_commit_token(frame, big_endian)
-    if kind == MessageType.MEMB_MERGE_DETECT:
-        return _decode_merge_detect(frame, big_endian)
-    if kind == MessageType.TOKEN_HOLD_CANCEL:
-        return _decode_hold_cancel(frame, big_endian)
-    raise MalformedFrame("unknown type")
+    decoder = _DECODERS.get(frame[3])
+    if decoder is None:
+        raise MalformedFrame("unknown type")
+    return decoder(frame, big_endian)
 
 
 def _decode_mcast(frame: Buffer, big_endian: bool) -> Mcast:
@@ -265,7 +179,7 @@ def _decode_mcast(frame: Buffer, big_endian: bool) -> Mcast:
         node_id,
         guarantee,
     ) = (MCAST_BIG if big_endian else MCAST).unpack_from(frame)
-    if encapsulated not in {Encapsulated.ENCAPSULATED, Encapsulated.NOT_ENCAPSULATED}:
+    if encapsulated not in _ENCAPSULATION:
         raise MalformedFrame("mcast neither plain nor encapsulated")
     return Mcast(
         nodeid,
@@ -321,9 +235,9 @@ def _decode_memb_join(frame: Buffer, big_endian: bool) -> MembJoin:
     ).unpack_from(frame)
     if procs > PROCESSOR_COUNT_MAX or failed > PROCESSOR_COUNT_MAX:
         raise MalformedFrame("memb_join with too many nodes")
-    if len(frame) != MEMB_JOIN.size + (procs + failed) * _NODEID_LEN_BYTES:
+    if len(frame) != MEMB_JOIN.size + (procs + failed) * NODEID_LEN_BYTES:
         raise MalformedFrame("memb_join length and counts disagree")
-    nodes = _nodeids(procs + failed, big_endian).unpack_from(frame, MEMB_JOIN.size)
+    nodes = nodeids_struct(procs + failed, big_endian).unpack_from(frame, MEMB_JOIN.size)
     return MembJoin(nodeid, system_from, nodes[:procs], nodes[procs:], ring_seq, target, big_endian)
 
 
@@ -337,7 +251,7 @@ def _decode_commit_token(frame: Buffer, big_endian: bool) -> CommitToken:
         raise MalformedFrame("commit_token for nobody or for too many")
     if not 0 <= memb_index <= entries:
         raise MalformedFrame("commit_token with memb_index outside its list")
-    entries_at = COMMIT_TOKEN.size + entries * _NODEID_LEN_BYTES
+    entries_at = COMMIT_TOKEN.size + entries * NODEID_LEN_BYTES
     if len(frame) != entries_at + entries * COMMIT_ENTRY.size:
         raise MalformedFrame("commit_token length and count disagree")
     entry = COMMIT_ENTRY_BIG if big_endian else COMMIT_ENTRY
@@ -353,7 +267,7 @@ def _decode_commit_token(frame: Buffer, big_endian: bool) -> CommitToken:
         RingId(rep, ring_seq),
         retrans_flg,
         memb_index,
-        list(_nodeids(entries, big_endian).unpack_from(frame, COMMIT_TOKEN.size)),
+        list(nodeids_struct(entries, big_endian).unpack_from(frame, COMMIT_TOKEN.size)),
         memb_list,
         target,
         big_endian,
@@ -378,160 +292,11 @@ def _decode_hold_cancel(frame: Buffer, big_endian: bool) -> TokenHoldCancel:
     return TokenHoldCancel(nodeid, RingId(rep, ring_seq), target, big_endian)
 
 
-def encode_mcast_header(
-    nodeid: int,
-    system_from: int,
-    seq: int,
-    ring_id: RingId,
-    guarantee: int,
-    *,
-    encapsulated: int = Encapsulated.NOT_ENCAPSULATED,
-    this_seqno: int = 0,
-    node_id: int = 0,
-    target_nodeid: int = NODEID_ALL,
-    big_endian: bool = False,
-) -> bytes:
-    """
-    Make the MCAST_LEN_BYTES before a payload; the payload travels behind it as slices of its own.
-
-    :param nodeid: originator; ``system_from`` is the same in all that stock sends.
-    """
-    return (MCAST_BIG if big_endian else MCAST).pack(
-        TOTEM_MAGIC,
-        TOTEM_VERSION,
-        1,
-        encapsulated,
-        nodeid,
-        target_nodeid,
-        system_from,
-        seq,
-        this_seqno,
-        ring_id[0],
-        ring_id[1],
-        node_id,
-        guarantee,
-    )
-
-
-def encode_mcast(mcast: Mcast, *, big_endian: bool = False) -> bytes:
-    """Make a whole frame, payload copied; encode_mcast_header is the way that copies nothing."""
-    header = encode_mcast_header(
-        mcast.nodeid,
-        mcast.system_from,
-        mcast.seq,
-        mcast.ring_id,
-        mcast.guarantee,
-        encapsulated=mcast.encapsulated,
-        this_seqno=mcast.this_seqno,
-        node_id=mcast.node_id,
-        target_nodeid=mcast.target_nodeid,
-        big_endian=big_endian,
-    )
-    return b"".join((header, mcast.payload))
-
-
-def encode_orf_token(token: OrfToken, *, big_endian: bool = False) -> bytes:
-    """Make a token's frame."""
-    assert len(token.rtr_list) <= RETRANSMIT_ENTRIES_MAX, "retransmit list overflows the token"
-    head = (ORF_TOKEN_BIG if big_endian else ORF_TOKEN).pack(
-        TOTEM_MAGIC,
-        TOTEM_VERSION,
-        MessageType.ORF_TOKEN,
-        Encapsulated.NONE,
-        token.nodeid,
-        token.target_nodeid,
-        token.seq,
-        token.token_seq,
-        token.aru,
-        token.aru_addr,
-        *token.ring_id,
-        token.backlog,
-        token.fcc,
-        token.retrans_flg,
-        len(token.rtr_list),
-    )
-    if not token.rtr_list:
-        return head
-    pack = (RTR_ITEM_BIG if big_endian else RTR_ITEM).pack
-    return head + b"".join([pack(*item.ring_id, item.seq) for item in token.rtr_list])
-
-
-def encode_merge_detect(message: MergeDetect, *, big_endian: bool = False) -> bytes:
-    """Make a merge detection's frame."""
-    return (MERGE_DETECT_BIG if big_endian else MERGE_DETECT).pack(
-        TOTEM_MAGIC,
-        TOTEM_VERSION,
-        MessageType.MEMB_MERGE_DETECT,
-        Encapsulated.NONE,
-        message.nodeid,
-        message.target_nodeid,
-        message.system_from,
-        *message.ring_id,
-    )
-
-
-def encode_memb_join(join: MembJoin, *, big_endian: bool = False) -> bytes:
-    """Make a Join's frame."""
-    nodes = (*join.proc_list, *join.failed_list)
-    assert len(join.proc_list) <= PROCESSOR_COUNT_MAX, "proc_list overflows the Join"
-    assert len(join.failed_list) <= PROCESSOR_COUNT_MAX, "failed_list overflows the Join"
-    head = (MEMB_JOIN_BIG if big_endian else MEMB_JOIN).pack(
-        TOTEM_MAGIC,
-        TOTEM_VERSION,
-        MessageType.MEMB_JOIN,
-        Encapsulated.NONE,
-        join.nodeid,
-        join.target_nodeid,
-        join.system_from,
-        len(join.proc_list),
-        len(join.failed_list),
-        join.ring_seq,
-    )
-    return head + _nodeids(len(nodes), big_endian).pack(*nodes)
-
-
-def encode_commit_token(token: CommitToken, *, big_endian: bool = False) -> bytes:
-    """Make a commit token's frame."""
-    assert len(token.addr) == len(token.memb_list), "commit token's lists differ in length"
-    assert 1 <= len(token.addr) <= PROCESSOR_COUNT_MAX, "commit token for nobody or for too many"
-    head = (COMMIT_TOKEN_BIG if big_endian else COMMIT_TOKEN).pack(
-        TOTEM_MAGIC,
-        TOTEM_VERSION,
-        MessageType.MEMB_COMMIT_TOKEN,
-        Encapsulated.NONE,
-        token.nodeid,
-        token.target_nodeid,
-        token.token_seq,
-        *token.ring_id,
-        token.retrans_flg,
-        token.memb_index,
-        len(token.addr),
-    )
-    pack = (COMMIT_ENTRY_BIG if big_endian else COMMIT_ENTRY).pack
-    return b"".join(
-        (
-            head,
-            _nodeids(len(token.addr), big_endian).pack(*token.addr),
-            *[
-                pack(*entry.ring_id, entry.aru, entry.high_delivered, entry.received_flg)
-                for entry in token.memb_list
-            ],
-        )
-    )
-
-
-def encode_token_hold_cancel(message: TokenHoldCancel, *, big_endian: bool = False) -> bytes:
-    """Make a hold cancellation's frame."""
-    return (HOLD_CANCEL_BIG if big_endian else HOLD_CANCEL).pack(
-        TOTEM_MAGIC,
-        TOTEM_VERSION,
-        MessageType.TOKEN_HOLD_CANCEL,
-        Encapsulated.NONE,
-        message.nodeid,
-        message.target_nodeid,
-        *message.ring_id,
-    )
-
-
-def _nodeids(count: int, big_endian: bool) -> Struct:
-    return Struct(f"{'>' if big_endian else '<'}{count}I")
+_DECODERS: Final[dict[int, Callable[[Buffer, bool], Message]]] = {
+    int(MessageType.ORF_TOKEN): _decode_orf_token,
+    int(MessageType.MCAST): _decode_mcast,
+    int(MessageType.MEMB_MERGE_DETECT): _decode_merge_detect,
+    int(MessageType.MEMB_JOIN): _decode_memb_join,
+    int(MessageType.MEMB_COMMIT_TOKEN): _decode_commit_token,
+    int(MessageType.TOKEN_HOLD_CANCEL): _decode_hold_cancel,
+}

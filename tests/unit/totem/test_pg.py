@@ -108,10 +108,14 @@ def test_a_new_ring_holds_the_applications(how):
     assert len(pg.take(5)) == 1
 
 
-def test_what_is_left_of_a_former_synchronisation_is_forgotten():
+@pytest.mark.parametrize("how", ["ring", "regular"])
+def test_what_is_left_of_a_former_synchronisation_is_forgotten(how):
     pg = Totempg(FRAME_LEN_BYTES)
     pg.mcast(b"sync", (b"of the old ring",), trans=True)
-    pg.configuration_change(regular())
+    if how == "ring":
+        pg.hold_ordinary()
+    else:
+        pg.configuration_change(regular())
     assert pg.take(5) == []
     pg.mcast(b"sync", (b"of the new",), trans=True)
     receiver = Totempg(FRAME_LEN_BYTES)
