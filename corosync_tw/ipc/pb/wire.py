@@ -41,8 +41,8 @@ DELIVERY_WINDOW_BYTES: Final = 512 * 1024
 DELIVERY_BATCH_BYTES: Final = 128 * 1024
 # Deliveries waiting for a client: above HIGH its own messages wait too, until LOW is reached
 # again; above MAX it is cut off.
-SLOW_CLIENT_BYTES_HIGH: Final = 4 * 1024 * 1024
-SLOW_CLIENT_BYTES_LOW: Final = 1024 * 1024
+SLOW_CLIENT_BYTES_HIGH: Final = 1024 * 1024
+SLOW_CLIENT_BYTES_LOW: Final = 256 * 1024
 UNSENT_DELIVERIES_BYTES_MAX: Final = 64 * 1024 * 1024
 # What one queued event is charged beside its bytes, so that empty messages count as well.
 EVENT_OVERHEAD_BYTES: Final = 128
