@@ -1,0 +1,92 @@
+import socket
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corosync_tw.net.offload import (
+    PAYLOAD_BYTES_MAX,
+    SEGMENTS_MAX,
+    SLICES_MAX,
+    SOL_UDP,
+    UDP_GRO,
+    UDP_SEGMENT,
+    gro_segment_bytes,
+    plan_runs,
+    probe_gso,
+)
+
+
+def frames_of(*lengths):
+    return [(bytes(length),) for length in lengths]
+
+
+def shape(runs):
+    return [[sum(map(len, frame)) for frame in run.frames] for run in runs]
+
+
+def test_equal_lengths_share_a_call_and_a_shorter_one_ends_it():
+    runs = plan_runs(frames_of(1400, 1400, 900, 1400, 1400), PAYLOAD_BYTES_MAX)
+    assert shape(runs) == [[1400, 1400, 900], [1400, 1400]]
+    assert runs[0].ancillary == ((SOL_UDP, UDP_SEGMENT, (1400).to_bytes(2, "little")),)
+    assert runs[0].len_bytes == 3700
+
+
+def test_a_longer_one_begins_a_call():
+    assert shape(plan_runs(frames_of(25, 1400, 1400), PAYLOAD_BYTES_MAX)) == [[25], [1400, 1400]]
+
+
+def test_without_offload_every_frame_has_its_call_and_no_ancillary_data():
+    runs = plan_runs(frames_of(10, 10), 0)
+    assert shape(runs) == [[10], [10]]
+    assert [run.ancillary for run in runs] == [(), ()]
+
+
+def test_frames_above_the_segment_limit_go_alone():
+    assert shape(plan_runs(frames_of(1400, 1400, 900, 900), 1399)) == [[1400], [1400], [900, 900]]
+
+
+def test_full_frames_of_an_ethernet_go_44_a_call():
+    assert [len(run) for run in shape(plan_runs(frames_of(*[1472] * 88), PAYLOAD_BYTES_MAX))] == [
+        44,
+        44,
+    ]
+
+
+def test_slices_are_passed_on_as_they_are():
+    pieces = (b"head", memoryview(b"body"), b"")
+    (run,) = plan_runs([pieces, pieces], PAYLOAD_BYTES_MAX)
+    assert [id(piece) for piece in run.buffers] == [id(piece) for piece in pieces * 2]
+
+
+@given(
+    lengths=st.lists(st.sampled_from([1, 2, 600, 1400, 1472]), max_size=200),
+    slices=st.integers(1, 40),
+    limit=st.sampled_from([0, 1, 1400, PAYLOAD_BYTES_MAX]),
+)
+def test_every_plan_keeps_order_and_limits(lengths, slices, limit):
+    frames = [(bytes(length),) + (b"",) * (slices - 1) for length in lengths]
+    runs = plan_runs(frames, limit)
+    assert [frame for run in runs for frame in run.frames] == frames
+    for run in runs:
+        sizes = shape([run])[0]
+        assert run.len_bytes == sum(sizes)
+        if len(sizes) > 1:
+            assert len(sizes) <= SEGMENTS_MAX
+            assert run.len_bytes <= PAYLOAD_BYTES_MAX
+            assert len(run.buffers) <= SLICES_MAX
+            assert set(sizes[:-1]) == {run.segment_bytes}
+            assert 0 < sizes[-1] <= run.segment_bytes <= limit
+
+
+def test_a_socket_that_is_no_udp_socket_has_no_offload():
+    left, right = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with left, right:
+        assert not probe_gso(left)
+
+
+def test_what_was_not_merged_is_one_segment():
+    assert gro_segment_bytes([], 700) == 700
+    assert gro_segment_bytes([(SOL_UDP, UDP_GRO, (100).to_bytes(4, "little"))], 700) == 100
+    assert gro_segment_bytes([(SOL_UDP, UDP_GRO, bytes(4))], 700) == 700
+    assert gro_segment_bytes([(SOL_UDP, UDP_GRO, b"\1")], 700) == 700
+    assert gro_segment_bytes([(socket.SOL_SOCKET, UDP_GRO, bytes(4))], 700) == 700
