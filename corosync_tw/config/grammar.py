@@ -76,7 +76,7 @@ class _Reader:
         return f"{path}: " if path else ""
 
     def _path_len_bytes(self, name: str) -> int:
-        """Return the length of the path down to ``name``; stock counts a dot outside sections too."""
+        """Return the length of the path down to ``name``; stock counts a dot at the top too."""
         return self.stack[-1][1] + 1 + len(name.encode("utf-8", "surrogateescape"))
 
     def open_section(self, before: str, after: str, line_no: int) -> None:

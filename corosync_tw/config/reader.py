@@ -44,6 +44,13 @@ _KNOWN: Final = frozenset(
 )
 
 
+_NAMES: Final = frozenset(path.rpartition(".")[2] for path in _KNOWN)
+
+
+def _is_known(path: str) -> bool:
+    return path in _KNOWN or path in _CONTAINERS or bool(_MONITOR.fullmatch(path))
+
+
 class _Paths:
     """The sections of a tree by their dotted path, in the order of the file."""
 
@@ -76,6 +83,7 @@ def read_sections(root: Section, host: Host, report: Report) -> Sections:
     """
     reader = SectionReader(report)
     paths = _Paths(root)
+    _check_nesting(paths, report)
     _read_unknown(paths, reader)
     if paths.second_nodelist_line_no:
         report.warning_at(
@@ -103,6 +111,27 @@ def read_sections(root: Section, host: Host, report: Report) -> Sections:
         uidgid=read_uidgid(paths["uidgid"], host, report),
         extra=reader.extra,
     )
+
+
+def _check_nesting(paths: _Paths, report: Report) -> None:
+    """
+    Refuse a section that stands inside another where it means nothing: a brace is missing.
+
+    Deviation: stock keeps it in cmap, and so loses the nodes behind an unclosed node in silence.
+    """
+    for path, sections in paths.by_path.items():
+        if not path or not _is_known(path):
+            continue
+        for section in sections:
+            for child in section.sections():
+                name = f"{path}.{child.name}"
+                if child.name in _NAMES and not _is_known(name):
+                    report.fault_at(
+                        child.line_no,
+                        name,
+                        f"{child.name} cannot stand inside {path}, close the section of line "
+                        f'{section.line_no} with "}}" first',
+                    )
 
 
 def _read_unknown(paths: _Paths, reader: SectionReader) -> None:

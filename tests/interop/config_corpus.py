@@ -94,6 +94,7 @@ TOTEM_CASES: dict[str, tuple[str, ...]] = {
     "knet_compression_level": ("-3", "x"),
     "cluster_name": ("", "with blank"),
     "no_such_key": ("5",),
+    "quorum {": ("\n two_node: 1\n}",),
     "bad key": ("5",),
     "b\u00e4d": ("5",),
 }

@@ -21,6 +21,7 @@ STOCK_ACCEPTS_TOO_MUCH = {
     "duplicate address": "two nodes with one address cannot form a ring",
     "node without address": "nobody can send to that node",
     "udpu system 'priority: high'": "the daemon refuses it right after the test",
+    "udpu totem 'quorum {\\n two_node: 1\\n}'": "a forgotten brace takes quorum out of the cluster",
     "top empty key": "3.1.7 stores a key that ends in a dot, 3.1.8 and later refuse it",
     "top nul line": "3.1.7 takes a line that begins with NUL for empty; text has no NUL",
 }
@@ -73,6 +74,9 @@ def test_damaged_files(tmp_path):
     for name, content in mutations(MUTATIONS, SEED).items():
         (tmp_path / "corosync.conf").write_bytes(content)
         _, faults = check(path)
+        if any("cannot stand inside" in fault for fault in faults):
+            # A forgotten brace: 3.1.7 counts nodes by inner braces, so anything may follow.
+            continue
         if stock_accepts(path):
             surprises += [
                 f"{name}: only we refuse: {fault}"

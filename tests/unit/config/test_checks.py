@@ -48,6 +48,10 @@ def test_all_faults_at_once_each_with_its_line():
     [
         ("version: 1", "totem.version: 1 is not a known version, should be 2"),
         ("netmtu: 100", "totem.netmtu: 100 bytes do not work, should be 576 to 65535"),
+        (
+            "logging {\n}",
+            "f:5: totem.logging: logging cannot stand inside totem, close the section",
+        ),
         ("secauth: on", "only valid for the Knet transport"),
         ("interface {\nttl: 2\n}", "Can only set ttl on multicast"),
         ("interface {\nlinknumber: 9\nttl: 1\n}", "bigger than allowed maximum 7"),
