@@ -307,8 +307,9 @@ class Stack:
         handlers = self._handlers
         stats = self.stats
         read_little, read_big = _ID_LITTLE.unpack_from, _ID_BIG.unpack_from
+        count = 0
         for nodeid, seq, group, data, big_endian in self.pg.deliver(effect):
-            stats.messages_delivered += 1
+            count += 1
             try:
                 if group != EXEC_GROUP:
                     self._on_other_group(nodeid, group, data, big_endian)
@@ -324,6 +325,7 @@ class Stack:
                     handler(nodeid, seq, data, big_endian)
             except MalformedFrame:
                 stats.messages_malformed += 1
+        stats.messages_delivered += count
 
     def _on_other_group(self, nodeid: int, group: bytes, data: Buffer, big_endian: bool) -> None:
         if group == SYNC_GROUP:

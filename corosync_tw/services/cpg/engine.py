@@ -62,8 +62,8 @@ from corosync_tw.services.interfaces import ExecHandler, ServiceBus
 CPG_ATOMIC_LEN_MAX: Final = MESSAGE_SIZE_MAX - 1024
 # Entries of all members together in one round of synchronization.
 JOINLIST_ENTRIES_MAX: Final = 65536
-_MCAST_READ_LITTLE = MCAST_READ.little
-_MCAST_READ_BIG = MCAST_READ.big
+_MCAST_READ_LITTLE = MCAST_READ.little.unpack_from
+_MCAST_READ_BIG = MCAST_READ.big.unpack_from
 
 
 class CpgEngine:
@@ -79,6 +79,7 @@ class CpgEngine:
     def __init__(self, nodeid: int, bus: ServiceBus) -> None:
         self._nodeid = nodeid
         self._bus = bus
+        self._emit = bus.emit
         self._groups = Groups()
         self._connections: dict[int, Connection] = {}
         self._partial = PartialAssembler()
@@ -278,8 +279,8 @@ class CpgEngine:
         """
         if len(data) < MCAST_LEN:
             raise MalformedFrame(f"cpg mcast of {len(data)} bytes")
-        layout = _MCAST_READ_BIG if big_endian else _MCAST_READ_LITTLE
-        length, padded, msglen, pid = layout.unpack_from(data)
+        read = _MCAST_READ_BIG if big_endian else _MCAST_READ_LITTLE
+        length, padded, msglen, pid = read(data)
         end = MCAST_LEN + msglen
         if length > CPG_MAX_NAME_LENGTH or end > len(data):
             raise MalformedFrame(f"cpg mcast: name {length}, payload {msglen} of {len(data)}")
@@ -290,7 +291,7 @@ class CpgEngine:
             self.unknown_senders += 1
             return
         payload = (data if type(data) is memoryview else memoryview(data))[MCAST_LEN:end]
-        emit = self._bus.emit
+        emit = self._emit
         for conn in group.receivers:
             emit(CpgDeliver(conn, group.name, nodeid, pid, seq, payload))
 
@@ -307,7 +308,7 @@ class CpgEngine:
         if whole is not None:
             payload = memoryview(whole[0])
             for conn in whole[1]:
-                self._bus.emit(CpgDeliver(conn, group.name, nodeid, part.pid, seq, payload))
+                self._emit(CpgDeliver(conn, group.name, nodeid, part.pid, seq, payload))
 
     def on_procjoin(self, nodeid: int, seq: int, data: Buffer, big_endian: bool) -> None:
         """Add a process; raises MalformedFrame."""
@@ -400,7 +401,7 @@ class CpgEngine:
             members = group.view()
             for connection in group.local:
                 if connection.state is not ConnState.JOIN_STARTED:
-                    self._bus.emit(CpgConfchg(connection.conn, group.name, members, left, joined))
+                    self._emit(CpgConfchg(connection.conn, group.name, members, left, joined))
                     connection.transitions += 1
         for nodeid, pid, reason in left:
             if nodeid == self._nodeid and reason == CpgReason.LEAVE:
