@@ -3,7 +3,9 @@ Who is in the ring, who should be, and whether everybody agrees.
 
 Source: Totem95 section 6.2 (Join messages, consensus); Corosync exec/totemsrp.c memb_join_process,
 memb_consensus_*.
-Deviation: as in Corosync, a fail_set is taken over only from members of our own last ring.
+Deviation: as in Corosync, a fail_set is taken over only from members of our own last ring. Unlike
+Corosync, a Join of which nothing is taken over does not begin Gather anew: two strangers who fail
+different nodes would answer each other's Joins for ever, and their consensus timeouts never expire.
 """
 
 from collections.abc import Iterable
@@ -126,12 +128,14 @@ class Membership:
         # Whoever is failed must be known, else sets would never become equal.
         if len(self.proc_set | proc_set | fail_set | {sender}) > PROCESSOR_COUNT_MAX:
             return JoinVerdict.TOO_MANY
+        known = len(self.proc_set) + len(self.fail_set)
         self.proc_set |= proc_set
         if self.my_id in fail_set:
             self.fail_set.add(sender)
         elif sender in self.memb:
             self.fail_set |= fail_set
-        return JoinVerdict.MERGED
+        learned = len(self.proc_set) + len(self.fail_set) > known
+        return JoinVerdict.MERGED if learned else JoinVerdict.IGNORED
 
     def alone(self) -> None:
         """Want a ring of ourselves only, as after failing to receive."""

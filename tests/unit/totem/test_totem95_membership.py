@@ -412,3 +412,10 @@ def test_a_restarted_node_never_uses_a_ring_id_twice() -> None:
 
 def test_frames_are_never_sent_by_a_node_that_was_not_started() -> None:
     assert sent_frames(LoneNode().after(60_000)) == []
+
+
+def test_strangers_who_fail_different_nodes_do_not_answer_each_other_for_ever() -> None:
+    node = LoneNode(members=(2, 3)).enter(MembState.IDLE)
+    node.srp.start(node.now)
+    node.put(node.join(8, (2, 3, 8), failed=(3,)))
+    assert node.put(node.join(8, (2, 3, 8), failed=(3,))) == []
