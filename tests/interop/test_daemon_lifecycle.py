@@ -268,6 +268,15 @@ def test_lost_state_directory_ends_the_node(cluster):
     assert not (one.run_dir / "corosync.pid").exists()
 
 
+def test_node_id_used_twice_is_told(cluster):
+    one, two = cluster(1, 2), cluster(1, 2)
+    two.addresses = {1: one.addresses[2], 2: one.addresses[1]}
+    two.configure()
+    for daemon in (one.start(), two.start()):
+        daemon.expect("Another node uses our node id 1; .*Give every node a nodeid of its own")
+        assert daemon.end()[0] == 0
+
+
 def refusal(daemon, code, *patterns):
     status, log = daemon.start().refused()
     assert status == code, log

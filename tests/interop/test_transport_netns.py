@@ -25,7 +25,9 @@ from corosync_tw.timers.clock import install_monotonic
 from corosync_tw.totem.params import TotemParams
 from corosync_tw.totem.pg import Totempg
 from corosync_tw.totem.srp import Srp
+from tests.interop import stories
 from tests.interop.netbed import NetBed, require
+from tests.interop.nodes import Cluster
 from tests.unit.net.net_support import Events, Inbox, frame
 
 pytestmark = pytest.mark.interop
@@ -274,3 +276,14 @@ def test_a_ring_survives_an_interface_that_goes_and_returns(bed, reactor, transp
     run_until(reactor, "a ring of three again", views((1, 2, 3), (1, 2, 3), (1, 2, 3)))
     for member in members:
         member.driver.stop()
+
+
+@pytest.mark.parametrize(
+    ("stock", "ours"), [([1, 2], [3]), ([2, 3], [1])], ids=["ours-highest", "ours-lowest"]
+)
+def test_stock_nodes_share_a_multicast_ring_with_us(bed, tmp_path, stock, ours):
+    with Cluster(
+        bed.machines, stock, ours, tmp_path, transport="udp", token_ms=stories.TOKEN_MS
+    ) as cluster:
+        cluster.start()
+        stories.calm(cluster)

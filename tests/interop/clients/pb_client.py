@@ -60,7 +60,12 @@ class StdinEnd(FileDescriptor):
 
     def doRead(self):
         if not os.read(0, 256):
-            self.stopReading()
+            self.connectionLost(None)
+
+    def connectionLost(self, _reason):
+        """The reactor calls this when the other end of the pipe is closed."""
+        self.stopReading()
+        if not self.ended.called:
             self.ended.callback(None)
 
 

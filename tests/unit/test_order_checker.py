@@ -1,0 +1,78 @@
+"""The checker of interop tests finds what it is there to find."""
+
+import pytest
+
+from tests.interop import order
+
+CHANGES = ["C 1:10,2:20 - 2:20"]
+
+
+def log(label, messages, changes=CHANGES, sent=None):
+    lines = [*changes, *(f"D {node} {node}0 {counter} 00000000 5" for node, counter in messages)]
+    parsed = order.ClientLog.parse(label, lines)
+    parsed.sent = sent
+    return parsed
+
+
+def test_equal_logs_pass():
+    logs = [log(label, [(1, 1), (2, 1), (1, 2)], sent=1) for label in "ab"]
+    order.check_same(logs, 2)
+    order.check_acyclic(logs)
+    order.check_sound(logs[0])
+    order.check_none_lost(logs, logs)
+
+
+def test_another_order_is_found():
+    logs = [log("a", [(1, 1), (2, 1)]), log("b", [(2, 1), (1, 1)])]
+    with pytest.raises(AssertionError, match="event 0"):
+        order.check_same(logs, 2)
+    with pytest.raises(AssertionError, match="no global order"):
+        order.check_acyclic(logs)
+
+
+def test_a_cycle_of_three_is_found():
+    logs = [log("a", [(1, 1), (2, 1)]), log("b", [(2, 1), (3, 1)]), log("c", [(3, 1), (1, 1)])]
+    with pytest.raises(AssertionError, match="no global order"):
+        order.check_acyclic(logs)
+
+
+def test_a_duplicate_is_found():
+    with pytest.raises(AssertionError, match="twice"):
+        order.check_sound(log("a", [(1, 1), (1, 1)]))
+
+
+def test_a_sender_out_of_order_is_found():
+    with pytest.raises(AssertionError, match="after counter"):
+        order.check_sound(log("a", [(1, 2), (1, 1)]))
+
+
+def test_a_damaged_message_is_found():
+    with pytest.raises(AssertionError, match="damaged"):
+        order.check_sound(order.ClientLog.parse("a", ["B damaged message 1 of 9 bytes from 1:10"]))
+
+
+def test_a_lost_message_is_found():
+    sender = log("a", [(2, 1), (2, 2), (2, 3)], sent=3)
+    with pytest.raises(AssertionError, match="lacks 1"):
+        order.check_none_lost([sender], [log("b", [(2, 1), (2, 3)])])
+    with pytest.raises(AssertionError, match="3 events"):
+        order.check_same([sender, log("b", [(2, 1), (2, 2)])], 2)
+
+
+def test_a_change_at_another_place_is_found():
+    first = order.ClientLog.parse("a", [*CHANGES, "D 1 10 1 00000000 5", "C 1:10 2:20 -"])
+    second = order.ClientLog.parse("b", [*CHANGES, "C 1:10 2:20 -", "D 1 10 1 00000000 5"])
+    with pytest.raises(AssertionError, match="event 0"):
+        order.check_same([first, second], 2)
+
+
+def test_a_newcomer_may_lack_the_beginning_of_a_sender_alone():
+    stayed = log("a", [(1, 1), (1, 2), (2, 1)])
+    order.check_same_tail(log("b", [(1, 2), (2, 1)]), stayed, 2)
+    with pytest.raises(AssertionError, match="event 1"):
+        order.check_same_tail(log("b", [(1, 1), (2, 1)]), stayed, 2)
+
+
+def test_foreign_messages_of_one_side_are_found():
+    with pytest.raises(AssertionError, match="never did"):
+        order.check_strangers(log("a", [(1, 1), (2, 1)]), log("b", [(1, 1)]), {1})
