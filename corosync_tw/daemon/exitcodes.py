@@ -26,6 +26,7 @@ class ExitCode(IntEnum):
     STORE_RINGID = 21
     STATS = 22
     PLOAD = 99
+    KILLED = 255  # by another node through cfg: Corosync's exit(-1)
 
 
 class DaemonError(Exception):

@@ -35,7 +35,8 @@ from corosync_tw.errors import (
     CsTryAgain,
     MalformedFrame,
 )
-from corosync_tw.services.cpg.groups import Connection, ConnState, Group, Groups
+from corosync_tw.services.cpg.groups import Connection, ConnState
+from corosync_tw.services.cpg.membership import CpgMembership
 from corosync_tw.services.cpg.partial import PartialAssembler
 from corosync_tw.services.cpg.wire import (
     MCAST_LEN,
@@ -54,21 +55,19 @@ from corosync_tw.services.cpg.wire import (
     encode_partial_mcast,
     encode_procjoin,
 )
-from corosync_tw.services.effects import CpgConfchg, CpgDeliver, CpgMember
+from corosync_tw.services.effects import CpgDeliver, CpgMember
 from corosync_tw.services.exec_wire import HEADER_LEN, ServiceId, need
 from corosync_tw.services.interfaces import ExecHandler, ServiceBus
 
 # libcpg: IPC_REQUEST_SIZE - 1024, the largest message that is sent in one
 CPG_ATOMIC_LEN_MAX: Final = MESSAGE_SIZE_MAX - 1024
-# Entries of all members together in one round of synchronization.
-JOINLIST_ENTRIES_MAX: Final = 65536
 _MCAST_READ_LITTLE = MCAST_READ.little.unpack_from
 _MCAST_READ_BIG = MCAST_READ.big.unpack_from
 
 
 class CpgEngine:
     """
-    Groups, members and local connections.
+    The service of one node.
 
     :ivar unknown_senders: messages not delivered because their node has no process in the group.
     """
@@ -80,18 +79,13 @@ class CpgEngine:
         self._nodeid = nodeid
         self._bus = bus
         self._emit = bus.emit
-        self._groups = Groups()
-        self._connections: dict[int, Connection] = {}
         self._partial = PartialAssembler()
-        self._members: tuple[int, ...] = ()
-        self._old_members: tuple[int, ...] = ()
-        self._came_along: set[int] = set()
-        self._left: tuple[int, ...] = ()
+        self._membership = CpgMembership(nodeid, bus.emit, self._partial)
+        self._groups = self._membership.groups
+        self._connections = self._membership.connections
         self._downlist_sent = False
-        self._joinlists: list[tuple[int, int, bytes]] = []  # nodeid, pid, group as received
         self._unsent_leaves: list[bytes] = []  # of lost connections, that found the queue full
         self.unknown_senders = 0
-        self.joinlist_entries_dropped = 0
 
     # What local clients ask for
 
@@ -140,14 +134,8 @@ class CpgEngine:
 
     def disconnect(self, conn: int) -> None:
         """Note that a connection is gone; the others learn that its process is down."""
-        connection = self._connections.pop(conn, None)
-        if connection is None:
-            return
-        group = self._groups.open(connection.group)
-        group.local.remove(connection)
-        group.update_receivers()
-        self._groups.close(group)
-        if connection.state is not ConnState.LEAVE_STARTED:
+        connection = self._membership.drop_connection(conn)
+        if connection is not None and connection.state is not ConnState.LEAVE_STARTED:
             self._unsent_leaves.append(
                 encode_procjoin(PROCLEAVE_ID, connection.group, connection.pid, CpgReason.PROCDOWN)
             )
@@ -223,17 +211,15 @@ class CpgEngine:
     ) -> None:
         """Work out who was lost since the last activation."""
         del ring_id
-        self._came_along.intersection_update(trans_members)
-        self._members = members
-        self._left = tuple(n for n in self._old_members if n not in self._came_along)
+        self._membership.begin_round(trans_members, members)
         self._downlist_sent = False
-        self._joinlists.clear()
 
     def sync_process(self) -> bool:
         """Tell whom we lost, and which processes this node has."""
         try:
             if not self._downlist_sent:
-                self._bus.sync_mcast((encode_downlist(len(self._old_members), self._left),))
+                known = self._membership
+                self._bus.sync_mcast((encode_downlist(len(known.old_members), known.left),))
                 self._downlist_sent = True
             own = self._groups.own_processes()
             if own:
@@ -243,19 +229,12 @@ class CpgEngine:
         return True
 
     def sync_activate(self) -> None:
-        """
-        Tell clients who went down with its node, who came up with one, and who left while we were
-        apart.
-        """
-        self._old_members = self._members
-        self._came_along = set(self._members)
-        self._inform_of_downlist()
-        self._inform_of_joinlists()
-        self._joinlists.clear()
+        """Make the lists of this round the truth and tell clients what changed."""
+        self._membership.activate()
 
     def sync_abort(self) -> None:
         """Forget the lists of this round."""
-        self._joinlists.clear()
+        self._membership.joinlists.clear()
 
     # What is delivered
 
@@ -314,24 +293,18 @@ class CpgEngine:
         """Add a process; raises MalformedFrame."""
         del seq
         message = decode_procjoin(data, big_endian)
-        group = self._groups.open(message.group)
-        if self._groups.add(group, nodeid, message.pid, nodeid == self._nodeid):
-            joined = (CpgMember(nodeid, message.pid, CpgReason.JOIN),)
-            self._notify(group, (), joined)
+        self._membership.process_joined(message.group, nodeid, message.pid)
 
     def on_procleave(self, nodeid: int, seq: int, data: Buffer, big_endian: bool) -> None:
         """Take a process out; raises MalformedFrame."""
         del seq
         message = decode_procjoin(data, big_endian)
-        self._process_left(message.group, nodeid, message.pid, message.reason)
+        self._membership.process_left(message.group, nodeid, message.pid, message.reason)
 
     def on_joinlist(self, nodeid: int, seq: int, data: Buffer, big_endian: bool) -> None:
         """Keep a member's list of processes until all have arrived; raises MalformedFrame."""
         del seq
-        entries = decode_joinlist(data, big_endian)
-        room = JOINLIST_ENTRIES_MAX - len(self._joinlists)
-        self.joinlist_entries_dropped += max(0, len(entries) - room)
-        self._joinlists.extend((nodeid, pid, group) for pid, group in entries[:room])
+        self._membership.keep_joinlist(nodeid, decode_joinlist(data, big_endian))
 
     def on_downlist(self, nodeid: int, seq: int, data: Buffer, big_endian: bool) -> None:
         """Check a member's list of lost nodes: everybody goes by its own; raises MalformedFrame."""
@@ -348,79 +321,3 @@ class CpgEngine:
         if connection is None or connection.state is ConnState.LEAVE_STARTED:
             raise CsNotExist("the connection is in no group")
         return connection
-
-    def _inform_of_downlist(self) -> None:
-        lost = set(self._left)
-        for group in sorted(self._groups, key=_by_name) if lost else ():
-            left = tuple(
-                CpgMember(nodeid, pid, CpgReason.NODEDOWN)
-                for nodeid, pid in group.members
-                if nodeid in lost
-            )
-            for nodeid, pid, _ in left:
-                self._groups.remove(group, nodeid, pid, nodeid == self._nodeid)
-                self._partial.forget_process(group.name, nodeid, pid)
-            if left:
-                self._notify(group, left, ())
-
-    def _inform_of_joinlists(self) -> None:
-        joined: dict[bytes, list[CpgMember]] = {}
-        remote: set[tuple[int, int, bytes]] = set()
-        # Corosync keeps the newest entry at the head of its list.
-        for nodeid, pid, name in reversed(self._joinlists):
-            if nodeid == self._nodeid:
-                continue
-            remote.add((nodeid, pid, name))
-            if self._groups.add(self._groups.open(name), nodeid, pid, own=False):
-                joined.setdefault(name, []).append(CpgMember(nodeid, pid, CpgReason.NODEUP))
-        for name in sorted(joined):
-            self._notify(self._groups.by_name[name], (), tuple(joined[name]))
-        gone = sorted(
-            (nodeid, pid, group.name)
-            for group in self._groups
-            for nodeid, pid in group.members
-            if nodeid != self._nodeid and (nodeid, pid, group.name) not in remote
-        )
-        for nodeid, pid, name in gone:
-            self._process_left(name, nodeid, pid, CpgReason.PROCDOWN)
-
-    def _process_left(self, name: bytes, nodeid: int, pid: int, reason: int) -> None:
-        group = self._groups.by_name.get(name)
-        if group is not None and self._groups.remove(group, nodeid, pid, nodeid == self._nodeid):
-            self._partial.forget_process(name, nodeid, pid)
-            self._notify(group, (CpgMember(nodeid, pid, reason),), ())
-
-    def _notify(
-        self, group: Group, left: tuple[CpgMember, ...], joined: tuple[CpgMember, ...]
-    ) -> None:
-        """Tell a group's local connections; the member list is up to date already."""
-        for nodeid, pid, _ in joined:
-            if nodeid == self._nodeid:
-                self._set_state(group, pid, ConnState.JOIN_COMPLETED)
-        if group.receivers:
-            members = group.view()
-            for connection in group.local:
-                if connection.state is not ConnState.JOIN_STARTED:
-                    self._emit(CpgConfchg(connection.conn, group.name, members, left, joined))
-                    connection.transitions += 1
-        for nodeid, pid, reason in left:
-            if nodeid == self._nodeid and reason == CpgReason.LEAVE:
-                self._unjoin(group, pid)
-        self._groups.close(group)
-
-    def _set_state(self, group: Group, pid: int, state: ConnState) -> None:
-        for connection in group.local:
-            if connection.pid == pid:
-                connection.state = state
-        group.update_receivers()
-
-    def _unjoin(self, group: Group, pid: int) -> None:
-        for connection in [c for c in group.local if c.pid == pid]:
-            if connection.state is ConnState.LEAVE_STARTED:
-                group.local.remove(connection)
-                del self._connections[connection.conn]
-        group.update_receivers()
-
-
-def _by_name(group: Group) -> bytes:
-    return group.name

@@ -330,7 +330,7 @@ def test_lists_of_a_round_that_was_cut_short_are_forgotten():
     forget(bus)
     bus.configure((1, 2, 3))
     # Run until node 1 has the list of 3, but not the last barrier for cpg.
-    while not one.cpg._joinlists:
+    while not one.cpg._membership.joinlists:
         bus.run(visits_max=1)
         bus.components = [(*bus.components[0][1:], bus.components[0][0])]
     bus.form((1, 2))
