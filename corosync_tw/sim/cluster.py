@@ -1,0 +1,279 @@
+"""
+One run: a safety phase full of faults, then everything is healed and the cluster must come to rest as one ring.
+
+The same options give the same run, down to the last frame: the hash of everything that was sent and delivered and the
+last random number ("unseed") tell whether that holds.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from corosync_tw.corotypes import NS_PER_MS
+from corosync_tw.errors import MalformedFrame
+from corosync_tw.prng import generator
+from corosync_tw.services.params import ServiceParams
+from corosync_tw.sim import liveness
+from corosync_tw.sim.app_record import AppLog
+from corosync_tw.sim.checkers.application import check_application
+from corosync_tw.sim.checkers.every import check_all
+from corosync_tw.sim.clock import ARRIVE, PROCESS, TIMER, EventQueue, NodeClock
+from corosync_tw.sim.faults import FaultInjector
+from corosync_tw.sim.history import Violation
+from corosync_tw.sim.hosts import Host, RingHost, StackHost
+from corosync_tw.sim.network import Network
+from corosync_tw.sim.node import SimNode, Surroundings
+from corosync_tw.sim.options import Options
+from corosync_tw.sim.queue_checks import check_queues
+from corosync_tw.sim.recorder import Recorder, ViolationError
+from corosync_tw.sim.ring_checks import RingChecks
+from corosync_tw.sim.workload import Workload
+from corosync_tw.totem import wire
+from corosync_tw.totem.params import TotemParams
+
+POLL_NS: Final = 50 * NS_PER_MS
+QUIET_NS: Final = 3_000 * NS_PER_MS
+
+
+@dataclass(slots=True)
+class Result:
+    """
+    What came out of a run.
+
+    :ivar heal_ns: simulated time from healing to rest.
+    :ivar unseed: last random number; equal for equal runs.
+    """
+
+    options: Options
+    violation: Violation | None
+    faults: Counter[str]
+    simulated_ns: int
+    heal_ns: int
+    events: int
+    frames: int
+    deliveries: int
+    messages: int
+    rings: int
+    trace_hash: int
+    unseed: int
+
+
+class Cluster:
+    """The nodes of one run and everything around them."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        seed = options.seed
+        self.queue = EventQueue()
+        self.rng = generator(seed, "cluster")
+        self.recorder = Recorder()
+        self.counts: Counter[str] = Counter()
+        network_rng = generator(seed, "network")
+        self.network = Network(self.queue, network_rng, options, is_malformed)
+        self.app_logs: list[AppLog] = []
+        self.around = Surroundings(
+            options,
+            self.queue,
+            self.network,
+            self.recorder,
+            RingChecks(options),
+            generator(seed, "nodes"),
+            self._make_host,
+        )
+        self.nodes = [self._make_node(index) for index in range(options.nodes)]
+        fault_rng = generator(seed, "faults")
+        self.faults = FaultInjector(
+            options, self.queue, self.network, self.nodes, fault_rng, self.counts
+        )
+        self.workload = Workload(options, self.queue, self.nodes, generator(seed, "workload"))
+        self.heal_ns = 0
+
+    def _make_node(self, index: int) -> SimNode:
+        options, rng = self.options, self.rng
+        clock = NodeClock()
+        if options.clock_offset_ns:
+            clock.offset_ns = rng.randrange(options.clock_offset_ns)
+        if options.clock_drift_ppm:
+            clock.drift_ppm = rng.randint(-options.clock_drift_ppm, options.clock_drift_ppm)
+        # Not in the order of the network's indices, and not small.
+        nodeid = 1 + (index * 7919 + options.seed) % options.nodes + (options.seed % 3) * 0x1000
+        self.around.index_of[nodeid] = index
+        return SimNode(index, nodeid, clock, self.around)
+
+    def _make_host(self, node: SimNode, ring_seq: int, now_ns: int) -> Host:
+        log = AppLog(node.nodeid, node.incarnation)
+        self.app_logs.append(log)
+        params = self.totem_params(node)
+        if not self.options.full_stack:
+            return RingHost(params, log, ring_seq, now_ns)
+        services = ServiceParams(nodeid=node.nodeid, expected_votes=self.options.nodes)
+        return StackHost(params, services, log, ring_seq, now_ns)
+
+    def totem_params(self, node: SimNode) -> TotemParams:
+        """Give a node its parameters."""
+        options = self.options
+        token, retransmit, hold, join, consensus, merge = options.ring_timeouts_ns
+        return TotemParams(
+            my_id=node.nodeid,
+            token_timeout_ns=token,
+            token_retransmit_timeout_ns=retransmit,
+            token_hold_timeout_ns=hold,
+            join_timeout_ns=join,
+            send_join_timeout_ns=options.send_join_timeout_ns,
+            consensus_timeout_ns=consensus,
+            merge_timeout_ns=merge,
+            fail_to_recv_const=options.fail_to_recv_const,
+            seqno_unchanged_const=options.seqno_unchanged_const,
+            window_size_msgs=options.window_size_msgs,
+            max_messages=options.max_messages,
+            miss_count_const=options.miss_count_const,
+            cancel_token_hold_on_retransmit=options.cancel_token_hold_on_retransmit,
+            frame_len_bytes_max=options.frame_len_bytes_max,
+            seqno_start=options.seqno_start,
+            token_seq_start=options.token_seq_start,
+            seed=options.seed * 1000 + node.incarnation,
+        )
+
+    # -- the run
+
+    def run(self, progress: Callable[[int], None] | None = None) -> Result:
+        """Run both phases and judge."""
+        violation: Violation | None = None
+        try:
+            self._run_phases(progress)
+        except ViolationError as error:
+            violation = error.args[0]
+        except AssertionError as error:
+            violation = _broken_invariant(error, self.queue.now_ns)
+        if violation is None:
+            violation = self._judge()
+        return self._result(violation)
+
+    def _run_phases(self, progress: Callable[[int], None] | None) -> None:
+        options = self.options
+        for node in self.nodes:
+            self.queue.call_at(self.rng.randrange(options.ring_timeouts_ns[0]), node.start)
+        self.workload.begin()
+        self.faults.begin()
+        self._run_until(options.fault_phase_ns, progress)
+        self.faults.heal()
+        self._run_until(self.queue.now_ns + options.heal_work_ns, progress)
+        self.workload.active = False
+        self._run_to_rest(progress)
+        self._run_quiet()
+
+    def _run_until(self, end_ns: int, progress: Callable[[int], None] | None = None) -> None:
+        queue, nodes, heap = self.queue, self.nodes, self.queue.heap
+        next_check_ns = queue.now_ns
+        while heap and heap[0][0] <= end_ns:
+            now_ns, _, kind, node, payload = queue.pop()
+            if kind == ARRIVE:
+                nodes[node].arrive(payload)
+            elif kind == TIMER:
+                nodes[node].on_timer(payload)
+            elif kind == PROCESS:
+                nodes[node].on_process(payload)
+            else:
+                payload()
+            if now_ns >= next_check_ns:
+                next_check_ns = now_ns + POLL_NS
+                check_queues(nodes, now_ns)
+                if progress is not None:
+                    progress(now_ns)
+        queue.now_ns = max(queue.now_ns, end_ns)
+
+    def _run_to_rest(self, progress: Callable[[int], None] | None) -> None:
+        begin_ns = self.queue.now_ns
+        limit_ns = begin_ns + liveness.heal_time_ns(self.options)
+        while True:
+            lacking = liveness.not_settled(self.nodes)
+            if not lacking:
+                break
+            if self.queue.now_ns >= limit_ns:
+                waited = (self.queue.now_ns - begin_ns) // NS_PER_MS
+                text = f"{waited} ms after healing: {lacking}"
+                raise ViolationError(Violation("liveness (2.1)", self.queue.now_ns, (), text))
+            self._run_until(self.queue.now_ns + POLL_NS, progress)
+        self.heal_ns = self.queue.now_ns - begin_ns
+
+    def _run_quiet(self) -> None:
+        """At rest nothing changes any more, and the ring is quiet: mostly its token is held."""
+        conf_before = self.recorder.last_conf_ns
+        self._run_until(self.queue.now_ns + QUIET_NS // 3)
+        frames_before = self.network.frames_sent
+        self._run_until(self.queue.now_ns + QUIET_NS)
+        now_ns = self.queue.now_ns
+        if self.recorder.last_conf_ns != conf_before:
+            text = "a configuration change after the cluster had come to rest"
+            raise ViolationError(Violation("liveness: quiet", now_ns, (), text))
+        missing = liveness.undelivered(self.recorder.run, self.nodes)
+        if missing is not None:
+            raise ViolationError(missing._replace(time_ns=now_ns))
+        frames = self.network.frames_sent - frames_before
+        allowed = self._quiet_frames_max()
+        if frames > allowed:
+            text = f"{frames} frames in {QUIET_NS // NS_PER_MS} ms of rest, {allowed} would do"
+            raise ViolationError(Violation("liveness: quiet", now_ns, (), text))
+
+    def _quiet_frames_max(self) -> int:
+        """
+        Frames of a resting ring: a token rotation each hold interval, merge detection to all.
+
+        Twice that much is allowed, and before resting come the rotations that notice that nothing happens.
+        """
+        options = self.options
+        count = options.nodes
+        _, _, hold, _, _, merge = options.ring_timeouts_ns
+        rotations = QUIET_NS // hold + 1
+        detections = QUIET_NS // merge + 1
+        settling = (options.seqno_unchanged_const + 2) * count
+        return 2 * (rotations * count + detections * count * (count - 1)) + settling
+
+    def _judge(self) -> Violation | None:
+        for violation in check_all(self.recorder.run):
+            return violation
+        if self.options.full_stack:
+            for log, history in zip(self.app_logs, self.recorder.run.histories, strict=True):
+                log.failed_at_ns = history.failed_at_ns
+            for violation in check_application(self.app_logs):
+                return violation
+        return None
+
+    def _result(self, violation: Violation | None) -> Result:
+        run = self.recorder.run
+        faults = self.counts.copy()
+        faults.update({k: v for k, v in self.network.counts.items() if k not in faults})
+        return Result(
+            options=self.options,
+            violation=violation,
+            faults=faults,
+            simulated_ns=self.queue.now_ns,
+            heal_ns=self.heal_ns,
+            events=self.queue.count,
+            frames=self.network.frames_sent,
+            deliveries=self.recorder.delivered_count,
+            messages=len(run.messages),
+            rings=len({w.conf.ring_id for h in run.histories for w in run.windows(h)}),
+            trace_hash=self.recorder.hash,
+            unseed=self.network.rng.randrange(1 << 32),
+        )
+
+
+def is_malformed(frame: bytes) -> bool:
+    """Tell whether the decoder refuses a frame."""
+    try:
+        wire.decode(frame)
+    except MalformedFrame:
+        return True
+    return False
+
+
+def _broken_invariant(error: AssertionError, now_ns: int) -> Violation:
+    places = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        places.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return Violation("invariant", now_ns, (), f"{error}; {' < '.join(reversed(places[-4:]))}")

@@ -1,0 +1,246 @@
+"""
+What runs on a node: the ring alone with a trivial source, or the whole production stack.
+
+Both look the same to the node: fed, polled, and able to take a message from the workload.
+"""
+
+from collections import deque
+from typing import Final, Protocol
+
+from corosync_tw.corotypes import Guarantee, RingId, Slices
+from corosync_tw.errors import CsError, CsNotSupported, CsTryAgain
+from corosync_tw.services.effects import (
+    CpgConfchg,
+    CpgDeliver,
+    QuorumChange,
+    ServiceEffect,
+    StackEffect,
+    SyncDone,
+    TotemConfchg,
+)
+from corosync_tw.services.params import ServiceParams
+from corosync_tw.services.stack import Stack
+from corosync_tw.sim.app_record import AppLog
+from corosync_tw.totem.const import MembState
+from corosync_tw.totem.effects import Effect, SendMcast, SendToken, StoreRingId, Trace
+from corosync_tw.totem.params import TotemParams
+from corosync_tw.totem.srp import Srp
+
+HostEffect = Effect | ServiceEffect
+
+# What may wait in the trivial source; more is refused, as totempg does.
+SOURCE_MESSAGES_MAX: Final = 500
+GROUPS: Final = (b"alpha", b"beta")
+
+
+class Host(Protocol):
+    """A core and whatever is on top of it."""
+
+    srp: Srp
+
+    def start(self, now_ns: int) -> None:
+        """Begin."""
+
+    def receive(self, frames: list[bytes], now_ns: int) -> None:
+        """Take a batch of frames."""
+
+    def advance(self, now_ns: int) -> None:
+        """Fire what is due."""
+
+    def next_deadline(self) -> int | None:
+        """Tell when ``advance`` has something to do."""
+
+    def poll(self) -> list[HostEffect]:
+        """Give up effects in order."""
+
+    def leave(self, now_ns: int) -> None:
+        """Leave cleanly."""
+
+    def wake(self, now_ns: int) -> None:
+        """Say that there may be something to send."""
+
+    def submit(self, len_bytes: int, guarantee: Guarantee, now_ns: int) -> bool:
+        """Send a message; False when it cannot be taken now."""
+
+    def backlog(self) -> int:
+        """Count the frames that wait for the token."""
+
+    def ring_id(self) -> RingId:
+        """Id of the installed ring."""
+
+    def observe(self, effect: HostEffect, time_ns: int) -> None:
+        """Write down an effect of the services."""
+
+    def settle(self, now_ns: int) -> bool:
+        """Do what clients would repeat until it works; True when nothing is left to repeat."""
+
+
+class FrameSource:
+    """Payloads one frame long, first in, first out."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[tuple[Guarantee, Slices]] = deque()
+
+    def backlog_frames(self) -> int:
+        """Count what waits."""
+        return len(self.waiting)
+
+    def take(self, frames_max: int) -> list[tuple[Guarantee, Slices]]:
+        """Give up the oldest."""
+        count = min(frames_max, len(self.waiting))
+        return [self.waiting.popleft() for _ in range(count)]
+
+    def hold_ordinary(self) -> None:
+        """Nothing here needs synchronisation."""
+
+
+class RingHost:
+    """The ring alone."""
+
+    def __init__(self, params: TotemParams, log: AppLog, ring_seq: int, now_ns: int) -> None:
+        self.source = FrameSource()
+        self.srp = Srp(params, self.source, ring_seq, now_ns)
+        self.log = log
+        self.payload_max = params.frame_len_bytes_max - 100
+        self.start = self.srp.start
+        self.receive = self.srp.receive
+        self.advance = self.srp.advance
+        self.next_deadline = self.srp.next_deadline
+        self.leave = self.srp.leave
+        self.wake = self.srp.wake
+
+    def poll(self) -> list[HostEffect]:
+        """Give up effects in order."""
+        return self.srp.poll()  # type: ignore[return-value]
+
+    def submit(self, len_bytes: int, guarantee: Guarantee, now_ns: int) -> bool:
+        """Let a message wait."""
+        del now_ns
+        if len(self.source.waiting) >= SOURCE_MESSAGES_MAX:
+            return False
+        header, body = self.log.new_message(min(len_bytes, self.payload_max))
+        self.source.waiting.append((guarantee, (header, body)))
+        return True
+
+    def backlog(self) -> int:
+        """Count the frames that wait for the token."""
+        return len(self.source.waiting)
+
+    def ring_id(self) -> RingId:
+        """Id of the installed ring."""
+        return self.srp.ring_id
+
+    def observe(self, effect: HostEffect, time_ns: int) -> None:
+        """There are no services here."""
+
+    def settle(self, now_ns: int) -> bool:
+        """There is nothing to repeat."""
+        del now_ns
+        return True
+
+
+class StackHost:
+    """The production stack: sync, cpg, quorum and the rest, with one client process a group."""
+
+    def __init__(
+        self,
+        params: TotemParams,
+        services: ServiceParams,
+        log: AppLog,
+        ring_seq: int,
+        now_ns: int,
+    ) -> None:
+        self.stack = Stack(params, services, ring_seq, now_ns)
+        self.srp = self.stack.srp
+        self.log = log
+        self.raw: list[Effect] = []
+        self.to_join = set(range(len(GROUPS)))
+        self.joined: set[int] = set()
+        self.safe_refused = 0
+        self._tap()
+        self.start = self.stack.start
+        self.receive = self.stack.receive
+        self.advance = self.stack.advance
+        self.next_deadline = self.stack.next_deadline
+        self.leave = self.stack.leave
+
+    def wake(self, now_ns: int) -> None:
+        """The stack notices by itself what its clients have asked for."""
+
+    def _tap(self) -> None:
+        """Keep a copy of what the ring says; the stack consumes deliveries and configurations."""
+        poll, raw = self.srp.poll, self.raw
+
+        def tapped() -> list[Effect]:
+            effects = poll()
+            raw.extend(effects)
+            return effects
+
+        self.srp.poll = tapped  # type: ignore[method-assign]
+
+    def poll(self) -> list[HostEffect]:
+        """Give up the ring's effects in order, then those of the services."""
+        effects: list[StackEffect] = self.stack.poll()
+        result: list[HostEffect] = list(self.raw)
+        self.raw.clear()
+        result.extend(
+            effect
+            for effect in effects
+            if not isinstance(effect, (SendToken, SendMcast, StoreRingId, Trace))
+        )
+        return result
+
+    def submit(self, len_bytes: int, guarantee: Guarantee, now_ns: int) -> bool:
+        """Send to a group that this node's process has joined."""
+        if not self.joined:
+            return False
+        conn = min(self.joined, key=lambda c: (self.log.next_index + c) % len(GROUPS))
+        header, body = self.log.peek_message(len_bytes)
+        try:
+            self.stack.cpg_mcast(conn, [(header, body)], guarantee, now_ns)
+        except CsTryAgain:
+            return False
+        except CsNotSupported:
+            self.safe_refused += 1
+            return False
+        self.log.accept_message()
+        return True
+
+    def backlog(self) -> int:
+        """Count the frames that wait for the token."""
+        return self.stack.pg.backlog_frames()
+
+    def ring_id(self) -> RingId:
+        """Id of the installed ring."""
+        return self.srp.ring_id
+
+    def observe(self, effect: HostEffect, time_ns: int) -> None:
+        """Write down an effect of the services."""
+        log = self.log
+        if isinstance(effect, CpgDeliver):
+            log.deliver(time_ns, effect)
+        elif isinstance(effect, CpgConfchg):
+            if any(m.nodeid == log.nodeid for m in effect.joined):
+                self.joined.add(effect.conn)
+            log.view(time_ns, effect)
+        elif isinstance(effect, TotemConfchg):
+            log.ring(time_ns, effect)
+        elif isinstance(effect, SyncDone):
+            log.sync_done(time_ns, effect)
+        elif isinstance(effect, QuorumChange):
+            log.quorum(time_ns, effect)
+        else:
+            log.fatal(time_ns, effect)
+
+    def settle(self, now_ns: int) -> bool:
+        """Join the groups that are not joined yet."""
+        del now_ns
+        for conn in sorted(self.to_join):
+            try:
+                self.stack.cpg_join(conn, GROUPS[conn], 1000 + conn)
+                self.to_join.discard(conn)
+            except CsTryAgain:
+                return False
+            except CsError as error:
+                raise AssertionError(f"join of group {conn}: {error!r}") from error
+        return self.srp.state is MembState.OPERATIONAL and not self.stack.sync_in_progress

@@ -1,0 +1,143 @@
+"""
+Many seeds of the simulator: ``python -m tests.soak.sim_campaign --seeds N [--first S] [--minutes M]``.
+
+Uses every core, shows progress, and ends with a summary. Seeds already judged are kept in a file, so that an interrupted
+campaign goes on where it was; the file belongs to one state of the code and one length of run.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from corosync_tw.sim.__main__ import swarm_options
+from corosync_tw.sim.cluster import Cluster
+from corosync_tw.sim.options import NS_PER_S
+
+BAR_WIDTH = 30
+
+
+class Verdict(NamedTuple):
+    """One seed's outcome, small enough for a line of the resume file."""
+
+    seed: int
+    rule: str
+    text: str
+    simulated_s: float
+    real_s: float
+    nodes: int
+    messages: int
+    deliveries: int
+    rings: int
+    heal_ms: int
+    faults: dict[str, int]
+
+
+def judge(job: tuple[int, float]) -> Verdict:
+    """Run one seed."""
+    seed, minutes = job
+    begin_s = time.monotonic()
+    options = swarm_options(seed, None, int(minutes * 60 * NS_PER_S))
+    rule = text = ""
+    try:
+        result = Cluster(options).run()
+    except Exception as error:  # noqa: BLE001 - a crash of the core is a finding like any other
+        real_s = time.monotonic() - begin_s
+        text = f"{type(error).__name__}: {error}"
+        return Verdict(seed, "exception", text, 0, real_s, options.nodes, 0, 0, 0, 0, {})
+    if result.violation is not None:
+        rule, text = result.violation.rule, result.violation.text
+    return Verdict(
+        seed,
+        rule,
+        text,
+        result.simulated_ns / NS_PER_S,
+        time.monotonic() - begin_s,
+        options.nodes,
+        result.messages,
+        result.deliveries,
+        result.rings,
+        result.heal_ns // 1_000_000,
+        dict(result.faults),
+    )
+
+
+def load(path: Path | None) -> dict[int, Verdict]:
+    """Read the verdicts of an earlier part of the campaign."""
+    if path is None or not path.exists():
+        return {}
+    rows = [Verdict(*json.loads(line)) for line in path.read_text().splitlines()]
+    return {row.seed: row for row in rows}
+
+
+def show(done: int, total: int, found: int, begin_s: float) -> None:
+    """Draw the progress bar, or a line now and then when nobody looks."""
+    filled = done * BAR_WIDTH // total
+    bar = "#" * filled + "." * (BAR_WIDTH - filled)
+    rate = done / max(time.monotonic() - begin_s, 0.001)
+    text = f"[{bar}] {done}/{total} seeds, {found} violations, {rate:.1f} seeds/s"
+    if sys.stderr.isatty():
+        print("\r" + text, end="\n" if done == total else "", file=sys.stderr, flush=True)
+    elif done == total or done % max(1, total // 20) == 0:
+        print(text, file=sys.stderr, flush=True)
+
+
+def summarize(verdicts: list[Verdict]) -> None:
+    """Print totals and every seed that failed."""
+    faults: Counter[str] = Counter()
+    for verdict in verdicts:
+        faults.update(verdict.faults)
+    simulated_h = sum(v.simulated_s for v in verdicts) / 3600
+    real_h = sum(v.real_s for v in verdicts) / 3600
+    heal = sorted(v.heal_ms for v in verdicts if not v.rule)
+    print(f"seeds            {len(verdicts)}")
+    print(f"simulated        {simulated_h:.1f} h in {real_h:.2f} h of processor time")
+    print(f"rings            {sum(v.rings for v in verdicts)}")
+    sent, delivered = sum(v.messages for v in verdicts), sum(v.deliveries for v in verdicts)
+    print(f"messages         {sent} sent, {delivered} delivered")
+    if heal:
+        print(f"healed within    {heal[len(heal) // 2]} ms (median), {heal[-1]} ms (longest)")
+    for name, count in sorted(faults.items()):
+        print(f"  {name:34} {count}")
+    failed = [v for v in verdicts if v.rule]
+    print(f"violations       {len(failed)}")
+    for verdict in failed:
+        print(f"  seed {verdict.seed} ({verdict.nodes} nodes): {verdict.rule}: {verdict.text[:160]}")
+    if failed:
+        command = "python -m corosync_tw.sim --swarm --seed"
+        print(f"repeat one with: {command} {failed[0].seed} --minutes M")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the campaign."""
+    parser = argparse.ArgumentParser(prog="python -m tests.soak.sim_campaign", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=2000, help="how many")
+    parser.add_argument("--first", type=int, default=0, help="the first one")
+    parser.add_argument("--minutes", type=float, default=0.25, help="simulated with faults, each")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--state", type=Path, help="file to resume from")
+    chosen = parser.parse_args(arguments)
+
+    verdicts = load(chosen.state)
+    every = range(chosen.first, chosen.first + chosen.seeds)
+    jobs = [(seed, chosen.minutes) for seed in every if seed not in verdicts]
+    begin_s = time.monotonic()
+    with multiprocessing.Pool(chosen.jobs) as pool:
+        for done, verdict in enumerate(pool.imap_unordered(judge, jobs), 1):
+            verdicts[verdict.seed] = verdict
+            if chosen.state is not None:
+                with chosen.state.open("a") as out:
+                    out.write(json.dumps(verdict) + "\n")
+            show(done, len(jobs), sum(bool(v.rule) for v in verdicts.values()), begin_s)
+    chosen_verdicts = [verdicts[seed] for seed in every]
+    summarize(chosen_verdicts)
+    return int(any(verdict.rule for verdict in chosen_verdicts))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
