@@ -102,11 +102,15 @@ def _by_host_name(nodes: tuple[NodeConfig, ...], host_name: str) -> int | None:
 
 
 def _by_address(nodes: tuple[NodeConfig, ...], host: Host, report: Report) -> int | None:
-    """Find the nodes whose name or address resolves to an address of ours; the first one counts."""
+    """
+    Find the nodes whose address is ours, the first one counts; failing that, whose name leads here.
+
+    Names come last because the resolver may take its time over each that it does not know.
+    """
     local = [
         position
         for position, node in enumerate(nodes)
-        if any(host.has_address(a) for text in _names(node) if text for a in host.resolve(text))
+        if _leads_here(host, dict(node.ring_addrs).get(0))
     ]
     if len(local) > 1:
         report.warning(
@@ -115,4 +119,13 @@ def _by_address(nodes: tuple[NodeConfig, ...], host: Host, report: Report) -> in
             "is on this machine too; the first such node is taken for ours, write "
             '"bindnetaddr: ADDRESS" in totem.interface to choose',
         )
-    return local[0] if local else None
+    if local:
+        return local[0]
+    for position, node in enumerate(nodes):
+        if _leads_here(host, node.name):
+            return position
+    return None
+
+
+def _leads_here(host: Host, name: str | None) -> bool:
+    return bool(name) and any(host.has_address(address) for address in host.resolve(name or ""))

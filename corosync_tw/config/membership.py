@@ -20,6 +20,8 @@ from corosync_tw.config.schema_totem import InterfaceConfig, NodeConfig
 from corosync_tw.corotypes import PROCESSOR_COUNT_MAX
 
 KNET_NODEID_MAX: Final = 65535
+# A resolver that does not answer takes seconds for every name; after so many it is not asked again.
+UNRESOLVED_MAX: Final = 8
 
 
 def ip_version_of(sections: Sections) -> str:
@@ -67,19 +69,33 @@ class _Builder:
         self.report = report
         self.transport = sections.transport()
         self.ip_version = ip_version_of(sections)
+        self.unresolved_count = 0
         self.interfaces = {i.linknumber: i for i in sections.totem.interfaces}
 
     def from_nodelist(self, wanted: str | None) -> Membership | None:
         """Make the membership of a 3.x file."""
         nodes = self.sections.nodelist
-        nodeids = [self._nodeid(node) for node in nodes]
         on_links: dict[int, list[tuple[Member, NodeConfig]]] = {}
-        for node, nodeid in zip(nodes, nodeids, strict=True):
-            for number, text in node.ring_addrs:
-                address = self._resolve(node, f"ring{number}_addr", text)
+        nodeids: list[int] = []
+        for node in nodes:
+            addresses = {
+                number: self._resolve(node, f"ring{number}_addr", text)
+                for number, text in node.ring_addrs
+            }
+            if self.unresolved_count >= UNRESOLVED_MAX:
+                self.report.fault(
+                    node,
+                    "",
+                    f"{UNRESOLVED_MAX} addresses do not resolve, the rest was not tried; does the "
+                    "resolver work?",
+                )
+                return None
+            nodeids.append(self._nodeid(node, addresses.get(0)))
+            for number, address in addresses.items():
                 on_link = on_links.setdefault(number, [])
                 if address is not None:
-                    on_link.append((Member(nodeid, address, node.name or text), node))
+                    name = node.name or dict(node.ring_addrs)[number]
+                    on_link.append((Member(nodeids[-1], address, name), node))
         numbers = self._configured_links(set(on_links))
         self._check_nodes(numbers)
         self._check_nodeids(nodeids)
@@ -172,6 +188,7 @@ class _Builder:
     ) -> IpAddress | None:
         address = self.host.resolve_one(text, self.ip_version)
         if address is None:
+            self.unresolved_count += 1
             self.report.fault(
                 section,
                 key,
@@ -180,8 +197,12 @@ class _Builder:
             )
         return address
 
-    def _nodeid(self, node: NodeConfig) -> int:
-        """Return the id of a node, made from its address if the transport allows; 0 on a fault."""
+    def _nodeid(self, node: NodeConfig, address: IpAddress | None) -> int:
+        """
+        Return the id of a node, made from its address on link 0 if the transport allows.
+
+        :return: 0 when there is none, with a fault reported unless that has been done already.
+        """
         if self.transport == "knet":
             if node.nodeid == 0:
                 self.report.fault(
@@ -197,10 +218,11 @@ class _Builder:
             return node.nodeid
         if node.nodeid:
             return node.nodeid
-        text = dict(node.ring_addrs).get(0)
-        address = None if text is None else self.host.resolve_one(text, "ipv4")
-        nodeid = 0 if address is None else self._id_of(address)
-        if not nodeid and text is not None:
+        if address is None:
+            return 0
+        ipv4 = self.host.resolve_one(dict(node.ring_addrs)[0], "ipv4")
+        nodeid = 0 if ipv4 is None else self._id_of(ipv4)
+        if not nodeid:
             self.report.fault(
                 node, "nodeid", "An IPV6 network requires that a node ID be specified, write one"
             )

@@ -4,7 +4,7 @@ import random
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corosync_tw.config.grammar import (
@@ -143,18 +143,21 @@ ENTRIES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(ENTRIES, max_size=6))
 def test_what_is_written_is_read(entries):
     root = Section("", 0, entries)
     assert parse(render(root).encode(), "f") == root
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=600))
 def test_bytes_end_in_a_tree_or_a_config_error(content):
     root, faults = read(content)
     assert (root is None) == bool(faults)
 
 
+@settings(deadline=None)
 @given(st.text("ab:{}#\n\t \r\0\u00a0", max_size=200))
 def test_likely_text_ends_in_a_tree_that_reads_back(text):
     root, faults = read(text.encode())

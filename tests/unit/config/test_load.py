@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corosync_tw.config.load import (
@@ -205,6 +205,7 @@ LINES = st.one_of(
 PATHS = st.sampled_from(["totem", "totem.interface", "nodelist.node", "quorum", "quorum.device"])
 
 
+@settings(deadline=None)
 @given(st.lists(LINES, max_size=40))
 def test_any_directives_end_in_a_config_or_a_config_error(lines):
     # As many closing braces as are missing, so that most files get past the grammar.
@@ -216,6 +217,7 @@ def test_any_directives_end_in_a_config_or_a_config_error(lines):
         assert all(fault.startswith("f:") for fault in faults)
 
 
+@settings(deadline=None)
 @given(PATHS, WORDS, st.binary(max_size=20))
 def test_any_value_ends_in_a_config_or_a_config_error(path, key, value):
     names = path.split(".")

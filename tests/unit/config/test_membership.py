@@ -1,5 +1,6 @@
 """Who we are, who the others are, and every contradiction between them."""
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -134,6 +135,34 @@ def test_contradictions_of_knet(nodes, fault):
 def test_too_many_nodes():
     nodes = [(n, f"ring0_addr: 10.0.{n // 256}.{n % 256}") for n in range(1, 386)]
     assert "is one of 385 nodes, at most 384 are possible" in faults(conf(nodes=nodes))[0]
+
+
+def test_a_dead_resolver_is_not_asked_for_ever():
+    asked = []
+
+    def resolve(name):
+        asked.append(name)
+        return ()
+
+    machine = Host("x", (), resolve, lambda _: b"", lambda _: 0, lambda _: 0)
+    nodes = [(n, f"ring0_addr: host{n}", f"name: host{n}") for n in range(1, 100)]
+    found = faults(conf(nodes=nodes), machine)
+    assert len(asked) == 8
+    assert [fault.split(": ")[1] for fault in found[:-1]] == ["nodelist.node.ring0_addr"] * 8
+    assert "8 addresses do not resolve, the rest was not tried" in found[-1]
+
+
+def test_names_are_resolved_only_when_no_address_is_ours():
+    asked = []
+
+    def resolve(name):
+        asked.append(name)
+        return host().resolve(name)
+
+    machine = replace(host(), resolve=resolve)
+    nodes = [(1, "ring0_addr: 192.168.1.1", "name: one"), (2, "ring0_addr: beta", "name: two")]
+    assert load(conf(nodes=nodes), machine).nodeid == 1
+    assert not {"one", "two"} & set(asked)
 
 
 def test_group_of_a_cluster_name():
