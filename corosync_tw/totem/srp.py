@@ -194,7 +194,11 @@ class Srp:
             ring.stats.rx_msg_dropped += 1
             ring.trace(TraceCode.FRAME_MALFORMED, frame[3] if len(frame) > 3 else -1, len(frame))
             return
-        if message.nodeid == ring.my_id and not isinstance(message, wire.Mcast):
+        nodeid = message.nodeid
+        if isinstance(message, wire.MembJoin):
+            # A good-bye has a dummy in its header; one of a namesake would have us fail ourselves.
+            nodeid = message.system_from
+        if nodeid == ring.my_id and not isinstance(message, wire.Mcast):
             # A transport never brings us our own frames back: somebody else uses our nodeid.
             ring.stats.rx_msg_dropped += 1
             ring.trace(TraceCode.NODEID_IN_USE, frame[3])
