@@ -14,21 +14,24 @@ from typing import Final
 
 from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
 
-DEFAULT_STATE_DIR: Final = "/var/lib/corosync"
-DEFAULT_RUN_DIR: Final = "/run"
-DIR_MODE: Final = 0o750
+# Ring ids are nobody's business; sockets are for whom the daemon lets in.
+STATE_DIR_MODE: Final = 0o750
+RUN_DIR_MODE: Final = 0o755
 
 
-def prepare_directory(path: str, purpose: str, option: str) -> None:
+def prepare_directory(path: str, mode: int, purpose: str, option: str) -> None:
     """
     Make ``path`` unless it is there, and check that files can be made in it.
 
+    :param mode: of a directory that has to be made.
     :param purpose: ``state`` or ``run``, for the message.
     :param option: the command line option that names another place.
     Raises: DaemonError with code DIR_NOT_PRESENT.
     """
     try:
-        os.makedirs(path, DIR_MODE, exist_ok=True)
+        if not os.path.isdir(path):
+            os.makedirs(path)
+            os.chmod(path, mode)
         with tempfile.TemporaryFile(prefix=".corosync-", dir=path) as probe:
             probe.write(b"\0")
             probe.flush()

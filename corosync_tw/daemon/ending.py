@@ -14,16 +14,23 @@ from corosync_tw.daemon.exitcodes import ExitCode
 
 
 class Ending:
-    """Remembers why the process ends; the first reason counts."""
+    """
+    Remembers why the process ends; the first reason counts.
+
+    :ivar code: exit status so far.
+    """
 
     def __init__(self) -> None:
         self.code = ExitCode.EXIT
 
-    def set(self, code: ExitCode) -> None:
-        """End with ``code`` when the interpreter ends."""
-        if self.code is ExitCode.EXIT and code is not ExitCode.EXIT:
+    def because(self, code: ExitCode) -> None:
+        """Have a reason other than a wish."""
+        if self.code is ExitCode.EXIT:
             self.code = code
-            atexit.register(_exit, code)
+
+    def settle(self) -> None:
+        """End with the code when the interpreter ends, and spare it the taking apart of itself."""
+        atexit.register(_exit, int(self.code))
 
 
 def _exit(code: int) -> None:

@@ -22,7 +22,7 @@ from corosync_tw.daemon.journal import Journal
 from corosync_tw.daemon.node import Node
 from corosync_tw.daemon.notify import notify
 from corosync_tw.daemon.settings import Settings
-from corosync_tw.daemon.signals import EXIT_SIGNALS, Signals
+from corosync_tw.daemon.signals import EXIT_SIGNALS, install
 from corosync_tw.logsys.system import Logsys
 from corosync_tw.net.driver import Driver
 from corosync_tw.timers.clock import ClockError, assert_monotonic
@@ -60,7 +60,6 @@ class Engine(Service):
         self._foreground = foreground
         self._leave = True
         self._stopping = False
-        self._signals = Signals(reactor)
         with_place = config.logging.fileline or config.logging.function_name
         self.journal = Journal(config.nodeid, Driver.now_ns, logsys, with_place=with_place)
         self.node = Node(
@@ -101,7 +100,7 @@ class Engine(Service):
             self.journal.main.notice("Corosync Cluster Engine exiting normally")
         else:
             self._exit_line(code)
-        self._signals.restore()
+        self._ending.settle()
 
     def _banner(self) -> None:
         main = self.journal.main
@@ -141,7 +140,7 @@ class Engine(Service):
         handlers = dict.fromkeys(EXIT_SIGNALS, self._on_exit_signal)
         handlers[signal.SIGHUP] = self._on_hangup
         handlers[signal.SIGUSR2] = self._on_dump
-        self._signals.install(handlers)
+        install(self._reactor, handlers)
         gc.collect()
         gc.freeze()
         gc.set_threshold(GC_YOUNG_OBJECTS)
@@ -170,7 +169,7 @@ class Engine(Service):
     def _on_fatal(self, code: ExitCode, text: str, leave: bool) -> None:
         self.journal.main.error("{text}", text=text)
         self._leave = self._leave and leave
-        self._ending.set(code)
+        self._ending.because(code)
         self._stop_reactor()
 
     def _on_exit_signal(self) -> None:

@@ -25,6 +25,7 @@ from corosync_tw.daemon.journal import Journal
 from corosync_tw.daemon.lockfile import LockFile
 from corosync_tw.daemon.network import make_transport, transport_title
 from corosync_tw.daemon.settings import Settings
+from corosync_tw.daemon.watch import Watch
 from corosync_tw.errors import CsError
 from corosync_tw.ipc.pb.local import LocalServices
 from corosync_tw.ipc.pb.peercred import AccessList
@@ -102,7 +103,12 @@ class Node:
         self.local = LocalServices(self.stack, config.nodeid, Driver.now_ns, self.driver.pump)
         self.pb = PbServer(reactor, self.local, AccessList(uidgid.uids, uidgid.gids))
         held.callback(self.driver.stop)
+        self._watch = Watch(
+            reactor, self._journal.troubles, self.stack.srp.stats, self.transport.stats
+        )
+        held.callback(self._watch.stop)
         self.driver.start()
+        self._watch.start()
         self._listen()
 
     def _listen(self) -> None:
@@ -133,6 +139,7 @@ class Node:
                 if not self.stack.leaving:
                     break
                 yield deferLater(self._reactor, LEAVE_CHECK_INTERVAL_S)
+        self._watch.stop()
         yield self.pb.stop()
         yield self.driver.stop()
         self._lock.release()

@@ -15,30 +15,19 @@ from typing import Final
 from twisted.internet.interfaces import IReactorFromThreads
 
 Handler = Callable[[], None]
-_Previous = Callable[[int, FrameType | None], object] | int | None
 
 EXIT_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
-class Signals:
-    """Installed handlers, to be put back at the end."""
+def install(reactor: IReactorFromThreads, handlers: Mapping[signal.Signals, Handler]) -> None:
+    """
+    Call each handler from the reactor when its signal arrives; main thread only.
 
-    def __init__(self, reactor: IReactorFromThreads) -> None:
-        self._reactor = reactor
-        self._previous: dict[signal.Signals, _Previous] = {}
+    They stay to the end of the process, so that a second signal does not cut a leave short.
+    """
 
-    def install(self, handlers: Mapping[signal.Signals, Handler]) -> None:
-        """Call each handler from the reactor when its signal arrives; main thread only."""
+    def catch(handler: Handler) -> Callable[[int, FrameType | None], None]:
+        return lambda _number, _frame: reactor.callFromThread(handler)
 
-        def catch(handler: Handler) -> Callable[[int, FrameType | None], None]:
-            return lambda _number, _frame: self._reactor.callFromThread(handler)
-
-        for number, handler in handlers.items():
-            self._previous.setdefault(number, signal.getsignal(number))
-            signal.signal(number, catch(handler))
-
-    def restore(self) -> None:
-        """Put back what was there before."""
-        for number, previous in self._previous.items():
-            signal.signal(number, signal.SIG_DFL if previous is None else previous)
-        self._previous.clear()
+    for number, handler in handlers.items():
+        signal.signal(number, catch(handler))

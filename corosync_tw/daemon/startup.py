@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from twisted.logger import ILogObserver, LogPublisher, globalLogPublisher
 
-from corosync_tw.daemon.directories import prepare_directory
+from corosync_tw.daemon.directories import RUN_DIR_MODE, STATE_DIR_MODE, prepare_directory
 from corosync_tw.daemon.ending import PROCESS_ENDING
 from corosync_tw.daemon.engine import Engine
 from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
@@ -77,8 +77,8 @@ def check_surroundings(settings: Settings) -> None:
             f"Path of the clients' socket is longer than {SOCKET_PATH_LEN_BYTES_MAX} bytes:"
             f" {settings.pb_socket}. Name a shorter one with --pb-socket.",
         )
-    prepare_directory(settings.state_dir, "state", "--state-dir")
-    prepare_directory(settings.run_dir, "run", "--run-dir")
+    prepare_directory(settings.state_dir, STATE_DIR_MODE, "state", "--state-dir")
+    prepare_directory(settings.run_dir, RUN_DIR_MODE, "run", "--run-dir")
     LockFile(settings.lock_file).probe()
 
 

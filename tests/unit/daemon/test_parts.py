@@ -13,7 +13,7 @@ from corosync_tw.daemon import directories, scheduling
 from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
 from corosync_tw.daemon.lockfile import LockFile
 from corosync_tw.daemon.notify import notify
-from corosync_tw.daemon.signals import EXIT_SIGNALS, Signals
+from corosync_tw.daemon.signals import EXIT_SIGNALS, install
 
 
 def test_exit_codes_are_stocks():
@@ -39,9 +39,9 @@ def test_exit_codes_are_stocks():
 
 def test_missing_directory_is_made_private(tmp_path):
     path = tmp_path / "a" / "b"
-    directories.prepare_directory(str(path), "state", "--state-dir")
+    directories.prepare_directory(str(path), 0o750, "state", "--state-dir")
     assert path.is_dir()
-    assert path.stat().st_mode & 0o007 == 0
+    assert path.stat().st_mode & 0o777 == 0o750
     assert list(path.iterdir()) == []
 
 
@@ -49,7 +49,7 @@ def test_unusable_directory_is_explained(tmp_path):
     blocker = tmp_path / "file"
     blocker.write_text("")
     with pytest.raises(DaemonError) as caught:
-        directories.prepare_directory(str(blocker / "state"), "state", "--state-dir")
+        directories.prepare_directory(str(blocker / "state"), 0o750, "state", "--state-dir")
     assert caught.value.code == ExitCode.DIR_NOT_PRESENT
     (message,) = caught.value.messages
     assert f"Cannot use state directory {blocker}/state: Not a directory." in message
@@ -62,7 +62,7 @@ def test_full_directory_is_explained(tmp_path, monkeypatch):
 
     monkeypatch.setattr(directories.tempfile, "TemporaryFile", full)
     with pytest.raises(DaemonError, match="No space left on device"):
-        directories.prepare_directory(str(tmp_path), "state", "--state-dir")
+        directories.prepare_directory(str(tmp_path), 0o750, "state", "--state-dir")
 
 
 HOLDER = """
@@ -141,21 +141,20 @@ class Threads:
         function(*args)
 
 
-def test_signals_wake_the_reactor_and_are_put_back():
+def test_signals_wake_the_reactor():
     before = {number: signal.getsignal(number) for number in EXIT_SIGNALS}
     seen = []
     threads = Threads()
-    signals = Signals(threads)
-    signals.install({number: (lambda n=number: seen.append(n)) for number in EXIT_SIGNALS})
-    signals.install({signal.SIGTERM: lambda: seen.append("again")})
+    install(threads, {number: (lambda n=number: seen.append(n)) for number in EXIT_SIGNALS})
+    install(threads, {signal.SIGTERM: lambda: seen.append("again")})
     try:
         for number in EXIT_SIGNALS:
             os.kill(os.getpid(), number)
     finally:
-        signals.restore()
+        for number, handler in before.items():
+            signal.signal(number, handler)
     assert seen == ["again", signal.SIGINT, signal.SIGQUIT]
     assert threads.calls == 3
-    assert {number: signal.getsignal(number) for number in EXIT_SIGNALS} == before
 
 
 @pytest.mark.parametrize("abstract", [False, True])

@@ -56,9 +56,9 @@ from corosync_tw.daemon.ending import Ending
 from corosync_tw.daemon.exitcodes import ExitCode
 ending = Ending()
 atexit.register(print, "never after us")
-ending.set(ExitCode.EXIT)
-ending.set(ExitCode.STORE_RINGID)
-ending.set(ExitCode.FATAL_ERR)
+ending.because(ExitCode.STORE_RINGID)
+ending.because(ExitCode.FATAL_ERR)
+ending.settle()
 print("text")
 """
 
