@@ -69,7 +69,11 @@ def plan_runs(frames: Sequence[Slices], segment_bytes_max: int) -> list[Run]:
 
     :param segment_bytes_max: longer datagrams get a call of their own; 0 for every datagram.
     """
-    lengths = [sum(map(len, frame)) for frame in frames]
+    # Header and payload are the usual slices: half the time of the general sum.
+    lengths = [
+        len(frame[0]) + len(frame[1]) if len(frame) == 2 else sum(map(len, frame))
+        for frame in frames
+    ]
     count = len(frames)
     runs = []
     start = 0

@@ -287,3 +287,15 @@ def test_stock_nodes_share_a_multicast_ring_with_us(bed, tmp_path, stock, ours):
     ) as cluster:
         cluster.start()
         stories.calm(cluster)
+
+
+def test_stock_nodes_share_a_broadcast_ring_with_us(bed, tmp_path):
+    with Cluster(
+        bed.machines, [1, 3], [2], tmp_path, transport="udp", token_ms=stories.TOKEN_MS
+    ) as cluster:
+        for node in cluster.nodes.values():
+            text = node.conf.read_text()
+            assert "mcastaddr: 239.192.77.5" in text
+            node.conf.write_text(text.replace("mcastaddr: 239.192.77.5", "broadcast: yes"))
+        cluster.start()
+        stories.calm(cluster)
