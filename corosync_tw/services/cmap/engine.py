@@ -39,7 +39,7 @@ class CmapEngine:
         self._config_version = config_version
         self._bus = bus
         self._first_sync = True
-        self._trans_count = 0
+        self._met_others = False
         self._highest_received = 0
         self.config_versions: dict[int, int] = {}
 
@@ -51,8 +51,9 @@ class CmapEngine:
         self, trans_members: tuple[int, ...], members: tuple[int, ...], ring_id: RingId
     ) -> None:
         """Start from our own version."""
-        del members, ring_id
-        self._trans_count = len(trans_members)
+        del ring_id
+        # A stock node is alone in its first ring; ours may meet the others in it.
+        self._met_others = bool(trans_members) or len(members) > 1
         self._highest_received = self._config_version
 
     def sync_process(self) -> bool:
@@ -69,7 +70,7 @@ class CmapEngine:
 
     def sync_activate(self) -> None:
         """Compare, once, when we first meet others."""
-        if self._trans_count == 0 or not self._first_sync:
+        if not self._met_others or not self._first_sync:
             return
         self._first_sync = False
         if self._config_version in {0, self._highest_received}:

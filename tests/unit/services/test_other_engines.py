@@ -50,6 +50,11 @@ class TestConfigVersion:
             )
         ]
 
+    def test_nodes_that_meet_in_their_first_ring_compare_as_well(self):
+        nodes = [Node(1, config_version=3), Node(2, config_version=4)]
+        OrderedBus(*nodes).form((1, 2))
+        assert [len(fatal(node)) for node in nodes] == [1, 0]
+
     def test_a_node_without_a_version_takes_no_part(self):
         assert [fatal(node) for node in self.meet(0, 4)] == [[], []]
 
