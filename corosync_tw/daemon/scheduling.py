@@ -11,6 +11,8 @@ from typing import Final
 
 _MCL_CURRENT: Final = 1
 _MCL_FUTURE: Final = 2
+# Lock a page when it is first used; untouched stacks and reserves stay out.
+_MCL_ONFAULT: Final = 4
 PRIORITY_MAX: Final = -20
 PRIORITY_MIN: Final = 19
 
@@ -46,7 +48,7 @@ def lock_memory() -> str | None:
     except (OSError, ValueError) as error:
         return f"Could not increase RLIMIT_MEMLOCK, not locking memory: {error}"
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mlockall(_MCL_CURRENT | _MCL_FUTURE) != 0:
+    if libc.mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT) != 0:
         reason = os.strerror(ctypes.get_errno())
         return f"Could not lock memory of service to avoid page faults: {reason}"
     return None
