@@ -219,20 +219,21 @@ def _play(reactor: Any, demonstration: Demonstration, args: argparse.Namespace) 
     signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(reactor.stop))
 
     def fail(fault: CsError) -> None:
+        if stopped:
+            return
         print(f"{PROGRAM} demo: {fault}", file=sys.stderr, flush=True)
         demonstration.code = 1
         stop()
 
     def stop() -> None:
-        if reactor.running and not plot.called:
-            plot.cancel()
         if not stopped:
             stopped.append(True)
+            plot.cancel()
             reactor.stop()
 
     def ended(outcome: Any) -> None:
         if isinstance(outcome, Failure):
-            if not stopped and isinstance(outcome.value, CsError):
+            if isinstance(outcome.value, CsError):
                 fail(outcome.value)
             elif not stopped:
                 print(outcome.getTraceback(), file=sys.stderr)

@@ -25,6 +25,10 @@ CONNECT_INTERVAL_S: Final = 0.02
 STOP_TIMEOUT_S: Final = 5.0
 
 
+# A session of its own, so that Ctrl-C reaches the demonstration alone, which then ends its nodes.
+_TWISTD: Final = "import os; os.setsid(); from twisted.scripts.twistd import run; run()"
+
+
 class NodeFailed(CsError):  # noqa: N818 - named as the tree it belongs to
     """A daemon did not start, or ended unasked; the text has the end of its log."""
 
@@ -38,7 +42,10 @@ class _Daemon(ProcessProtocol):
 
     def processEnded(self, reason: Failure) -> None:
         """Keep how it ended."""
-        self.exit_text = reason.getErrorMessage()
+        ending: Any = reason.value
+        self.exit_text = f"with exit code {ending.exitCode}"
+        if ending.signal is not None:
+            self.exit_text = f"by signal {ending.signal}"
         self.ended.callback(None)
 
 
@@ -79,8 +86,7 @@ class DemoNode:
     def start(self) -> None:
         """Start the daemon, in the working directory that its paths are relative to."""
         self.starts += 1
-        command = [sys.executable, "-c", "from twisted.scripts.twistd import run; run()"]
-        command += ["-n", "corosync", "-c", str(self._conf_file)]
+        command = [sys.executable, "-c", _TWISTD, "-n", "corosync", "-c", str(self._conf_file)]
         source_dir = str(Path(corosync_tw.__file__).parents[1])
         environ = {**os.environ, "PYTHONPATH": source_dir}
         self._daemon = _Daemon()
@@ -148,5 +154,5 @@ class DemoNode:
         exit_text = self._daemon.exit_text if self._daemon is not None else None
         what = f"did not answer within {START_TIMEOUT_S:.0f} s"
         if exit_text is not None:
-            what = f"ended: {exit_text}"
+            what = f"ended {exit_text}"
         return f"{self.name} {what}; its log says:\n{self.log_tail()}"

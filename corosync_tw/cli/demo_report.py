@@ -128,7 +128,7 @@ class Report:
                 f" ({start_s:.2f} s of it until the daemon listened)"
             ),
             (
-                f"throughput  {self._rate_msgs:,.0f} messages/s, {self._rate_len_bytes / 1e6:.2f} MB/s"
-                " at each node, before the kill"
+                f"throughput  {self._rate_msgs:,.0f} messages/s,"
+                f" {self._rate_len_bytes / 1e6:.2f} MB/s at each node, before the kill"
             ),
         ]

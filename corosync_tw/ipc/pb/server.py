@@ -13,8 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from twisted.internet import protocol
-from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
-from twisted.internet.endpoints import UNIXServerEndpoint
+from twisted.internet.defer import Deferred, execute, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
 from twisted.logger import Logger
 
@@ -43,8 +42,13 @@ class ServerBroker(PlainBroker):
         super().connectionLost(reason)  # type: ignore[no-untyped-call]
 
     def pauseProducing(self) -> None:
-        """Answers pile up: take no more requests."""
-        self.transport.pauseProducing()
+        """
+        Answers pile up: take no more requests.
+
+        TLS asks for a pause as well while a write waits for the handshake, which needs to read.
+        """
+        if self.currentDialect is not None:
+            self.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
         """Answers are read again."""
@@ -86,12 +90,7 @@ class PbServer(protocol.Factory):
 
         :return: fails with CannotListenError.
         """
-
-        def listening(port: IListeningPort) -> IListeningPort:
-            self._ports.append(port)
-            return port
-
-        return endpoint.listen(self).addCallback(listening)
+        return endpoint.listen(self).addCallback(self._keep)
 
     def listen_unix(self, path: str) -> Deferred[IListeningPort]:
         """
@@ -101,9 +100,8 @@ class PbServer(protocol.Factory):
         Raises: CsExist, when somebody listens there.
         """
         remove_stale_socket(path)
-        return self.listen(
-            UNIXServerEndpoint(self._reactor, path, mode=0o666)  # type: ignore[no-untyped-call]
-        )
+        # Not an endpoint: those load all of TLS with them.
+        return execute(self._reactor.listenUNIX, path, self, mode=0o666).addCallback(self._keep)
 
     def stop(self) -> Deferred[None]:
         """Close all ports and connections; the socket's file goes as well."""
@@ -112,6 +110,10 @@ class PbServer(protocol.Factory):
         for broker in list(self.brokers):
             broker.transport.loseConnection()
         return stopped.addCallback(lambda _: None)
+
+    def _keep(self, port: IListeningPort) -> IListeningPort:
+        self._ports.append(port)
+        return port
 
     def buildProtocol(self, _addr: IAddress | None) -> Any:
         """Give a new connection its session; above CONNECTIONS_MAX it is closed."""

@@ -51,9 +51,9 @@ class Bed:
             await client.disconnect()
         await self.server.stop()
         for broker in list(self.server.brokers):
-            gone = Deferred()
-            broker.notifyOnDisconnect(lambda gone=gone: gone.callback(None))
-            await gone
+            broker.abort()
+        while self.server.brokers:
+            await turns(1)
 
 
 class Heard:

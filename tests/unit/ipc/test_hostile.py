@@ -12,7 +12,7 @@ from twisted.spread.banana import LIST, STRING, encode
 
 from corosync_tw.ipc.pb import server as server_module
 from corosync_tw.ipc.pb import session as session_module
-from tests.unit.ipc.serving import Bed, Heard
+from tests.unit.ipc.serving import Bed, Heard, turns
 
 
 class Raw(Protocol):
@@ -150,3 +150,28 @@ async def test_a_stock_perspective_broker_client_is_served(tmp_path):
         root.notifyOnDisconnect(lambda _: gone.callback(None))
         port.disconnect()
         await gone
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_asks_and_never_reads_is_asked_to_wait(tmp_path):
+    async with Bed(tmp_path) as bed:
+        asked = []
+        answer = bed.node.status()
+
+        def status():
+            asked.append(1)
+            return answer | {"filler": b"x" * 10_000}
+
+        bed.node.status = status
+        deaf = await raw(bed)
+        deaf.transport.write(HELLO + call(b"hello", 1, 1))
+        while b"nodeid" not in deaf.received:
+            await turns(1)
+        deaf.transport.pauseProducing()
+        deaf.transport.write(call(b"status") * 5000)
+        await turns(300)
+        # What one read of the socket brought is still answered.
+        assert 0 < len(asked) < 2500
+        innocent = await bed.client()
+        assert (await innocent.status())["nodeid"] == 7
+        deaf.transport.abortConnection()

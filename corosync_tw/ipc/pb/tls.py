@@ -1,0 +1,63 @@
+"""
+Perspective Broker over TCP: TLS both ways, each end with a certificate of one authority.
+
+Needs the extra ``tls`` (pyOpenSSL). Who has a certificate of the authority may do what a local
+user in the access list may; so the authority should sign for nothing else.
+"""
+
+from typing import Any
+
+from twisted.internet import ssl
+from twisted.internet.endpoints import SSL4ServerEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IStreamClientEndpoint, IStreamServerEndpoint
+
+from corosync_tw.errors import CsInvalidParam
+
+
+def server_endpoint(
+    reactor: Any, interface: str, port: int, certificate_pem: bytes, authority_pem: bytes
+) -> IStreamServerEndpoint:
+    """
+    Make an endpoint for `PbServer.listen`.
+
+    :param certificate_pem: our certificate and its key.
+    :param authority_pem: certificate of the authority that signed the clients'.
+    Raises: CsInvalidParam.
+    """
+    ours = _private_certificate(certificate_pem)
+    return SSL4ServerEndpoint(  # type: ignore[no-untyped-call]
+        reactor, port, ours.options(_authority(authority_pem)), interface=interface
+    )
+
+
+def client_endpoint(
+    plain: IStreamClientEndpoint, server_name: str, certificate_pem: bytes, authority_pem: bytes
+) -> IStreamClientEndpoint:
+    """
+    Wrap an endpoint for `corosync_tw.client.node.connect`.
+
+    :param server_name: that the server's certificate must bear.
+    :param certificate_pem: our certificate and its key.
+    :param authority_pem: certificate of the authority that signed the server's.
+    Raises: CsInvalidParam.
+    """
+    options = ssl.optionsForClientTLS(
+        server_name,
+        trustRoot=_authority(authority_pem),
+        clientCertificate=_private_certificate(certificate_pem),
+    )
+    return wrapClientTLS(options, plain)
+
+
+def _private_certificate(pem: bytes) -> Any:
+    try:
+        return ssl.PrivateCertificate.loadPEM(pem)  # type: ignore[no-untyped-call]
+    except Exception as fault:
+        raise CsInvalidParam(f"this is no certificate with its key in PEM: {fault}") from fault
+
+
+def _authority(pem: bytes) -> Any:
+    try:
+        return ssl.Certificate.loadPEM(pem)
+    except Exception as fault:
+        raise CsInvalidParam(f"this is no certificate in PEM: {fault}") from fault
