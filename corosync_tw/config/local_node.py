@@ -117,7 +117,7 @@ def _by_address(nodes: tuple[NodeConfig, ...], host: Host, report: Report) -> in
             nodes[local[1]],
             "",
             "is on this machine too; the first such node is taken for ours, write "
-            '"bindnetaddr: ADDRESS" in totem.interface to choose',
+            '"bindnetaddr: ADDRESS" in totem.interface or start with --node NAME to choose',
         )
     if local:
         return local[0]

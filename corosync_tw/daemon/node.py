@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from typing import Any, Final
 
 from twisted.internet.defer import inlineCallbacks
-from twisted.internet.error import CannotListenError
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -22,11 +21,11 @@ from corosync_tw.config.schema import Config
 from corosync_tw.corotypes import NS_PER_MS
 from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
 from corosync_tw.daemon.journal import Journal
+from corosync_tw.daemon.listening import listen_for_clients
 from corosync_tw.daemon.lockfile import LockFile
 from corosync_tw.daemon.network import make_transport, transport_title
 from corosync_tw.daemon.settings import Settings
 from corosync_tw.daemon.watch import Watch
-from corosync_tw.errors import CsError
 from corosync_tw.ipc.pb.local import LocalServices
 from corosync_tw.ipc.pb.peercred import AccessList
 from corosync_tw.ipc.pb.server import PbServer
@@ -109,22 +108,7 @@ class Node:
         held.callback(self._watch.stop)
         self.driver.start()
         self._watch.start()
-        self._listen()
-
-    def _listen(self) -> None:
-        """Open the clients' socket, as the last step; with a UNIX socket it is done at once."""
-        path = self._settings.pb_socket
-        failures: list[Failure] = []
-        try:
-            self.pb.listen_unix(path).addErrback(failures.append)
-            if failures:
-                failures[0].raiseException()
-        except (CannotListenError, CsError, OSError) as error:
-            raise DaemonError(
-                ExitCode.FATAL_ERR,
-                f"Cannot listen for clients on {path}: {error}."
-                " Name another socket with --pb-socket PATH.",
-            ) from error
+        listen_for_clients(reactor, self.pb, settings)
 
     @inlineCallbacks
     def close(self, *, leave: bool) -> Any:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from corosync_tw.config.schema_services import SystemConfig
+from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
 from corosync_tw.daemon.lockfile import LOCK_FILE_NAME
 from corosync_tw.ipc.pb.server import SOCKET_NAME
 
@@ -26,6 +27,7 @@ class CommandLine:
     What was given on the command line; None where nothing was.
 
     :ivar node: name or node id of the entry of the nodelist that is ours.
+    :ivar pb_tls: ``[ADDRESS:]PORT`` for clients over TLS.
     """
 
     config_file: str | None = None
@@ -33,10 +35,29 @@ class CommandLine:
     run_dir: str | None = None
     pb_socket: str | None = None
     node: str | None = None
+    pb_tls: str | None = None
+    pb_certificate: str | None = None
+    pb_authority: str | None = None
 
     def file(self, environ: Mapping[str, str]) -> str:
         """Return the configuration file to read."""
         return self.config_file or environ.get("COROSYNC_MAIN_CONFIG_FILE") or DEFAULT_CONFIG_FILE
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """
+    Where and with whom clients may speak TLS.
+
+    :ivar address: to listen on; empty for every address.
+    :ivar certificate: file of our certificate and key, PEM.
+    :ivar authority: file of the certificate of the authority that signs the clients', PEM.
+    """
+
+    address: str
+    port: int
+    certificate: str
+    authority: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +73,7 @@ class Settings:
     state_dir: str
     run_dir: str
     pb_socket: str
+    tls: TlsSettings | None = None
 
     @property
     def lock_file(self) -> str:
@@ -60,7 +82,7 @@ class Settings:
 
 
 def resolve(line: CommandLine, system: SystemConfig, environ: Mapping[str, str]) -> Settings:
-    """Settle every path."""
+    """Settle every path. Raises: DaemonError when the options do not fit together."""
     state_dir = _choose(
         line.state_dir, system.given("state_dir"), system.state_dir, environ.get("STATE_DIRECTORY")
     )
@@ -68,7 +90,29 @@ def resolve(line: CommandLine, system: SystemConfig, environ: Mapping[str, str])
         line.run_dir, system.given("run_dir"), system.run_dir, environ.get("COROSYNC_RUN_DIR")
     )
     pb_socket = os.path.abspath(line.pb_socket or os.path.join(run_dir, SOCKET_NAME))
-    return Settings(os.path.abspath(line.file(environ)), state_dir, run_dir, pb_socket)
+    return Settings(os.path.abspath(line.file(environ)), state_dir, run_dir, pb_socket, _tls(line))
+
+
+def _tls(line: CommandLine) -> TlsSettings | None:
+    """
+    Return what TLS needs, if it is wanted.
+
+    Raises: DaemonError when one option lacks the others.
+    """
+    given = (line.pb_tls, line.pb_certificate, line.pb_authority)
+    if given == (None, None, None):
+        return None
+    where, certificate, authority = given
+    address, _, port = (where or "").rpartition(":")
+    if not certificate or not authority or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise DaemonError(
+            ExitCode.FATAL_ERR,
+            "Clients over TLS need all three: --pb-tls [ADDRESS:]PORT, --pb-certificate FILE and"
+            " --pb-authority FILE.",
+        )
+    return TlsSettings(
+        address.strip("[]"), int(port), os.path.abspath(certificate), os.path.abspath(authority)
+    )
 
 
 def _choose(option: str | None, given: bool, configured: str, environment: str | None) -> str:

@@ -36,9 +36,9 @@ def make_daemon(options: "Options") -> Engine:
     from twisted.internet import reactor  # noqa: PLC0415 - importing it installs it
 
     config = options.config
-    settings = resolve(options.command_line, config.system, options.environ)
     logsys = _open_log(log_settings(config.logging))
     try:
+        settings = resolve(options.command_line, config.system, options.environ)
         install_monotonic(reactor)  # type: ignore[arg-type]
         check_surroundings(settings)
         check_port(config)

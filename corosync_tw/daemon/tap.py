@@ -40,6 +40,9 @@ class Options(usage.Options):
         ["state-dir", None, None, "Directory for the ring id. [system.state_dir]"],
         ["run-dir", None, None, "Directory for the lock file and sockets. [system.run_dir]"],
         ["pb-socket", None, None, "Socket of local clients. [RUN-DIR/corosync_tw.sock]"],
+        ["pb-tls", None, None, "[ADDRESS:]PORT for clients over TLS. [none]"],
+        ["pb-certificate", None, None, "Certificate and key for TLS, PEM."],
+        ["pb-authority", None, None, "Authority that signs the clients' certificates, PEM."],
         ["node", None, None, "Entry of the nodelist that is this node: name or node id."],
     ]
     optFlags: Final = [["test", "t", "Check the configuration file and exit."]]
@@ -61,7 +64,14 @@ class Options(usage.Options):
     def command_line(self) -> CommandLine:
         """What was given."""
         return CommandLine(
-            self["config"], self["state-dir"], self["run-dir"], self["pb-socket"], self["node"]
+            config_file=self["config"],
+            state_dir=self["state-dir"],
+            run_dir=self["run-dir"],
+            pb_socket=self["pb-socket"],
+            node=self["node"],
+            pb_tls=self["pb-tls"],
+            pb_certificate=self["pb-certificate"],
+            pb_authority=self["pb-authority"],
         )
 
     def postOptions(self) -> None:

@@ -373,6 +373,14 @@ def test_socket_path_too_long(cluster):
     refusal(daemon, 15, "longer than 107 bytes.*--pb-socket")
 
 
+def test_unreadable_certificate(cluster):
+    daemon = cluster()
+    nowhere = str(daemon.directory / "none.pem")
+    daemon.arguments += ["--pb-tls", "127.0.0.1:65111"]
+    daemon.arguments += ["--pb-certificate", nowhere, "--pb-authority", nowhere]
+    refusal(daemon, 15, r"TLS port 65111: .*none\.pem.*--pb-certificate")
+
+
 def test_python_without_asserts(cluster):
     daemon = cluster()
     daemon.python_options = ["-O"]

@@ -34,6 +34,7 @@ def test_exit_codes_are_stocks():
         "STORE_RINGID": 21,
         "STATS": 22,
         "PLOAD": 99,
+        "KILLED": 255,
     }
 
 

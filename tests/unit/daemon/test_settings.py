@@ -8,8 +8,9 @@ from twisted.logger import LogPublisher, formatEvent
 
 from corosync_tw.config.schema_services import SystemConfig
 from corosync_tw.corotypes import ConfChangeType, RingId
+from corosync_tw.daemon.exitcodes import DaemonError
 from corosync_tw.daemon.journal import Journal
-from corosync_tw.daemon.settings import CommandLine, resolve
+from corosync_tw.daemon.settings import CommandLine, TlsSettings, resolve
 from corosync_tw.daemon.troubles import Troubles
 from corosync_tw.services.effects import QuorumChange, SyncDone, TotemConfchg
 from corosync_tw.totem.effects import Trace
@@ -48,6 +49,35 @@ def test_file_wins_over_environment_and_environment_over_default():
     settings = resolve(CommandLine(), SystemConfig(), environ)
     assert (settings.state_dir, settings.run_dir) == ("/env/state", "/env/run")
     assert settings.config_file == "/env/conf"
+
+
+def test_tls_is_off_unless_asked_for():
+    assert resolve(CommandLine(), SystemConfig(), {}).tls is None
+
+
+@pytest.mark.parametrize(
+    ("where", "address", "port"),
+    [("5999", "", 5999), ("127.0.0.1:5999", "127.0.0.1", 5999), ("[::1]:5999", "::1", 5999)],
+)
+def test_tls_has_an_address_a_port_and_two_files(where, address, port):
+    line = CommandLine(pb_tls=where, pb_certificate="/c.pem", pb_authority="/a.pem")
+    tls = resolve(line, SystemConfig(), {}).tls
+    assert tls == TlsSettings(address, port, "/c.pem", "/a.pem")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"pb_tls": "5999"},
+        {"pb_tls": "5999", "pb_certificate": "c"},
+        {"pb_certificate": "c", "pb_authority": "a"},
+        {"pb_tls": "x", "pb_certificate": "c", "pb_authority": "a"},
+        {"pb_tls": "70000", "pb_certificate": "c", "pb_authority": "a"},
+    ],
+)
+def test_half_of_tls_is_refused(options):
+    with pytest.raises(DaemonError, match="need all three"):
+        resolve(CommandLine(**options), SystemConfig(), {})
 
 
 ENDING = """
