@@ -348,7 +348,7 @@ class Stack:
                 self._leave_now()
 
     def _on_configuration_change(self, change: ConfigurationChange) -> None:
-        self.pg.configuration_change(change)
+        self.pg.configuration_change(change, stock_peers=not self.safe_supported)
         if change.kind is ConfChangeType.REGULAR:
             self.ring_id = change.ring_id
             self.members = change.members

@@ -54,6 +54,7 @@ class Totempg:
         self._sending_trans = True
         self._receiving_trans = True
         self._prefixes: dict[bytes, bytes] = {}
+        self._left: set[int] = set()  # since the last regular change
 
     def mcast(
         self,
@@ -144,22 +145,34 @@ class Totempg:
             stream.unpack(frame, messages)
             yield from messages
 
-    def configuration_change(self, change: ConfigurationChange) -> None:
+    def configuration_change(
+        self, change: ConfigurationChange, *, stock_peers: bool = False
+    ) -> None:
         """
         Follow the ring to another configuration. To be called before the services hear of the
         change.
 
-        Parts of messages of nodes that left are dropped. A regular change begins a synchronisation,
-        so what is left of an earlier one is forgotten.
+        Parts of messages of nodes that left are dropped when the old ring's messages are all
+        delivered. A regular change begins a synchronisation, so what is left of an earlier one is
+        forgotten.
+
+        :param stock_peers: the old ring has members that drop them at the transitional change
+            already, and all who stay must deliver the same.
 
         Deviation: when nodes joined, a message that is partly sent is sent again from its
         beginning, preceded by an empty packet that makes the others let go of their part. Stock
         goes on in the middle: then those who joined never deliver a message that the others deliver
         in the very same configuration.
+
+        Deviation: stock drops parts at the transitional change, and so loses a message of which the
+        end is delivered in the transitional configuration, though it delivers the sender's next.
         """
-        for nodeid in change.left:
-            self._ordinary_in.forget(nodeid)
-            self._trans_in.forget(nodeid)
+        self._left.update(change.left)
+        if change.kind is ConfChangeType.REGULAR or stock_peers:
+            for nodeid in self._left:
+                self._ordinary_in.forget(nodeid)
+                self._trans_in.forget(nodeid)
+            self._left.clear()
         self._sending_trans = True
         if change.kind is ConfChangeType.REGULAR:
             self._receiving_trans = True

@@ -156,6 +156,23 @@ def test_the_parts_of_those_who_left_are_dropped_in_both_streams():
     sender.mcast(b"a", (bytes(5000),))
     assert carry(sender, receiver, frames_max=1) == [[]]
     receiver.configuration_change(transitional(left=(1,)))
+    receiver.configuration_change(regular())
+    assert carry(sender, receiver) == [[]]
+
+
+def test_the_end_of_a_leavers_message_in_the_transitional_configuration_completes_it():
+    sender, receiver = synchronised(), synchronised()
+    sender.mcast(b"a", (bytes(5000),))
+    assert carry(sender, receiver, frames_max=1) == [[]]
+    receiver.configuration_change(transitional(left=(1,)))
+    assert carry(sender, receiver) == [[(b"a", bytes(5000))]]
+
+
+def test_with_stock_peers_a_leavers_part_is_dropped_as_early_as_they_do():
+    sender, receiver = synchronised(), synchronised()
+    sender.mcast(b"a", (bytes(5000),))
+    assert carry(sender, receiver, frames_max=1) == [[]]
+    receiver.configuration_change(transitional(left=(1,)), stock_peers=True)
     assert carry(sender, receiver) == [[]]
 
 
