@@ -7,6 +7,7 @@ the same sequence, and every message of each other. Exit code 0 only then.
 """
 
 import argparse
+import os
 import signal
 import sys
 import tempfile
@@ -27,11 +28,14 @@ from corosync_tw.cli.demo_report import Report
 from corosync_tw.cli.demo_screen import Screen
 from corosync_tw.cli.demo_tally import numbered
 from corosync_tw.cli.running import PROGRAM
+from corosync_tw.daemon.settings import SOCKET_PATH_LEN_BYTES_MAX
 from corosync_tw.errors import CsError
+from corosync_tw.ipc.pb.server import SOCKET_NAME
 
 CONF_DIR: Final = Path(__file__).parents[2] / "conf" / "demo"
 PHASE_S: Final = 4.0
 LIVE_INTERVAL_S: Final = 0.25
+_PREFIX: Final = "corosync_tw-demo-"
 INTERRUPTED: Final = 130
 # Room for the sender's name and number in front of a line.
 HEAD_LEN_BYTES_MAX: Final = 64
@@ -50,8 +54,7 @@ class Demonstration:
         self._reactor = reactor
         self._screen = screen
         self._args = args
-        work_dir = Path(tempfile.mkdtemp(prefix="corosync_tw-demo-"))
-        self.cluster = DemoCluster(reactor, screen, args.conf, work_dir)
+        self.cluster = DemoCluster(reactor, screen, args.conf, make_work_dir())
         self.report = Report(self.cluster)
         self._text: list[bytes] = []
         self._sent: dict[str, int] = {}
@@ -172,6 +175,15 @@ class Demonstration:
 
     def _show_progress(self) -> None:
         self._screen.live(self.report.progress())
+
+
+def make_work_dir() -> Path:
+    """Make a directory whose name leaves room for the names of sockets."""
+    room_len_bytes = SOCKET_PATH_LEN_BYTES_MAX - len(f"/{_PREFIX}12345678/var/node1/{SOCKET_NAME}")
+    parent = tempfile.gettempdir()
+    if len(os.fsencode(parent)) > room_len_bytes:
+        parent = "/tmp"  # noqa: S108 - the directory in it has a name that nobody can foresee
+    return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
 
 
 def read_text(path: Path | None) -> list[bytes]:

@@ -18,8 +18,8 @@ from corosync_tw.client.cpg import Cpg
 from corosync_tw.client.errors import NoDaemon
 from corosync_tw.client.node import Node, connect
 from corosync_tw.errors import CsError
+from corosync_tw.ipc.pb.server import SOCKET_NAME
 
-SOCKET_NAME: Final = "corosync_tw.sock"
 START_TIMEOUT_S: Final = 30.0
 CONNECT_INTERVAL_S: Final = 0.02
 STOP_TIMEOUT_S: Final = 5.0

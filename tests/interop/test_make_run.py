@@ -4,12 +4,20 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 TIME_LIMIT_S = 120
+
+
+@pytest.fixture
+def tmp_path():
+    """A directory whose name is short enough for sockets, as the demonstration's own is."""
+    with tempfile.TemporaryDirectory(prefix="run-") as path:
+        yield Path(path)
 
 
 @pytest.fixture
@@ -37,10 +45,12 @@ def demo(tmp_path):
 
 
 def until(process, text):
+    said = []
     for line in process.stdout:
         if text in line:
             return
-    pytest.fail(f"{text!r} was never said")
+        said.append(line)
+    pytest.fail(f"{text!r} was never said, but\n{''.join(said)}")
 
 
 def test_the_nodes_that_stayed_heard_the_same_and_nothing_is_left(demo, tmp_path):

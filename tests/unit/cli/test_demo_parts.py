@@ -1,12 +1,13 @@
 """Parts of the demonstration that need no cluster."""
 
 import io
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from corosync_tw.cli.book import LINE_LEN_CHARS, book
-from corosync_tw.cli.demo import read_text
+from corosync_tw.cli.demo import make_work_dir, read_text
 from corosync_tw.cli.demo_cluster import DemoCluster
 from corosync_tw.cli.demo_report import Report
 from corosync_tw.cli.demo_screen import Screen, bar
@@ -144,3 +145,14 @@ def test_a_text_of_ones_own(tmp_path):
         read_text(tmp_path / "none")
     path.write_bytes(b"x" * 3_000_000)
     assert len(read_text(path)) == 3
+
+
+def test_sockets_have_room_wherever_temporary_files_go(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    short = tmp_path / "s"
+    for parent in (tmp_path / ("long" * 25), short):
+        parent.mkdir(parents=True)
+        monkeypatch.setattr(tempfile, "tempdir", str(parent))
+        made = make_work_dir()
+        assert len(str(made / "var" / "node1" / "corosync_tw.sock")) <= 107
+        made.rmdir()
