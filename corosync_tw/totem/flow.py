@@ -3,7 +3,10 @@ Flow control: how many messages may be sent at this visit of the token.
 
 Source: Totem95 section 8; Corosync exec/totemsrp.c fcc_calculate, fcc_rtr_limit, fcc_token_update.
 Deviation: Corosync subtracts token.fcc from the window as unsigned numbers, so that a token which a
-neighbour overfilled opens the window wide; here the allowance is never below zero.
+neighbour overfilled opens the window wide; here the allowance is never below zero. Corosync's fair
+share is made of the backlog before this visit and not applied when it comes to less than one
+message, so that many members with little to send can keep the window from those with much; here, as
+in the paper, it is made of the present backlog, and is at least one message.
 """
 
 from corosync_tw.totem.const import QUEUE_RTR_ITEMS_SIZE_MAX
@@ -42,17 +45,14 @@ class FlowControl:
         """
         Give the number of frames we may send now; remembers the backlog for ``update_token``.
 
-        Source: Totem95 section 8; fcc_calculate (which has my_pbl in the numerator where the paper
-        has my_tbl).
+        Source: Totem95 section 8; fcc_calculate.
         """
         self.my_cbl = backlog_frames
         window = params.window_size_msgs
         allowed = min(params.max_messages, max(0, window - _not_negative(token.fcc)))
         ring_backlog = _not_negative((token.backlog + self.my_cbl - self.my_pbl) & SEQ_MASK)
         if ring_backlog:
-            fair_share = window * self.my_pbl // ring_backlog
-            if fair_share > 0:
-                allowed = min(allowed, fair_share)
+            allowed = min(allowed, max(1, window * self.my_cbl // ring_backlog))
         return allowed
 
     def update_token(self, token: OrfToken, transmitted: int) -> None:

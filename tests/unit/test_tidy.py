@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 MODULE_LINES_MAX = {"corosync_tw": 400, "bench": 400, "tests": 700}
 # Longer ones as they stand; figures only go down.
-KNOWN_LONG = {"corosync_tw/totem/wire.py": 537}
+KNOWN_LONG: dict[str, int] = {}
 FRAGMENT = re.compile(r"^(\d+|\+[a-z-]+)(\.[a-z0-9-]+)?\.(feature|bugfix|doc|removal|misc)\.rst$")
 # Spelled in two halves, so that this file does not find itself.
 FOREIGN_PATHS = re.compile(r"(^|[^A-Za-z0-9_.])/(wo" + r"rk|fa" + r"rm|ro" + r"ot)/")

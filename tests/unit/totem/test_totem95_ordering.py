@@ -210,6 +210,12 @@ def test_flow_control_shares_by_backlog() -> None:
     assert len(sent(node.put(node.token(17, backlog=340, fcc=17)), wire.Mcast)) == 5
 
 
+def test_a_small_share_is_one_message_not_none_and_not_all() -> None:
+    node = LoneNode().enter(MembState.OPERATIONAL)
+    node.send(*[b"m"] * 3)
+    assert len(sent(node.put(node.token(0, backlog=25_000)), wire.Mcast)) == 1
+
+
 def test_fcc_counts_what_the_last_rotation_sent() -> None:
     node = LoneNode().enter(MembState.OPERATIONAL)
     node.send(*[b"m"] * 3)
