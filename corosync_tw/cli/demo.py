@@ -76,6 +76,9 @@ class Demonstration:
             if live.running:
                 live.stop()
         self.code = 0 if self.report.show(self._screen, self._sent) else 1
+        for node in self.cluster.nodes:
+            if node.cpg is not None:
+                await node.cpg.leave()
 
     async def _form(self) -> None:
         cluster, nodes = self.cluster, self.cluster.nodes
