@@ -15,7 +15,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from corosync_tw.cli.lines import LineReader
-from corosync_tw.cli.running import add_socket_option, reach, run, socket_path
+from corosync_tw.cli.reaching import add_options, reach
+from corosync_tw.cli.running import run
 from corosync_tw.client.cpg import Cpg, Member, Message
 from corosync_tw.client.errors import DaemonLost
 from corosync_tw.client.node import Node
@@ -44,7 +45,7 @@ def add_parser(tools: Any) -> None:
     parser.add_argument("--safe", action="store_true", help="deliver only what every node has")
     parser.add_argument("--stay", action="store_true", help="go on listening after stdin's end")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    add_socket_option(parser)
+    add_options(parser)
     parser.set_defaults(run=main)
 
 
@@ -52,7 +53,7 @@ def main(args: Namespace) -> None:
     """Run the tool."""
 
     async def talk(reactor: Any) -> int:
-        node = await reach(reactor, socket_path(args.socket))
+        node = await reach(reactor, args)
         conversation = Conversation(node, as_json=args.json, stay=args.stay)
         guarantee = Guarantee.SAFE if args.safe else Guarantee.AGREED
         await conversation.run(reactor, args.group.encode(), guarantee, sys.stdin.fileno())

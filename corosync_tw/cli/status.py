@@ -5,7 +5,8 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from typing import Any
 
-from corosync_tw.cli.running import add_socket_option, reach, run, socket_path
+from corosync_tw.cli.reaching import add_options, reach
+from corosync_tw.cli.running import run
 
 
 def add_parser(tools: Any) -> None:
@@ -14,7 +15,7 @@ def add_parser(tools: Any) -> None:
         "status", help="show the state of a node", description=__doc__
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
-    add_socket_option(parser)
+    add_options(parser)
     parser.set_defaults(run=main)
 
 
@@ -22,7 +23,7 @@ def main(args: Namespace) -> None:
     """Run the tool."""
 
     async def show(reactor: Any) -> int:
-        node = await reach(reactor, socket_path(args.socket))
+        node = await reach(reactor, args)
         status = await node.status()
         await node.disconnect()
         print(json.dumps(status, indent=2) if args.json else as_text(status))

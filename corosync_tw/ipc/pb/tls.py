@@ -8,7 +8,7 @@ user in the access list may; so the authority should sign for nothing else.
 from typing import Any
 
 from twisted.internet import ssl
-from twisted.internet.endpoints import SSL4ServerEndpoint, wrapClientTLS
+from twisted.internet.endpoints import HostnameEndpoint, SSL4ServerEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IStreamClientEndpoint, IStreamServerEndpoint
 
 from corosync_tw.errors import CsInvalidParam
@@ -47,6 +47,18 @@ def client_endpoint(
         clientCertificate=_private_certificate(certificate_pem),
     )
     return wrapClientTLS(options, plain)
+
+
+def tcp_client_endpoint(
+    reactor: Any, host: str, port: int, certificate_pem: bytes, authority_pem: bytes
+) -> IStreamClientEndpoint:
+    """
+    Make an endpoint to a daemon of another machine, whose certificate bears the name ``host``.
+
+    Raises: CsInvalidParam.
+    """
+    plain = HostnameEndpoint(reactor, host, port)
+    return client_endpoint(plain, host, certificate_pem, authority_pem)
 
 
 def _private_certificate(pem: bytes) -> Any:

@@ -12,8 +12,11 @@ from twisted.internet.protocol import ProcessProtocol
 
 from corosync_tw.cli.cpg import LINE_LEN_BYTES_MAX
 from corosync_tw.cli.lines import LineReader
-from corosync_tw.cli.running import DEFAULT_SOCKET, socket_path
+from corosync_tw.cli.reaching import DEFAULT_SOCKET, socket_path
 from corosync_tw.cli.status import as_text
+from corosync_tw.ipc.pb.peercred import peer_credentials
+from corosync_tw.ipc.pb.tls import server_endpoint
+from tests.unit.ipc.certificates import Authority
 from tests.unit.ipc.serving import Bed, Heard
 
 
@@ -207,3 +210,39 @@ def test_lines_are_cut_at_newlines(data, lines):
 def test_a_line_without_end_is_cut_into_pieces():
     assert read_all(b"x" * 25 + b"\ny", limit=10) == [b"x" * 10, b"x" * 10, b"x" * 5, b"y"]
     assert read_all(b"x" * 15, limit=10) == [b"x" * 10, b"x" * 5]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_daemon_of_another_machine_is_reached_over_tls(tmp_path):
+    authority = Authority("cluster")
+    (tmp_path / "admin.pem").write_bytes(authority.sign("admin"))
+    (tmp_path / "authority.pem").write_bytes(authority.pem)
+    async with Bed(tmp_path) as bed:
+        bed.server._credentials = peer_credentials
+        port = await bed.server.listen(
+            server_endpoint(reactor, "127.0.0.1", 0, authority.sign("127.0.0.1"), authority.pem)
+        )
+        options = ["--tls", f"127.0.0.1:{port.getHost().port}"]
+        options += ["--certificate", str(tmp_path / "admin.pem")]
+        options += ["--authority", str(tmp_path / "authority.pem")]
+        tool = Tool("cpg", "room", *options)
+        tool.transport.write(b"from far away\n")
+        tool.transport.closeStdin()
+        assert await tool.ended == 0
+        assert tool.out.endswith(b"1 from far away\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--tls", "nowhere"], "--tls wants HOST:PORT"),
+        (["--tls", "a:1"], "--certificate FILE and --authority FILE"),
+        (["--tls", "a:1", "--certificate", "/none", "--authority", "/none"], "cannot read /none"),
+    ],
+)
+@pytest_twisted.ensureDeferred
+async def test_wrong_tls_options_are_one_clear_line(options, said):
+    tool = Tool("status", *options)
+    assert await tool.ended == 1
+    (line,) = tool.err.decode().splitlines()
+    assert said in line
