@@ -13,7 +13,7 @@ from corosync_tw.corotypes import RingId
 from corosync_tw.totem import wire
 from corosync_tw.totem.const import RING_SEQ_STEP
 from corosync_tw.totem.ring import Ring
-from corosync_tw.totem.seqno import seq_lt
+from corosync_tw.totem.seqno import seq_add, seq_lt
 from corosync_tw.totem.timeouts import reset_token_retransmit_timeout
 from corosync_tw.totem.wire import CommitEntry, CommitToken
 
@@ -69,7 +69,7 @@ def write_own_entry(ring: Ring, token: CommitToken) -> None:
 
 def send_commit_token(ring: Ring, token: CommitToken, now_ns: int) -> None:
     """Pass the commit token on, and repeat it until the ring shows life."""
-    token.token_seq += 1
+    token.token_seq = seq_add(token.token_seq, 1)
     token.nodeid = ring.my_id
     token.target_nodeid = ring.token.target
     ring.token.retransmit_frame = wire.encode_commit_token(token)
@@ -84,6 +84,7 @@ def is_for_us(ring: Ring, token: CommitToken) -> bool:
     return (
         token.addr == ring.memb.candidates()
         and token.ring_id.seq > ring.my_ring_id.seq
+        and ring.is_credible(token.ring_id.seq)
         and token.ring_id.rep == token.addr[0]
         and 0 < index < len(token.addr)
         and token.addr[index] == ring.my_id

@@ -18,6 +18,8 @@ __all__ = [
     "PROCESSOR_COUNT_MAX",
     "QUEUE_RTR_ITEMS_SIZE_MAX",
     "RETRANSMIT_ENTRIES_MAX",
+    "RING_SEQ_JUMP_MAX",
+    "RING_SEQ_MAX",
     "RING_SEQ_STEP",
     "TOTEM_MAGIC",
     "TOTEM_VERSION",
@@ -45,6 +47,11 @@ LEAVE_DUMMY_NODEID: Final = 0
 NODEID_ALL: Final = 0
 # A new ring's sequence number exceeds the highest of the rings it is made of by this.
 RING_SEQ_STEP: Final = 4
+# No cluster can have counted so far: a frame that claims a higher ring number lies. The number is
+# kept on disk, so that believing it once would cost the cluster its ring numbers for good.
+RING_SEQ_MAX: Final = 1 << 62
+# Nor can a cluster that we were not in be so far ahead of us.
+RING_SEQ_JUMP_MAX: Final = 1 << 40
 
 
 class MessageType(IntEnum):

@@ -9,7 +9,7 @@ late packet and does not make the ring gather, as Corosync already holds for Joi
 (ignore_join_under_operational).
 """
 
-from typing import Final, assert_never
+from typing import assert_never
 
 from corosync_tw.corotypes import Buffer, RingId
 from corosync_tw.totem import wire
@@ -32,10 +32,6 @@ from corosync_tw.totem.timeouts import reset_token_retransmit_timeout
 from corosync_tw.totem.trace import TraceCode
 from corosync_tw.totem.transitions import enter_commit, enter_gather, enter_recovery
 from corosync_tw.totem.wire import CommitToken, Mcast, MembJoin, MergeDetect, TokenHoldCancel
-
-# A Join beyond this claims a ring number that no cluster can have counted up to: the next would not
-# fit the wire.
-RING_SEQ_MAX: Final = 1 << 62
 
 
 def on_mcast(ring: Ring, mcast: Mcast, frame: Buffer, now_ns: int) -> None:
@@ -129,7 +125,7 @@ def on_memb_join(ring: Ring, join: MembJoin, now_ns: int) -> None:
 
     Source: Totem95 Fig. 4; message_handler_memb_join.
     """
-    if join.ring_seq > RING_SEQ_MAX:
+    if not ring.is_credible(join.ring_seq):
         ring.stats.rx_msg_dropped += 1
         return
     if now_ns < ring.joins_flushed_until_ns and join.system_from != ring.my_id:

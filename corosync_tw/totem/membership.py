@@ -126,7 +126,8 @@ class Membership:
 
     def _merge(self, sender: int, proc_set: set[int], fail_set: set[int]) -> JoinVerdict:
         # Whoever is failed must be known, else sets would never become equal.
-        if len(self.proc_set | proc_set | fail_set | {sender}) > PROCESSOR_COUNT_MAX:
+        mentioned = self.proc_set | self.fail_set | proc_set | fail_set | {sender}
+        if len(mentioned) > PROCESSOR_COUNT_MAX:
             return JoinVerdict.TOO_MANY
         known = len(self.proc_set) + len(self.fail_set)
         self.proc_set |= proc_set

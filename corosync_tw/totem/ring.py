@@ -12,7 +12,7 @@ from random import Random
 
 from corosync_tw.corotypes import Buffer, RingId, Slices
 from corosync_tw.prng import generator
-from corosync_tw.totem.const import MembState
+from corosync_tw.totem.const import RING_SEQ_JUMP_MAX, RING_SEQ_MAX, MembState
 from corosync_tw.totem.deadlines import Deadline, Deadlines
 from corosync_tw.totem.effects import Effect, MessageSource, SendMcast, SendToken, Trace
 from corosync_tw.totem.flow import FlowControl
@@ -130,6 +130,10 @@ class Ring:
     def log(self) -> RingLog:
         """Give the log that the token works on."""
         return self.installed if self.forming is None else self.forming
+
+    def is_credible(self, ring_seq: int) -> bool:
+        """Tell whether a ring of this number may exist."""
+        return ring_seq <= min(RING_SEQ_MAX, self.token_ring_id_seq + RING_SEQ_JUMP_MAX)
 
     def trace(self, code: TraceCode, *values: int) -> None:
         """Record something."""
