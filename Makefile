@@ -17,7 +17,7 @@ help:
 	@echo "make test           lint, types, unit, simulator and interop tests; installs what is missing first"
 	@echo "make test-unit | test-sim | test-interop | lint | types      one tier alone"
 	@echo "make bench          throughput beside stock corosync (ARGS=--quick)"
-	@echo "make soak           long campaigns with random faults (MINUTES=10 SEED=...)"
+	@echo "make soak           long campaigns: mutated frames, simulated faults (FRAMES=..., SEEDS=..., SEED=...)"
 	@echo "make clean          removes what was built, the environment too"
 
 $(VENV)/.run: setup.cfg pyproject.toml
@@ -57,7 +57,8 @@ bench: $(VENV)/.test
 	$(AS_ROOT) $(BIN)/python -m bench $(ARGS)
 
 soak: $(VENV)/.test
-	$(BIN)/python -m tests.sim.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.soak.fuzz_decoder $(if $(FRAMES),--frames $(FRAMES)) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.soak.sim_campaign $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SEED),--first $(SEED))
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .hypothesis var
