@@ -9,7 +9,7 @@ stock node.
 from enum import IntFlag
 from typing import Final, NamedTuple
 
-from corosync_tw.corotypes import Buffer, RingId
+from corosync_tw.corotypes import PROCESSOR_COUNT_MAX, Buffer, RingId
 from corosync_tw.services.exec_wire import both_orders, need
 
 HELLO_GROUP: Final = b"corosync_tw"
@@ -66,7 +66,8 @@ class Capabilities:
     def deliver(self, nodeid: int, data: Buffer, big_endian: bool) -> None:
         """Note an announcement of this ring; raises MalformedFrame."""
         hello = decode_hello(data, big_endian)
-        if hello.ring_id == self._ring_id:
+        known = nodeid in self._features or len(self._features) < PROCESSOR_COUNT_MAX
+        if hello.ring_id == self._ring_id and known:
             self._features[nodeid] = hello.features
 
     def without(self, feature: Features, members: tuple[int, ...]) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ itself; its configuration is out of date. Source: Corosync exec/cmap.c cmap_sync
 cmap_sync_activate.
 """
 
-from corosync_tw.corotypes import Buffer, RingId
+from corosync_tw.corotypes import PROCESSOR_COUNT_MAX, Buffer, RingId
 from corosync_tw.errors import CsTryAgain
 from corosync_tw.services.cmap.wire import (
     CmapItem,
@@ -28,7 +28,7 @@ class CmapEngine:
     """
     Config versions of all members.
 
-    :ivar config_versions: by nodeid, as last told (runtime.members.ID.config_version).
+    :ivar config_versions: of the members, as last told (runtime.members.ID.config_version).
     """
 
     service_id: int = ServiceId.CMAP
@@ -55,6 +55,8 @@ class CmapEngine:
         # A stock node is alone in its first ring; ours may meet the others in it.
         self._met_others = bool(trans_members) or len(members) > 1
         self._highest_received = self._config_version
+        told = self.config_versions
+        self.config_versions = {n: told[n] for n in members if n in told}
 
     def sync_process(self) -> bool:
         """Tell our version."""
@@ -93,4 +95,5 @@ class CmapEngine:
                 version = decode_uint64(item.value, big_endian)
         if nodeid != self._nodeid:
             self._highest_received = max(self._highest_received, version)
-        self.config_versions[nodeid] = version
+        if nodeid in self.config_versions or len(self.config_versions) < PROCESSOR_COUNT_MAX:
+            self.config_versions[nodeid] = version

@@ -30,6 +30,7 @@ from corosync_tw.errors import (
     CsInterrupt,
     CsInvalidParam,
     CsNameTooLong,
+    CsNoMemory,
     CsNotExist,
     CsTooBig,
     CsTryAgain,
@@ -61,6 +62,9 @@ from corosync_tw.services.interfaces import ExecHandler, ServiceBus
 
 # libcpg: IPC_REQUEST_SIZE - 1024, the largest message that is sent in one
 CPG_ATOMIC_LEN_MAX: Final = MESSAGE_SIZE_MAX - 1024
+# Local processes at once. Their joinlist is one message, with room for twice as many: those of which
+# the leave is under way are in it too.
+LOCAL_PROCESSES_MAX: Final = 3500
 _MCAST_READ_LITTLE = MCAST_READ.little.unpack_from
 _MCAST_READ_BIG = MCAST_READ.big.unpack_from
 
@@ -95,7 +99,7 @@ class CpgEngine:
 
         Raises CsExist: the connection is in a group, or this process is in this one. CsTryAgain:
         its leave is under way, or the queue is full. CsBusy: the connection's leave is under way.
-        CsNameTooLong, CsInvalidParam.
+        CsNoMemory: LOCAL_PROCESSES_MAX is reached. CsNameTooLong, CsInvalidParam.
         """
         if not group or not 0 <= pid <= 0xFFFFFFFF:
             raise CsInvalidParam(f"group {group!r}, pid {pid}")
@@ -110,6 +114,8 @@ class CpgEngine:
             if old.state is ConnState.LEAVE_STARTED:
                 raise CsBusy("the connection is leaving")
             raise CsExist("the connection is in a group")
+        if max(len(self._connections), self._groups.own_count) >= LOCAL_PROCESSES_MAX:
+            raise CsNoMemory(f"{LOCAL_PROCESSES_MAX} processes of this node are in groups")
         self._bus.mcast((encode_procjoin(PROCJOIN_ID, group, pid, CpgReason.JOIN),))
         connection = Connection(conn, group, pid)
         self._connections[conn] = connection

@@ -123,6 +123,11 @@ class Groups:
             self._own = [e for e in self._own if (e[0], e[2]) != (pid, group.name)]
         return True
 
+    @property
+    def own_count(self) -> int:
+        """Count the processes of this node."""
+        return len(self._own)
+
     def own_processes(self) -> list[tuple[int, bytes]]:
         """List (pid, group) of this node, by pid and then by arrival, as Corosync keeps them."""
         return [(pid, name) for pid, _, name in self._own]

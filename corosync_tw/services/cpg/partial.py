@@ -14,6 +14,8 @@ from corosync_tw.services.cpg.wire import PartialMcast, PartialType
 
 PARTIAL_MESSAGE_LEN_MAX: Final = 64 * 1024 * 1024
 PARTIAL_BYTES_MAX: Final = 256 * 1024 * 1024
+# Messages under way at once.
+ASSEMBLIES_MAX: Final = 4096
 
 
 class PartialKey(NamedTuple):
@@ -56,7 +58,7 @@ class PartialAssembler:
         key = PartialKey(part.group, nodeid, part.pid, part.conn)
         if part.kind == PartialType.FIRST:
             self._discard(key)
-            if part.msglen > PARTIAL_MESSAGE_LEN_MAX:
+            if part.msglen > PARTIAL_MESSAGE_LEN_MAX or len(self._assemblies) >= ASSEMBLIES_MAX:
                 self.dropped += 1
                 return None
             self._assemblies[key] = _Assembly(part.msglen, receivers)

@@ -203,7 +203,7 @@ class SyncEngine:
         self._send(encode_barrier(self.ring_id))
 
     def _service_build(self, nodeid: int, services: tuple[int, ...]) -> None:
-        if self.state is not SyncState.SERVICE_BUILD:
+        if self.state is not SyncState.SERVICE_BUILD or nodeid not in self._awaited:
             self.discarded += 1
             return
         self._round = sorted({*self._round, *services})

@@ -11,6 +11,7 @@ asserts. The quorum is not cut to eight bits.
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
 
 from corosync_tw.corotypes import PROCESSOR_COUNT_MAX, Buffer, RingId
 from corosync_tw.errors import CsTryAgain
@@ -28,6 +29,9 @@ from corosync_tw.services.votequorum.wire import (
     decode_reconfigure,
     encode_nodeinfo,
 )
+
+# The largest number that fits the wire.
+VOTES_MAX: Final = 0xFFFFFFFF
 
 SetQuorum = Callable[[bool, tuple[int, ...], RingId], None]
 
@@ -278,7 +282,8 @@ class VotequorumEngine:
         """Source: votequorum.c recalculate_quorum, calculate_quorum."""
         present = [n for n in self.nodes.values() if n.state is NodeState.MEMBER]
         total_votes = sum(n.votes for n in present)
-        self.us.expected_votes = max(self.us.expected_votes, total_votes + self.qdevice_votes)
+        votes_there = min(total_votes + self.qdevice_votes, VOTES_MAX)
+        self.us.expected_votes = max(self.us.expected_votes, votes_there)
         present_count = len(present) + (self.qdevice_votes > 0)
         highest_expected = max((n.expected_votes for n in present), default=0)
         if by_current_nodes and present_count:
