@@ -2,7 +2,7 @@
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from twisted.logger import ILogObserver, LogPublisher, globalLogPublisher
 
@@ -19,15 +19,11 @@ from corosync_tw.logsys.settings import LogSettings
 from corosync_tw.logsys.system import LogFileError, Logsys
 from corosync_tw.timers.clock import ClockError, install_monotonic
 
-if TYPE_CHECKING:
-    from corosync_tw.daemon.tap import Options
-
-
 # One process, one daemon: between the making of the service and twistd's start of the log.
 _LOGSYS: Final[list[Logsys]] = []
 
 
-def make_daemon(options: "Options") -> Engine:
+def make_daemon(options: Options) -> Engine:
     """
     Make the service of one node.
 
