@@ -12,6 +12,7 @@ from corosync_tw.daemon.engine import Engine
 from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
 from corosync_tw.daemon.lockfile import LockFile
 from corosync_tw.daemon.network import check_port
+from corosync_tw.daemon.options import Options
 from corosync_tw.daemon.settings import SOCKET_PATH_LEN_BYTES_MAX, Settings, resolve
 from corosync_tw.logsys.configured import log_settings
 from corosync_tw.logsys.logger import SubsysLogger
