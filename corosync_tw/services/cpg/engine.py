@@ -62,8 +62,8 @@ from corosync_tw.services.interfaces import ExecHandler, ServiceBus
 
 # libcpg: IPC_REQUEST_SIZE - 1024, the largest message that is sent in one
 CPG_ATOMIC_LEN_MAX: Final = MESSAGE_SIZE_MAX - 1024
-# Local processes at once. Their joinlist is one message, with room for twice as many: those of which
-# the leave is under way are in it too.
+# Local processes at once. Their joinlist is one message, with room for twice as many: those of
+# which the leave is under way are in it too.
 LOCAL_PROCESSES_MAX: Final = 3500
 _MCAST_READ_LITTLE = MCAST_READ.little.unpack_from
 _MCAST_READ_BIG = MCAST_READ.big.unpack_from
