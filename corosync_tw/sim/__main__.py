@@ -1,5 +1,6 @@
 """
-``python -m corosync_tw.sim --seed S --nodes N [--minutes M] [--swarm]``: one run, and what happened in it.
+``python -m corosync_tw.sim --seed S --nodes N [--minutes M] [--swarm]``: one run, and what
+happened in it.
 
 Exit code 0 when every rule held, 1 when one was broken.
 """
@@ -39,7 +40,7 @@ def make_options(arguments: argparse.Namespace) -> Options:
         if arguments.idle:
             options.workload_gap_ns = 1 << 62
         else:
-            options.fault_every_ns = {fault: 5 * NS_PER_S for fault in Fault}
+            options.fault_every_ns = dict.fromkeys(Fault, 5 * NS_PER_S)
             options.loss = 0.01
     if arguments.stack:
         options.full_stack = True
@@ -60,11 +61,11 @@ def swarm_options(seed: int, nodes: int | None, fault_phase_ns: int) -> Options:
 def report(result: Result, real_s: float) -> str:
     """Say what happened."""
     simulated_s = result.simulated_ns / NS_PER_S
+    speed = simulated_s / max(real_s, 0.01)
     faults = ", ".join(f"{name} {count}" for name, count in sorted(result.faults.items()))
     rows = [
         f"faults injected      {faults or 'none'}",
-        f"simulated            {simulated_s:.1f} s in {real_s:.2f} s: "
-        f"{simulated_s / max(real_s, 0.01):.0f} times real time",
+        f"simulated            {simulated_s:.1f} s in {real_s:.2f} s: {speed:.0f} times real time",
         f"rings                {result.rings}",
         f"messages             {result.messages} sent, {result.deliveries} delivered",
         f"events and frames    {result.events}, {result.frames}",

@@ -1,7 +1,8 @@
 """
 What the processes on a node see: messages with their groups, views of the groups, rings, quorum.
 
-Every message names its sender, the sender's incarnation and a running number, and its body follows from these, so that a
+Every message names its sender, the sender's incarnation and a running number, and its body follows
+from these, so that a
 swapped, cut or repeated byte is seen where it is delivered.
 """
 
@@ -21,8 +22,8 @@ from corosync_tw.services.effects import (
 )
 from corosync_tw.sim.history import Violation
 
-# nodeid, incarnation, index, length of the body
-_HEADER: Final = Struct("<IIII")
+# nodeid, incarnation, index, index in its group, length of the body
+_HEADER: Final = Struct("<IIIII")
 _BLOB_LEN: Final = 1 << 18
 _BLOB: Final = memoryview(generator(0, "message bodies").randbytes(2 * _BLOB_LEN))
 
@@ -36,11 +37,12 @@ def message_body(index: int, len_bytes: int) -> memoryview:
 
 
 class AppDelivery(NamedTuple):
-    """A message that a group's process got."""
+    """A message that a group's process got; ``place`` counts its sender's messages to the group."""
 
     time_ns: int
     group: bytes
     message: AppMessageId
+    place: int
 
 
 class AppView(NamedTuple):
@@ -88,25 +90,29 @@ class AppLog:
     One incarnation of one node, seen from its processes.
 
     :ivar next_index: number of the next message of ours; those below it were accepted.
+    :ivar places: how many of them each group got.
     :ivar violations: what a delivery alone showed to be wrong.
     """
 
     nodeid: int
     incarnation: int
     next_index: int = 0
+    places: dict[bytes, int] = field(default_factory=dict)
     failed_at_ns: int | None = None
     events: list[AppEvent] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
 
-    def peek_message(self, len_bytes: int) -> tuple[bytes, memoryview]:
+    def peek_message(self, len_bytes: int, group: bytes = b"") -> tuple[bytes, memoryview]:
         """Make the next message without counting it as sent."""
         body_len = max(0, len_bytes - _HEADER.size)
-        header = _HEADER.pack(self.nodeid, self.incarnation, self.next_index, body_len)
-        return header, message_body(self.next_index, body_len)
+        index, place = self.next_index, self.places.get(group, 0)
+        header = _HEADER.pack(self.nodeid, self.incarnation, index, place, body_len)
+        return header, message_body(index, body_len)
 
-    def accept_message(self) -> None:
+    def accept_message(self, group: bytes = b"") -> None:
         """Count the message last made as sent."""
         self.next_index += 1
+        self.places[group] = self.places.get(group, 0) + 1
 
     def new_message(self, len_bytes: int) -> tuple[bytes, memoryview]:
         """Make the next message and count it as sent."""
@@ -116,12 +122,12 @@ class AppLog:
 
     def deliver(self, time_ns: int, effect: CpgDeliver) -> None:
         """Write down a delivery after a look at every byte."""
-        message = read_message(effect.data)
-        if message is None or message[0] != effect.nodeid:
+        found = read_message(effect.data)
+        if found is None or found[0][0] != effect.nodeid:
             text = f"{len(effect.data)} bytes from {effect.nodeid} in {effect.group!r} are damaged"
             self.violations.append(Violation("content", time_ns, (self.nodeid,), text))
         else:
-            self.events.append(AppDelivery(time_ns, effect.group, message))
+            self.events.append(AppDelivery(time_ns, effect.group, *found))
 
     def view(self, time_ns: int, effect: CpgConfchg) -> None:
         """Write down a view of a group."""
@@ -145,13 +151,13 @@ class AppLog:
         self.violations.append(Violation("no fatal error", time_ns, (self.nodeid,), repr(effect)))
 
 
-def read_message(data: Buffer) -> AppMessageId | None:
-    """Tell which message this is; None if any byte is not as it was sent."""
+def read_message(data: Buffer) -> tuple[AppMessageId, int] | None:
+    """Tell which message this is, and its place; None if any byte is not as it was sent."""
     if len(data) < _HEADER.size:
         return None
-    nodeid, incarnation, index, body_len = _HEADER.unpack_from(data)
+    nodeid, incarnation, index, place, body_len = _HEADER.unpack_from(data)
     if len(data) - _HEADER.size != body_len:
         return None
     if memoryview(data)[_HEADER.size :] != message_body(index, body_len):
         return None
-    return nodeid, incarnation, index
+    return (nodeid, incarnation, index), place

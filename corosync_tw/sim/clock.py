@@ -1,7 +1,8 @@
 """
 Virtual time: one event queue for the whole cluster, and one drifting clock for each node.
 
-Events are plain tuples ``(time_ns, number, kind, node, payload)``; the number makes the order of equal times the order
+Events are plain tuples ``(time_ns, number, kind, node, payload)``; the number makes the order of
+equal times the order
 of insertion, so a run is repeatable. Nothing here reads a real clock.
 """
 

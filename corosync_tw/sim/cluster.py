@@ -1,7 +1,9 @@
 """
-One run: a safety phase full of faults, then everything is healed and the cluster must come to rest as one ring.
+One run: a safety phase full of faults, then everything is healed and the cluster must come to rest
+as one ring.
 
-The same options give the same run, down to the last frame: the hash of everything that was sent and delivered and the
+The same options give the same run, down to the last frame: the hash of everything that was sent
+and delivered and the
 last random number ("unseed") tell whether that holds.
 """
 
@@ -33,6 +35,8 @@ from corosync_tw.totem import wire
 from corosync_tw.totem.params import TotemParams
 
 POLL_NS: Final = 50 * NS_PER_MS
+# For each pair of nodes between two polls; a busy ring of two sends about 2,000.
+STORM_FRAMES_MAX: Final = 5000
 QUIET_NS: Final = 3_000 * NS_PER_MS
 
 
@@ -83,11 +87,10 @@ class Cluster:
         )
         self.nodes = [self._make_node(index) for index in range(options.nodes)]
         fault_rng = generator(seed, "faults")
-        self.faults = FaultInjector(
-            options, self.queue, self.network, self.nodes, fault_rng, self.counts
-        )
+        self.faults = FaultInjector(self.around, self.nodes, fault_rng, self.counts)
         self.workload = Workload(options, self.queue, self.nodes, generator(seed, "workload"))
         self.heal_ns = 0
+        self.frames_seen = 0
 
     def _make_node(self, index: int) -> SimNode:
         options, rng = self.options, self.rng
@@ -179,9 +182,21 @@ class Cluster:
             if now_ns >= next_check_ns:
                 next_check_ns = now_ns + POLL_NS
                 check_queues(nodes, now_ns)
+                self._check_storm()
                 if progress is not None:
                     progress(now_ns)
         queue.now_ns = max(queue.now_ns, end_ns)
+
+    def _check_storm(self) -> None:
+        """Frames must not breed frames."""
+        sent, self.frames_seen = (
+            self.network.frames_sent - self.frames_seen,
+            self.network.frames_sent,
+        )
+        limit = STORM_FRAMES_MAX * len(self.nodes) ** 2
+        if sent > limit:
+            text = f"{sent} frames within {POLL_NS // NS_PER_MS} ms"
+            raise ViolationError(Violation("no storm", self.queue.now_ns, (), text))
 
     def _run_to_rest(self, progress: Callable[[int], None] | None) -> None:
         begin_ns = self.queue.now_ns
@@ -220,7 +235,8 @@ class Cluster:
         """
         Frames of a resting ring: a token rotation each hold interval, merge detection to all.
 
-        Twice that much is allowed, and before resting come the rotations that notice that nothing happens.
+        Twice that much is allowed, and before resting come the rotations that notice that nothing
+        happens.
         """
         options = self.options
         count = options.nodes

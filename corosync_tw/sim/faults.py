@@ -1,5 +1,6 @@
 """
-Faults that strike at random moments: each kind comes as a Poisson process of its own and ends by itself.
+Faults that strike at random moments: each kind comes as a Poisson process of its own and ends by
+itself.
 
 Everything stops at ``heal``; effects of faults that were to end later are then ended at once.
 """
@@ -10,10 +11,8 @@ from itertools import permutations
 from random import Random
 from typing import Final
 
-from corosync_tw.sim.clock import EventQueue
-from corosync_tw.sim.network import Network
-from corosync_tw.sim.node import SimNode
-from corosync_tw.sim.options import Fault, Options
+from corosync_tw.sim.node import SimNode, Surroundings
+from corosync_tw.sim.options import Fault
 
 CRASH_AMID_EFFECTS_SHARE: Final = 0.5
 CRASH_EFFECTS_MAX: Final = 12
@@ -25,16 +24,15 @@ class FaultInjector:
 
     def __init__(
         self,
-        options: Options,
-        queue: EventQueue,
-        network: Network,
+        around: Surroundings,
         nodes: list[SimNode],
         rng: Random,
         counts: Counter[str],
     ) -> None:
-        self.options = options
-        self.queue = queue
-        self.network = network
+        self.around = around
+        self.options = around.options
+        self.queue = around.queue
+        self.network = around.network
         self.nodes = nodes
         self.rng = rng
         self.counts = counts
@@ -157,7 +155,7 @@ class FaultInjector:
             pairs = [(other, victim) for other in others]
         else:
             every = list(permutations(range(count), 2))
-            pairs = [pair for pair in every if self.rng.random() < 0.2]  # noqa: PLR2004
+            pairs = [pair for pair in every if self.rng.random() < 0.2]
         self._count(Fault.ONE_WAY)
         self._cut(pairs, f"one-way cut {pairs[:12]}")
 
@@ -165,12 +163,12 @@ class FaultInjector:
         if not pairs:
             return
         links = [self.network.links[sender][receiver] for sender, receiver in pairs]
-        self.nodes[0].around.recorder.note(self.queue.now_ns, 0, "fault", text)
+        self.around.recorder.note(self.queue.now_ns, 0, "fault", text)
         for link in links:
             link.cuts += 1
 
         def mend() -> None:
-            self.nodes[0].around.recorder.note(self.queue.now_ns, 0, "fault", "mended: " + text)
+            self.around.recorder.note(self.queue.now_ns, 0, "fault", "mended: " + text)
             for link in links:
                 link.cuts -= 1
 

@@ -1,8 +1,10 @@
 """
 What each node did, as the checkers read it.
 
-A history is the life of one incarnation of one node: configurations installed, messages sent, messages delivered, in
-the node's own order. A run record adds what only the observer knows: every message that was sent, by whom, where.
+A history is the life of one incarnation of one node: configurations installed, messages sent,
+messages delivered, in
+the node's own order. A run record adds what only the observer knows: every message that was sent,
+by whom, where.
 """
 
 from collections.abc import Iterator
@@ -54,7 +56,10 @@ class Conf(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """A message that entered the order: sender, its incarnation, guarantee, digest of the content, moment."""
+    """
+    A message that entered the order: sender, its incarnation, guarantee, digest of the content,
+    moment.
+    """
 
     sender: int
     incarnation: int
@@ -116,6 +121,7 @@ class RunRecord:
     messages: dict[MessageId, Sent] = field(default_factory=dict)
     _windows: dict[tuple[int, int], list[Window]] = field(default_factory=dict)
     _bases: dict[RingId, int] = field(default_factory=dict)
+    _of_ring: dict[RingId, dict[int, Sent]] = field(default_factory=dict)
 
     def windows(self, history: History) -> list[Window]:
         """Cut a history into its configurations; events before the first are left out."""
@@ -128,12 +134,19 @@ class RunRecord:
         return found
 
     def rank(self, message: MessageId) -> int:
-        """Place of a message in its ring: 0 for the first sent, whatever the number space's start."""
+        """Place of a message in its ring: 0 for the first sent."""
         if len(self._bases) == 0:
             for ring_id, seq in self.messages:
                 if serial_distance(seq, self._bases.setdefault(ring_id, seq)) < 0:
                     self._bases[ring_id] = seq
         return serial_distance(message[1], self._bases.setdefault(*message))
+
+    def sent_in(self, ring_id: RingId) -> dict[int, Sent]:
+        """Give the messages of a ring by rank."""
+        if len(self._of_ring) == 0:
+            for message, sent in self.messages.items():
+                self._of_ring.setdefault(message[0], {})[self.rank(message)] = sent
+        return self._of_ring.get(ring_id, {})
 
 
 def serial_distance(seq: int, base: int) -> int:

@@ -195,7 +195,7 @@ class StackHost:
         if not self.joined:
             return False
         conn = min(self.joined, key=lambda c: (self.log.next_index + c) % len(GROUPS))
-        header, body = self.log.peek_message(len_bytes)
+        header, body = self.log.peek_message(len_bytes, GROUPS[conn])
         try:
             self.stack.cpg_mcast(conn, [(header, body)], guarantee, now_ns)
         except CsTryAgain:
@@ -203,7 +203,7 @@ class StackHost:
         except CsNotSupported:
             self.safe_refused += 1
             return False
-        self.log.accept_message()
+        self.log.accept_message(GROUPS[conn])
         return True
 
     def backlog(self) -> int:

@@ -1,7 +1,9 @@
 """
-After all faults are healed: one ring of all nodes, everything delivered everywhere, then quiet (EVS 2.1).
+After all faults are healed: one ring of all nodes, everything delivered everywhere, then quiet
+(EVS 2.1).
 
-The time allowed follows from the ring's own timeouts: losing the token, a few rounds of gathering in which consensus
+The time allowed follows from the ring's own timeouts: losing the token, a few rounds of gathering
+in which consensus
 may time out, merge detection, and the rotations that carry the backlog.
 """
 

@@ -1,7 +1,8 @@
 """
 The packet network: directed links, each with its own faults, all drawn from one seeded generator.
 
-A frame is joined once when it is sent and is immutable from then on; all receivers share it. What one send effect
+A frame is joined once when it is sent and is immutable from then on; all receivers share it. What
+one send effect
 carries to one receiver is a single event unless some of its frames meet a fate of their own.
 """
 
@@ -36,7 +37,7 @@ class Link:
 
 
 class Network:
-    """Carries frames between node indices; says nothing about their content except what faults need."""
+    """Carries frames between node indices."""
 
     def __init__(
         self,
@@ -112,9 +113,7 @@ class Network:
             link.last_arrival_ns = arrival
         queue.push(arrival, ARRIVE, receiver, frames)
 
-    def _apply_fates(
-        self, link: Link, receiver: int, frames: Sequence[bytes]
-    ) -> tuple[bytes, ...]:
+    def _apply_fates(self, link: Link, receiver: int, frames: Sequence[bytes]) -> tuple[bytes, ...]:
         """Decide each frame's fate; return those that travel on as usual."""
         options, random, counts = self.options, self.rng.random, self.counts
         kept: list[bytes] = []
@@ -149,7 +148,7 @@ class Network:
     def _corrupt(self, frame: bytes) -> bytes:
         damaged = bytearray(frame)
         # Mostly the header, where the fields are.
-        reach = len(damaged) if self.rng.random() < 0.3 else min(len(damaged), 60)  # noqa: PLR2004
+        reach = len(damaged) if self.rng.random() < 0.3 else min(len(damaged), 60)
         for _ in range(1 + int(self.rng.random() * 4)):
             place = int(self.rng.random() * reach)
             damaged[place] ^= 1 << int(self.rng.random() * 8)
@@ -159,7 +158,8 @@ class Network:
         """
         Hand over a damaged frame if the decoder can know that it is one.
 
-        Other damage is what checksums of UDP or the transport's authentication catch: there the frame is lost.
+        Other damage is what checksums of UDP or the transport's authentication catch: there the
+        frame is lost.
         """
         if self.is_malformed(frame):
             self.counts[f"frames {what}, delivered"] += 1

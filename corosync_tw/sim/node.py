@@ -1,7 +1,9 @@
 """
-One node: a core with its clock, its socket buffer, its durable ring number, and the ways it can suffer.
+One node: a core with its clock, its socket buffer, its durable ring number, and the ways it can
+suffer.
 
-The node plays the driver's part: it executes effects in order, holds them back while a ring number is being written,
+The node plays the driver's part: it executes effects in order, holds them back while a ring number
+is being written,
 hands frames over messages first and tokens last, and keeps one timer.
 """
 
@@ -18,6 +20,7 @@ from corosync_tw.sim.options import Options
 from corosync_tw.sim.recorder import Recorder
 from corosync_tw.sim.ring_checks import RingChecks
 from corosync_tw.sim.snoop import ORF_TOKEN, TYPE_OFFSET
+from corosync_tw.totem.const import MembState
 from corosync_tw.totem.effects import (
     ConfigurationChange,
     Deliver,
@@ -52,7 +55,8 @@ class SimNode:
     :ivar index: place in the network.
     :ivar host: the running core, None while the node is down.
     :ivar stored_ring_seq: what survives a crash.
-    :ivar crash_countdown: effects still to be executed before the node crashes amid them; None for no such plan.
+    :ivar crash_countdown: effects still to be executed before the node crashes amid them; None for
+        no such plan.
     """
 
     def __init__(self, index: int, nodeid: int, clock: NodeClock, around: Surroundings) -> None:
@@ -117,7 +121,7 @@ class SimNode:
         self.paused = False
         around = self.around
         around.recorder.note(around.queue.now_ns, self.nodeid, "resume", len(self.inbox))
-        timers_first = around.rng.random() < 0.5  # noqa: PLR2004
+        timers_first = around.rng.random() < 0.5
         if timers_first:
             self._fire_timers()
         self.drain()
@@ -195,7 +199,7 @@ class SimNode:
             self._plan_timer(deadline)
 
     def wake(self) -> None:
-        """Tell the core that there is something to send, as the driver does after a client's request."""
+        """Tell the core that there is something to send."""
         if self.host is not None:
             self.host.wake(self.local_now())
             self._after_input()
@@ -254,23 +258,24 @@ class SimNode:
     def _execute_one(self, effect: HostEffect) -> None:
         around = self.around
         now_ns = around.queue.now_ns
-        kind = type(effect)
-        if kind is SendToken:
-            self._send_token(effect)  # type: ignore[arg-type]
-        elif kind is SendMcast:
-            self._send_mcast(effect)  # type: ignore[arg-type]
-        elif kind is Deliver:
-            around.recorder.deliver(self.nodeid, effect, now_ns)  # type: ignore[arg-type]
-        elif kind is TokenSent:
-            host = self.host
-            assert host is not None
-            around.ring_checks.passed_token(self.nodeid, host.backlog, now_ns)
-        elif kind is Trace:
-            around.recorder.note(now_ns, self.nodeid, "trace", effect.code, effect.values)  # type: ignore[union-attr]
-        elif kind is ConfigurationChange:
-            around.recorder.configuration(self.nodeid, effect, now_ns)  # type: ignore[arg-type]
-        elif kind is StoreRingId:
-            self.stored_ring_seq = effect.ring_seq  # type: ignore[union-attr]
+        if type(effect) is SendToken:
+            self._send_token(effect)
+        elif type(effect) is SendMcast:
+            self._send_mcast(effect)
+        elif type(effect) is Deliver:
+            around.recorder.deliver(self.nodeid, effect, now_ns)
+        elif type(effect) is TokenSent:
+            assert self.host is not None, "an effect of a node that is down"
+            # In recovery the backlog has to wait.
+            operational = self.host.srp.state is MembState.OPERATIONAL
+            backlog = self.host.backlog if operational else _nothing
+            around.ring_checks.passed_token(self.nodeid, backlog, now_ns)
+        elif type(effect) is Trace:
+            around.recorder.note(now_ns, self.nodeid, "trace", effect.code, effect.values)
+        elif type(effect) is ConfigurationChange:
+            around.recorder.configuration(self.nodeid, effect, now_ns)
+        elif type(effect) is StoreRingId:
+            self.stored_ring_seq = effect.ring_seq
         elif self.host is not None:
             self.host.observe(effect, now_ns)
 
@@ -295,6 +300,10 @@ class SimNode:
             around.ring_checks.sent_messages(self.nodeid, fresh, ring_id)
             around.recorder.note(now_ns, self.nodeid, "send", fresh)
         around.network.multicast(self.index, frames)
+
+
+def _nothing() -> int:
+    return 0
 
 
 def _is_token(frame: bytes) -> bool:

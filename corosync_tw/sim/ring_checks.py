@@ -1,9 +1,12 @@
 """
 Checks on what leaves a node while the ring runs: tokens, flow control, starvation.
 
-A stock node aborts on a token whose seq or token_seq goes back, so ours must never make one. Flow control: the members'
-latest visits together never exceed the window, none exceeds max_messages, and a member with a backlog gets its turn.
-Source: Totem95 section 8; Corosync exec/totemsrp.c fcc_calculate, token sanity checks in message_handler_orf_token.
+A stock node aborts on a token whose seq or token_seq goes back, so ours must never make one. Flow
+control: the members'
+latest visits together never exceed the window, none exceeds max_messages, and a member with a
+backlog gets its turn.
+Source: Totem95 section 8; Corosync exec/totemsrp.c fcc_calculate, token sanity checks in
+message_handler_orf_token.
 """
 
 from collections.abc import Callable

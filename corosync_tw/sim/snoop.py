@@ -1,7 +1,8 @@
 """
 What an observer on the wire can tell of a frame: its kind, ring, sequence numbers and content.
 
-Written from the byte table of the format and independent of ``totem.wire``, so that the simulator is an oracle of its
+Written from the byte table of the format and independent of ``totem.wire``, so that the simulator
+is an oracle of its
 own. Only frames of our own nodes are looked at; they are little endian here.
 Source: Corosync exec/totemsrp.c, struct message_header and the structs after it.
 """

@@ -1,7 +1,9 @@
 """
-Many seeds of the simulator: ``python -m tests.soak.sim_campaign --seeds N [--first S] [--minutes M]``.
+Many seeds of the simulator: ``python -m tests.soak.sim_campaign --seeds N [--first S] [--minutes
+M]``.
 
-Uses every core, shows progress, and ends with a summary. Seeds already judged are kept in a file, so that an interrupted
+Uses every core, shows progress, and ends with a summary. Seeds already judged are kept in a file,
+so that an interrupted
 campaign goes on where it was; the file belongs to one state of the code and one length of run.
 """
 
@@ -107,7 +109,9 @@ def summarize(verdicts: list[Verdict]) -> None:
     failed = [v for v in verdicts if v.rule]
     print(f"violations       {len(failed)}")
     for verdict in failed:
-        print(f"  seed {verdict.seed} ({verdict.nodes} nodes): {verdict.rule}: {verdict.text[:160]}")
+        print(
+            f"  seed {verdict.seed} ({verdict.nodes} nodes): {verdict.rule}: {verdict.text[:160]}"
+        )
     if failed:
         command = "python -m corosync_tw.sim --swarm --seed"
         print(f"repeat one with: {command} {failed[0].seed} --minutes M")

@@ -1,11 +1,14 @@
 """
-What processes see of groups: whole messages, once, in each sender's order; one order of messages and views; quorum.
+What processes see of groups: whole messages, once, in each sender's order; one order of messages
+and views; quorum.
 
-Rules of the CPG: every member of a group sees the same messages and the same views in one order; no message reaches a
+Rules of the CPG: every member of a group sees the same messages and the same views in one order;
+no message reaches a
 process while its node is being synchronized; never two quorate partitions.
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from corosync_tw.corotypes import RingId
@@ -36,10 +39,18 @@ def check_application(logs: list[AppLog]) -> Iterator[Violation]:
 
 
 def _check_senders(log: AppLog, sent: dict[tuple[int, int], int]) -> Iterator[Violation]:
-    """Nothing made up, nothing twice, each sender's messages in its order, our own without a gap."""
+    """
+    Nothing made up, nothing twice, each sender's messages in its order, without a gap while the
+    ring lasts.
+
+    A new ring may bring a gap for all but the sender itself: what was sent in another partition.
+    """
     last: dict[tuple[bytes, int, int], int] = {}
-    own_groups: dict[bytes, int] = {}
+    in_this_ring: set[tuple[bytes, int, int]] = set()
     for event in log.events:
+        if isinstance(event, AppRing) and event.regular:
+            own = (log.nodeid, log.incarnation)
+            in_this_ring = {key for key in in_this_ring if key[1:] == own}
         if not isinstance(event, AppDelivery):
             continue
         nodeid, incarnation, index = event.message
@@ -48,16 +59,18 @@ def _check_senders(log: AppLog, sent: dict[tuple[int, int], int]) -> Iterator[Vi
             text = f"message {event.message} was never sent"
             yield Violation("cpg no creation", event.time_ns, node, text)
         key = (event.group, nodeid, incarnation)
-        if index <= last.get(key, -1):
-            text = f"message {event.message} after number {last[key]} of the same sender"
+        before = last.get(key, -1)
+        if event.place <= before or (key in in_this_ring and event.place != before + 1):
+            text = (
+                f"message {event.message}, place {event.place}, after place {before} of its sender"
+            )
             yield Violation("cpg sender order", event.time_ns, node, text)
-        last[key] = index
-        if (nodeid, incarnation) == (log.nodeid, log.incarnation):
-            own_groups[event.group] = own_groups.get(event.group, 0) + 1
+        last[key] = event.place
+        in_this_ring.add(key)
 
 
 def _check_sync(log: AppLog) -> Iterator[Violation]:
-    """Between a regular configuration and the end of its synchronization no message is delivered."""
+    """No message is delivered between a regular configuration and the end of its sync."""
     ring: AppRing | None = None
     synced = True
     for event in log.events:
@@ -88,7 +101,9 @@ def _check_views(log: AppLog) -> Iterator[Violation]:
             left = {(m.nodeid, m.pid) for m in event.left}
             joined = {(m.nodeid, m.pid) for m in event.joined}
             if (before - left) | joined != now:
-                text = f"{event.group!r}: {sorted(before)} - {left} + {joined} is not {event.members}"
+                text = (
+                    f"{event.group!r}: {sorted(before)} - {left} + {joined} is not {event.members}"
+                )
                 yield Violation("cpg views", event.time_ns, node, text)
         elif isinstance(event, AppDelivery):
             members = views.get(event.group, set())
@@ -125,49 +140,66 @@ def _check_order(logs: list[AppLog]) -> Iterator[Violation]:
         yield Violation("cpg order", 0, (), f"{len(component)} events precede each other: {shown}")
 
 
-def _segments(log: AppLog) -> Iterator[tuple[RingId, RingId | None, list[tuple[Any, ...]], int]]:
-    """Give, for each synchronized ring, the next ring of the node and what its processes saw."""
+# What processes saw in one configuration: which one, the rows seen, and when it began.
+_Segment = tuple[tuple[Any, ...], list[tuple[Any, ...]], int]
+
+
+def _segments(log: AppLog) -> Iterator[_Segment]:
+    """
+    Cut a log at configurations of the ring.
+
+    A transitional configuration is shared by those that it names, on the way from one ring to the
+    same next one.
+    """
     ring: RingId | None = None
+    where: tuple[Any, ...] | None = None
     seen: list[tuple[Any, ...]] = []
     start_ns = 0
     for event in log.events:
-        if isinstance(event, AppRing) and event.regular:
-            if ring is not None:
-                yield ring, event.ring_id, seen, start_ns
-            ring = None
-            seen = []
-        elif isinstance(event, AppSync):
-            ring, seen, start_ns = event.ring_id, [], event.time_ns
-        elif isinstance(event, AppDelivery):
+        if isinstance(event, AppDelivery):
             seen.append((event.group, event.message))
-        elif isinstance(event, AppView):
+            continue
+        if isinstance(event, AppView):
             seen.append((event.group, "view", event.members))
-    if ring is not None:
-        yield ring, None, seen, start_ns
+            continue
+        if isinstance(event, AppQuorum):
+            continue
+        if where is not None:
+            yield where, seen, start_ns
+        seen, start_ns, where = [], event.time_ns, None
+        if isinstance(event, AppSync):
+            ring = event.ring_id
+            where = (ring,)
+        elif event.regular:
+            ring = None
+        elif ring is not None:
+            where = (ring, event.ring_id, event.members)
+    if where is not None:
+        yield where, seen, start_ns
 
 
 def _check_same_views(logs: list[AppLog]) -> Iterator[Violation]:
     """
-    In one synchronized ring the processes of a group see the same messages and views in one order.
+    In one configuration the processes of a group see the same messages and views in one order.
 
     One may see a part: it ends earlier when it crashes or the run ends, begins later when it joins.
     """
-    longest: dict[tuple[RingId, bytes], tuple[AppLog, list[Any]]] = {}
+    longest: dict[tuple[tuple[Any, ...], bytes], tuple[AppLog, list[Any]]] = {}
     for log in logs:
-        for ring_id, _, seen, start_ns in _segments(log):
-            for group in {row[0] for row in seen}:
+        for where, seen, start_ns in _segments(log):
+            for group in sorted({row[0] for row in seen}):
                 mine = [row[1:] for row in seen if row[0] == group]
-                owner, theirs = longest.setdefault((ring_id, group), (log, mine))
+                owner, theirs = longest.setdefault((where, group), (log, mine))
                 if owner is log:
                     continue
                 if not _overlap_agrees(mine, theirs):
                     text = (
-                        f"in ring {ring_id} group {group!r}: node {log.nodeid} and node "
+                        f"in {where} group {group!r}: node {log.nodeid} and node "
                         f"{owner.nodeid} differ: {_first_difference(mine, theirs)}"
                     )
                     yield Violation("cpg same history", start_ns, (log.nodeid, owner.nodeid), text)
                 elif len(mine) > len(theirs):
-                    longest[ring_id, group] = (log, mine)
+                    longest[where, group] = (log, mine)
 
 
 def _overlap_agrees(mine: list[Any], theirs: list[Any]) -> bool:
@@ -195,7 +227,8 @@ def _check_quorum(logs: list[AppLog]) -> Iterator[Violation]:
     """
     Two rings that are quorate at the same time share no moment of one node's vote.
 
-    Each node is in one ring at a time, so two quorate views of disjoint memberships are two primary components.
+    Each node is in one ring at a time, so two quorate views of disjoint memberships are two
+    primary components.
     """
     spans: list[tuple[int, int, RingId, tuple[int, ...], int]] = []
     end_of_time = 1 << 62
@@ -204,7 +237,7 @@ def _check_quorum(logs: list[AppLog]) -> Iterator[Violation]:
         view: AppQuorum | None = None
         for event in log.events:
             # A node stops being quorate for its clients when it hears of a new ring.
-            ends = isinstance(event, AppRing) or isinstance(event, AppQuorum)
+            ends = isinstance(event, (AppRing, AppQuorum))
             if ends and open_since is not None and view is not None:
                 spans.append((open_since, event.time_ns, view.ring_id, view.members, log.nodeid))
                 open_since = None
@@ -225,7 +258,7 @@ def _check_primary_components(
     """Quorate memberships always share a node: a majority each, of the same nodes."""
     kinds = {(ring_id, members): start for start, _, ring_id, members, _ in reversed(spans)}
     rows = sorted((start, ring_id, members) for (ring_id, members), start in kinds.items())
-    for (_, _, before), (start, ring_id, members) in zip(rows, rows[1:], strict=False):
+    for (_, _, before), (start, ring_id, members) in pairwise(rows):
         if not set(before) & set(members):
             text = f"{members} of {ring_id} and {before} are quorate and share no node"
             yield Violation("quorum", start, members, text)

@@ -1,11 +1,13 @@
 """
 Self-delivery (EVS 3) and failure atomicity (EVS 4).
 
-Nodes that go from one configuration to the same next one together delivered the same messages in the first, in the
+Nodes that go from one configuration to the same next one together delivered the same messages in
+the first, in the
 regular and in the transitional part alike.
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from corosync_tw.corotypes import RingId
 from corosync_tw.sim.history import History, MessageId, RunRecord, Violation, Window
@@ -30,12 +32,13 @@ def check_self_delivery(run: RunRecord) -> Iterator[Violation]:
 
 def check_atomicity(run: RunRecord) -> Iterator[Violation]:
     """Yield each pair of nodes that moved together with different deliveries."""
-    # From the same regular ring into the same transitional configuration, and through that into the same next ring.
+    # From the same regular ring into the same transitional configuration, and through that into
+    # the same next ring.
     regular_end: dict[tuple[RingId, RingId, tuple[int, ...]], tuple[History, Window]] = {}
     transitional_end: dict[tuple[RingId, RingId, tuple[int, ...]], tuple[History, Window]] = {}
     for history in run.histories:
         windows = run.windows(history)
-        for regular, transitional in zip(windows, windows[1:], strict=False):
+        for regular, transitional in pairwise(windows):
             if not regular.regular or transitional.regular or not transitional.closed:
                 continue
             members = transitional.conf.members

@@ -1,7 +1,8 @@
 """
 Causality inside a ring (EVS 5): who delivers a message has delivered before it what its sender had.
 
-A sender's knowledge when it sent is what it had delivered, and its own earlier messages. The same walk gives first in,
+A sender's knowledge when it sent is what it had delivered, and its own earlier messages. The same
+walk gives first in,
 first out for each sender.
 """
 
@@ -41,7 +42,8 @@ def _knowledge(run: RunRecord) -> dict[RingId, list[tuple[MessageId, MessageId]]
     """
     List, for each ring, pairs (earlier, later): the sender of later knew earlier.
 
-    The last delivery before a send stands for all before it only if delivery knows no holes there; sends happen in a
+    The last delivery before a send stands for all before it only if delivery knows no holes there;
+    sends happen in a
     regular configuration, where it does not, and the checker of holes sees to that.
     """
     pairs: dict[RingId, list[tuple[MessageId, MessageId]]] = {}
@@ -74,5 +76,7 @@ def _check_receipt(
         before = receipt.place.get(earlier)
         known_whole = run.messages[earlier].sender != run.messages[later].sender
         if before is None or before > place or (known_whole and run.rank(earlier) >= first_hole):
-            text = f"{later} delivered, but {earlier}, or one before it, that its sender knew was not"
+            text = (
+                f"{later} delivered, but {earlier}, or one before it, that its sender knew was not"
+            )
             yield Violation("causality (5)", receipt.times_ns[place], (nodeid,), text)

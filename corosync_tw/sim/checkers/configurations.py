@@ -1,11 +1,13 @@
 """
-Configurations: unique ids, the same members everywhere, one at a time, old and new joined as EVS says.
+Configurations: unique ids, the same members everywhere, one at a time, old and new joined as EVS
+says.
 
-EVS 2.2 (every event lies in one configuration) and 2.3/2.4 (a configuration is the same for all); Totem95 section 4.1:
-unique ids, consensus on membership, the same transitional configuration for all that move together.
+EVS 2.2 (every event lies in one configuration) and 2.3/2.4 (a configuration is the same for all);
+Totem95 section 4.1: unique ids, consensus on membership, the same transitional configuration for all that move together.
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from corosync_tw.corotypes import ConfChangeType, RingId
 from corosync_tw.sim.history import CONF, History, RunRecord, Violation, Window
@@ -44,7 +46,7 @@ def _check_unique_ids(run: RunRecord) -> Iterator[Violation]:
 
 
 def _check_sequence(run: RunRecord, history: History) -> Iterator[Violation]:
-    """One node's configurations: itself a member, kinds alternate, ring numbers grow, lists agree."""
+    """One node: itself a member, kinds alternate, ring numbers grow, lists agree."""
     ring: Window | None = None
     transitional: Window | None = None
     for window in run.windows(history):
@@ -95,12 +97,12 @@ def _check_lists(history: History, transitional: Window, window: Window) -> Iter
 
 
 def _check_common_origin(run: RunRecord) -> Iterator[Violation]:
-    """Those whom a transitional configuration names went from the same old ring to the same new one."""
+    """Whom a transitional configuration names went from one old ring to one new."""
     came_from: dict[tuple[int, RingId], tuple[RingId, tuple[int, ...]]] = {}
     pairs: list[tuple[Window, Window, History]] = []
     for history in run.histories:
         windows = run.windows(history)
-        for earlier, later in zip(windows, windows[1:], strict=False):
+        for earlier, later in pairwise(windows):
             if later.conf.kind is ConfChangeType.REGULAR and not earlier.regular:
                 origin = (earlier.ring, earlier.conf.members)
                 came_from[history.nodeid, later.conf.ring_id] = origin

@@ -1,7 +1,9 @@
 """
-Deliveries: nothing made up, nothing twice, nothing in the wrong configuration, no holes that may not be.
+Deliveries: nothing made up, nothing twice, nothing in the wrong configuration, no holes that may
+not be.
 
-EVS 1.3 and 1.4 (basic delivery), 6.3 (who delivers a message owes every earlier one from senders that are in the same
+EVS 1.3 and 1.4 (basic delivery), 6.3 (who delivers a message owes every earlier one from senders
+that are in the same
 configuration), 5 (causality: whatever the sender knew in the ring comes first).
 """
 
@@ -61,12 +63,13 @@ def _check_prefix(run: RunRecord, history: History, window: Window) -> Iterator[
 def _check_obligations(
     run: RunRecord, history: History, regular: Window | None, window: Window
 ) -> Iterator[Violation]:
-    """After a hole nothing may follow from a node outside the transitional configuration, nor skip one inside."""
+    """
+    After a hole nothing may follow from a node outside the transitional configuration, nor skip
+    one inside.
+    """
     if regular is None:
         return
-    by_rank = {
-        run.rank(m): (m, sent) for m, sent in run.messages.items() if m[0] == window.ring
-    }
+    by_rank = run.sent_in(window.ring)
     hole = False
     place = len(regular.deliveries)
     for message, time_ns in zip(window.deliveries, window.times_ns, strict=True):
@@ -74,8 +77,8 @@ def _check_obligations(
         for missing in range(place, rank):
             hole = True
             lost = by_rank.get(missing)
-            if lost is not None and lost[1].sender in window.conf.members:
-                text = f"{message} delivered without {lost[0]} of member {lost[1].sender}"
+            if lost is not None and lost.sender in window.conf.members:
+                text = f"{message} delivered without rank {missing} of member {lost.sender}"
                 yield Violation("obligations (6.3)", time_ns, (history.nodeid,), text)
         sent = run.messages.get(message)
         if hole and sent is not None and sent.sender not in window.conf.members:

@@ -1,8 +1,11 @@
 """
-One global order (EVS 1.1, 1.2, 2.3, 2.4, 6.1, 6.2; Totem95 section 4.2: acyclic for cycles of any length).
+One global order (EVS 1.1, 1.2, 2.3, 2.4, 6.1, 6.2; Totem95 section 4.2: acyclic for cycles of any
+length).
 
-A graph with one vertex for each message and each configuration, and an edge from each event of a node to its next: an
-order that suits everybody exists exactly if the graph has no cycle. One pass of Tarjan's algorithm finds one.
+A graph with one vertex for each message and each configuration, and an edge from each event of a
+node to its next: an
+order that suits everybody exists exactly if the graph has no cycle. One pass of Tarjan's algorithm
+finds one.
 """
 
 from collections.abc import Iterator
@@ -60,7 +63,7 @@ def _graph(run: RunRecord) -> tuple[list[list[int]], list[Vertex], list[int]]:
 
 
 def find_cycle(edges: list[list[int]]) -> list[int]:
-    """Return the vertices of one strongly connected component with more than one vertex, or nothing."""
+    """Return one strongly connected component of more than one vertex, or nothing."""
     unseen = -1
     index = [unseen] * len(edges)
     low = [0] * len(edges)

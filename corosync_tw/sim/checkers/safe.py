@@ -1,7 +1,9 @@
 """
-SAFE delivery (EVS 7.1, 7.2): a safe message delivered anywhere is delivered by every member, unless that fails.
+SAFE delivery (EVS 7.1, 7.2): a safe message delivered anywhere is delivered by every member,
+unless that fails.
 
-Besides the history there is a stronger test at the moment of delivery, made by the recorder: every member of the
+Besides the history there is a stronger test at the moment of delivery, made by the recorder: every
+member of the
 configuration must by then have been handed the message.
 """
 
@@ -37,7 +39,9 @@ def check_safe(run: RunRecord) -> Iterator[Violation]:
                     nodes = (history.nodeid, member)
                     if stay is None:
                         if window.regular:
-                            text = f"{message} is safe, but member {member} never installed the ring"
+                            text = (
+                                f"{message} is safe, but member {member} never installed the ring"
+                            )
                             yield Violation("safe (7.2)", time_ns, nodes, text)
                     elif stay.ended and message not in stay.delivered:
                         text = f"safe {message} delivered, but member {member} went on without it"

@@ -1,0 +1,245 @@
+"""
+Mutations of the core, each a plausible slip of the pen, put in place of the real code for one test.
+
+A mutation is a list of (module or class, attribute, replacement).
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from corosync_tw.services import stack
+from corosync_tw.totem import commit, orf_token, recovery, ring, srp, transitions
+from corosync_tw.totem.flow import FlowControl
+from corosync_tw.totem.ordering import RingLog
+from corosync_tw.totem.pg import Totempg
+from corosync_tw.totem.pg_pack import Packer
+from corosync_tw.totem.seqno import seq_add
+
+Patch = tuple[Any, str, Any]
+MUTATIONS: dict[str, Callable[[], list[Patch]]] = {}
+
+
+def mutation(make: Callable[[], list[Patch]]) -> Callable[[], list[Patch]]:
+    MUTATIONS[make.__name__] = make
+    return make
+
+
+@contextmanager
+def planted(name: str) -> Iterator[None]:
+    patches = MUTATIONS[name]()
+    originals = [(owner, attribute, getattr(owner, attribute)) for owner, attribute, _ in patches]
+    try:
+        for owner, attribute, replacement in patches:
+            setattr(owner, attribute, replacement)
+        yield
+    finally:
+        for owner, attribute, original in originals:
+            setattr(owner, attribute, original)
+
+
+class Everybody:
+    def __contains__(self, nodeid: object) -> bool:
+        return True
+
+
+@mutation
+def skip_the_obligation_set() -> list[Patch]:
+    real = RingLog.take_remaining
+    return [(RingLog, "take_remaining", lambda log, _obligations: real(log, Everybody()))]
+
+
+@mutation
+def deliver_one_early() -> list[Patch]:
+    real = RingLog.take_deliverable
+
+    def take(log, safe_to):
+        run = real(log, safe_to)
+        beyond_hole = seq_add(log.high_delivered, 2)
+        message = log.get(beyond_hole)
+        if log.high_delivered == log.my_aru and message is not None and message[0] is not None:
+            log.high_delivered = beyond_hole
+            run = [*run, message[0]]
+        return run
+
+    return [(RingLog, "take_deliverable", take)]
+
+
+@mutation
+def forget_retransmissions() -> list[Patch]:
+    def answer(_ring, _log, token, _allowed):
+        token.rtr_list = []
+        return 0
+
+    return [(orf_token, "_answer_rtr", answer)]
+
+
+@mutation
+def reuse_ring_ids_after_a_restart() -> list[Patch]:
+    real = ring.Ring.__init__
+
+    def init(self, params, source, _ring_seq, now_ns):
+        real(self, params, source, 0, now_ns)
+
+    return [(ring.Ring, "__init__", init)]
+
+
+@mutation
+def deliver_safe_as_agreed() -> list[Patch]:
+    real = RingLog.take_deliverable
+    return [
+        (RingLog, "take_deliverable", lambda log, _safe_to: real(log, log.high_seq_received)),
+    ]
+
+
+@mutation
+def accept_a_stale_token() -> list[Patch]:
+    real = srp.on_orf_token
+
+    def on_orf_token(ring, token, now_ns):
+        if token.ring_id == ring.my_ring_id:
+            ring.token.my_token_seq = seq_add(token.token_seq, -1)
+        real(ring, token, now_ns)
+
+    return [(srp, "on_orf_token", on_orf_token)]
+
+
+@mutation
+def drop_a_message_at_a_configuration_change() -> list[Patch]:
+    real = RingLog.take_remaining
+    return [(RingLog, "take_remaining", lambda log, obligations: real(log, obligations)[:-1])]
+
+
+@mutation
+def recover_nothing() -> list[Patch]:
+    return [(recovery, "_seqs_to_originate", lambda _ring, _low: [])]
+
+
+@mutation
+def skip_high_ring_delivered() -> list[Patch]:
+    real = recovery._marks
+
+    def marks(ring, entries):
+        low_ring_aru, _ = real(ring, entries)
+        return low_ring_aru, ring.installed.high_delivered
+
+    return [(recovery, "_marks", marks)]
+
+
+@mutation
+def ignore_the_window() -> list[Patch]:
+    def allowance(self, params, _token, backlog_frames):
+        self.my_cbl = backlog_frames
+        return params.max_messages
+
+    return [(FlowControl, "allowance", allowance)]
+
+
+@mutation
+def deliver_twice() -> list[Patch]:
+    real = RingLog.take_deliverable
+
+    def take(log, safe_to):
+        run = real(log, safe_to)
+        if len(run) > 2 and log.high_delivered == run[-1].seq and run[-1].seq % 5 == 0:
+            log.high_delivered = seq_add(log.high_delivered, -1)
+        return run
+
+    return [(RingLog, "take_deliverable", take)]
+
+
+@mutation
+def claim_messages_that_are_not_there() -> list[Patch]:
+    real = commit.write_own_entry
+
+    def write(ring, token):
+        index = token.memb_index
+        real(ring, token)
+        entry = token.memb_list[index]
+        token.memb_list[index] = entry._replace(aru=ring.installed.high_seq_received)
+
+    return [(commit, "write_own_entry", write)]
+
+
+@mutation
+def never_lower_the_aru() -> list[Patch]:
+    real = orf_token._update_token_aru
+
+    def update(ring, log, token, last_aru):
+        real(ring, log, token, last_aru)
+        if ring.forming is None:
+            token.aru, token.aru_addr = token.seq, 0
+
+    return [(orf_token, "_update_token_aru", update)]
+
+
+@mutation
+def deliver_the_rest_before_the_transitional_configuration() -> list[Patch]:
+    real = RingLog.take_deliverable
+
+    def enter(ring):
+        old = ring.installed
+        run = real(old, old.high_seq_received)
+        transitions._deliver(ring, old, run)
+        real_enter(ring)
+
+    real_enter = transitions.enter_operational
+    return [(orf_token, "enter_operational", enter)]
+
+
+@mutation
+def starve_one_node() -> list[Patch]:
+    real = FlowControl.allowance
+
+    def allowance(self, params, token, backlog_frames):
+        allowed = real(self, params, token, backlog_frames)
+        return 0 if params.my_id % 2 else allowed
+
+    return [(FlowControl, "allowance", allowance)]
+
+
+# Above the ring: these need the whole stack.
+
+
+@mutation
+def continue_a_message_with_any_fragment() -> list[Patch]:
+    real = Packer._cut
+
+    def cut(self, len_bytes, items):
+        real(self, len_bytes, items)
+        self._fragment_id = self._continuation = 7
+        return 7
+
+    def restart(self):
+        """Keep on sending the rest to those who joined, as if they had the beginning."""
+
+    return [(Packer, "_cut", cut), (Packer, "restart", restart)]
+
+
+@mutation
+def forget_the_half_message_of_a_leaver_too_early() -> list[Patch]:
+    real = Totempg.configuration_change
+
+    def change(self, change, *, stock_peers=False):
+        real(self, change, stock_peers=True)
+
+    return [(Totempg, "configuration_change", change)]
+
+
+@mutation
+def end_the_synchronization_at_once() -> list[Patch]:
+    real = stack.Stack._on_configuration_change
+
+    def on_change(self, change):
+        real(self, change)
+        if change.kind == 0:
+            self.pg.trans_ack()
+
+    return [(stack.Stack, "_on_configuration_change", on_change)]
+
+
+NEEDS_STACK = {
+    "continue_a_message_with_any_fragment",
+    "forget_the_half_message_of_a_leaver_too_early",
+    "end_the_synchronization_at_once",
+}
