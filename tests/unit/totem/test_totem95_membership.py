@@ -64,9 +64,16 @@ def test_a_join_that_knows_more_is_merged_and_gather_begins_anew() -> None:
 
 
 def test_who_fails_me_is_failed_by_me() -> None:
-    node = LoneNode().enter(MembState.GATHER)
+    node = LoneNode().enter(MembState.OPERATIONAL)
+    node.after(3001)
     node.put(node.join(LAST, failed=(ME,)))
     assert node.srp._ring.memb.fail_set == {LAST}
+
+
+def test_a_stranger_who_fails_me_is_ignored() -> None:
+    node = LoneNode().enter(MembState.GATHER)
+    assert node.put(node.join(LAST, failed=(ME,))) == []
+    assert node.srp._ring.memb.fail_set == set()
 
 
 def test_failures_seen_by_a_fellow_member_are_taken_over() -> None:
