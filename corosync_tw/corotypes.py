@@ -33,7 +33,7 @@ class ConfChangeType(IntEnum):
 
 
 class Guarantee(IntEnum):
-    """Delivery guarantee as it travels in a mcast header (totempg.h: TOTEMPG_AGREED, TOTEMPG_SAFE)."""
+    """Delivery guarantee as a mcast header carries it (totempg.h TOTEMPG_AGREED, TOTEMPG_SAFE)."""
 
     AGREED = 0
     SAFE = 1

@@ -120,7 +120,7 @@ class CsTooBig(CsError):
     name = "CS_ERR_TOO_BIG"
 
 
-class MalformedFrame(Exception):  # noqa: N818 - a fact about a peer's bytes, not a fault of ours
+class MalformedFrame(Exception):
     """Bytes from a peer that are not what they claim to be; ``args[0]`` says what is wrong."""
 
 

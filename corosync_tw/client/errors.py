@@ -3,9 +3,9 @@
 from corosync_tw.errors import CsError
 
 
-class NoDaemon(CsError):  # noqa: N818 - named as the tree it belongs to
+class NoDaemon(CsError):
     """There is nobody to connect to, or nobody who speaks our protocol; the text says where."""
 
 
-class DaemonLost(CsError):  # noqa: N818 - named as the tree it belongs to
+class DaemonLost(CsError):
     """The connection ended; whether the last requests were carried out is not known."""

@@ -5,9 +5,9 @@ Source: Totem95 section 6.2 (Join messages, consensus); Corosync exec/totemsrp.c
 memb_consensus_*.
 Deviation: as in Corosync, a fail_set is taken over only from members of our own last ring. Unlike
 Corosync, a Join of which nothing is taken over does not begin Gather anew: two strangers who fail
-different nodes would answer each other's Joins for ever, and their consensus timeouts never expire. A stranger who fails
-us is ignored, not failed in return: after a partition of many nodes the answer would make us a ring
-of one at once, and our next Join would keep the others from agreeing.
+different nodes would answer each other's Joins for ever, and their consensus timeouts never expire.
+A stranger who fails us is ignored, not failed in return: after a partition of many nodes the answer
+would make us a ring of one at once, and our next Join would keep the others from agreeing.
 """
 
 from collections.abc import Iterable
