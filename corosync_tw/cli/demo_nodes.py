@@ -29,7 +29,7 @@ STOP_TIMEOUT_S: Final = 5.0
 _TWISTD: Final = "import os; os.setsid(); from twisted.scripts.twistd import run; run()"
 
 
-class NodeFailed(CsError):  # noqa: N818 - named as the tree it belongs to
+class NodeFailed(CsError):
     """A daemon did not start, or ended unasked; the text has the end of its log."""
 
 

@@ -22,7 +22,7 @@ UINT64_MAX: Final = 0xFFFF_FFFF_FFFF_FFFF
 _INTEGER: Final = re.compile(r"[\v\f\r\n\t ]*([+-]?[0-9]+)", re.ASCII)
 
 
-class Misspelt(ValueError):  # noqa: N818 - a fact about the text, and only a warning
+class Misspelt(ValueError):
     """Not a word of this directive, but stock silently uses the default instead."""
 
 
