@@ -76,6 +76,8 @@ class Network:
             for link in row:
                 link.cuts = 0
                 link.clogged_until_ns = 0
+                # What is still stuck behind a clog arrives late; what is sent from now on is not.
+                link.last_arrival_ns = 0
         options = self.options
         options.loss = options.duplication = options.reorder = 0.0
         options.corruption = options.truncation = 0.0
