@@ -136,6 +136,9 @@ def _answer_rtr(ring: Ring, log: RingLog, token: OrfToken, allowed: int) -> int:
     Send again what the token asks for and we have.
 
     :return: number of messages sent.
+    Deviation: what everybody has by now is no longer asked for. A request that was not answered
+    while its message was here would otherwise stay in the token for ever, take the room of others
+    and, with cancel_token_hold_on_retransmit, never let the ring rest.
     """
     if not token.rtr_list:
         return 0
@@ -143,7 +146,10 @@ def _answer_rtr(ring: Ring, log: RingLog, token: OrfToken, allowed: int) -> int:
     frames: list[Slices] = []
     unanswered: list[RtrItem] = []
     for item in token.rtr_list:
-        message = log.get(item.seq) if item.ring_id == ring.my_ring_id else None
+        ours = item.ring_id == ring.my_ring_id
+        if ours and seq_lte(item.seq, log.last_released):
+            continue
+        message = log.get(item.seq) if ours else None
         if message is None or len(frames) >= allowed:
             unanswered.append(item)
         else:

@@ -9,13 +9,12 @@ process while its node is being synchronized; never two quorate partitions.
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from corosync_tw.corotypes import RingId
 from corosync_tw.sim.app_record import (
     AppDelivery,
     AppLog,
-    AppMessageId,
     AppQuorum,
     AppRing,
     AppSync,
@@ -140,8 +139,25 @@ def _check_order(logs: list[AppLog]) -> Iterator[Violation]:
         yield Violation("cpg order", 0, (), f"{len(component)} events precede each other: {shown}")
 
 
-# What processes saw in one configuration: which one, the rows seen, and when it began.
-_Segment = tuple[tuple[Any, ...], list[tuple[Any, ...]], int]
+class _Segment(NamedTuple):
+    """
+    What the processes of a node saw in one configuration.
+
+    :ivar where: names the configuration; equal on nodes that share it.
+    :ivar following: the configuration after it, None if the node saw none.
+    :ivar groups: those that the node was in from the beginning.
+    """
+
+    log: AppLog
+    where: tuple[Any, ...]
+    following: tuple[Any, ...] | None
+    groups: frozenset[bytes]
+    rows: list[tuple[Any, ...]]
+    start_ns: int
+
+    def of_group(self, group: bytes) -> list[tuple[Any, ...]]:
+        """What the group's process saw."""
+        return [row[1:] for row in self.rows if row[0] == group]
 
 
 def _segments(log: AppLog) -> Iterator[_Segment]:
@@ -153,67 +169,82 @@ def _segments(log: AppLog) -> Iterator[_Segment]:
     """
     ring: RingId | None = None
     where: tuple[Any, ...] | None = None
-    seen: list[tuple[Any, ...]] = []
+    rows: list[tuple[Any, ...]] = []
+    groups: set[bytes] = set()
+    at_start: frozenset[bytes] = frozenset()
     start_ns = 0
     for event in log.events:
         if isinstance(event, AppDelivery):
-            seen.append((event.group, event.message))
-            continue
-        if isinstance(event, AppView):
-            seen.append((event.group, "view", event.members))
-            continue
-        if isinstance(event, AppQuorum):
-            continue
-        if where is not None:
-            yield where, seen, start_ns
-        seen, start_ns, where = [], event.time_ns, None
-        if isinstance(event, AppSync):
-            ring = event.ring_id
-            where = (ring,)
-        elif event.regular:
-            ring = None
-        elif ring is not None:
-            where = (ring, event.ring_id, event.members)
+            rows.append((event.group, event.message))
+        elif isinstance(event, AppView):
+            rows.append((event.group, "view", event.members))
+            if any(member.nodeid == log.nodeid for member in event.joined):
+                groups.add(event.group)
+        elif isinstance(event, (AppRing, AppSync)):
+            following = _name(event, ring)
+            if where is not None:
+                yield _Segment(log, where, following, at_start, rows, start_ns)
+            ring = event.ring_id if isinstance(event, AppSync) else ring
+            where = None if isinstance(event, AppRing) and event.regular else following
+            rows, at_start, start_ns = [], frozenset(groups), event.time_ns
     if where is not None:
-        yield where, seen, start_ns
+        yield _Segment(log, where, None, at_start, rows, start_ns)
+
+
+def _name(event: AppRing | AppSync, ring: RingId | None) -> tuple[Any, ...]:
+    if isinstance(event, AppSync):
+        return ("synchronized", event.ring_id)
+    if event.regular:
+        return ("ring", event.ring_id)
+    return ("transitional", ring, event.ring_id, event.members)
 
 
 def _check_same_views(logs: list[AppLog]) -> Iterator[Violation]:
     """
     In one configuration the processes of a group see the same messages and views in one order.
 
-    One may see a part: it ends earlier when it crashes or the run ends, begins later when it joins.
+    One may see a part: it ends earlier when it crashes or the nodes part, begins later when it
+    joins.
     """
-    longest: dict[tuple[tuple[Any, ...], bytes], tuple[AppLog, list[Any]]] = {}
+    longest: dict[tuple[tuple[Any, ...], bytes], _Segment] = {}
     for log in logs:
-        for where, seen, start_ns in _segments(log):
-            for group in sorted({row[0] for row in seen}):
-                mine = [row[1:] for row in seen if row[0] == group]
-                owner, theirs = longest.setdefault((where, group), (log, mine))
-                if owner is log:
+        for segment in _segments(log):
+            for group in sorted({row[0] for row in segment.rows} | segment.groups):
+                other = longest.setdefault((segment.where, group), segment)
+                if other is segment:
                     continue
-                if not _overlap_agrees(mine, theirs):
+                mine, theirs = segment.of_group(group), other.of_group(group)
+                if not _agree(segment, other, group, mine, theirs):
                     text = (
-                        f"in {where} group {group!r}: node {log.nodeid} and node "
-                        f"{owner.nodeid} differ: {_first_difference(mine, theirs)}"
+                        f"in {segment.where} group {group!r}: node {log.nodeid} and node "
+                        f"{other.log.nodeid} differ: {_first_difference(mine, theirs)}"
                     )
-                    yield Violation("cpg same history", start_ns, (log.nodeid, owner.nodeid), text)
+                    nodes = (log.nodeid, other.log.nodeid)
+                    yield Violation("cpg same history", segment.start_ns, nodes, text)
                 elif len(mine) > len(theirs):
-                    longest[where, group] = (log, mine)
+                    longest[segment.where, group] = segment
+
+
+def _agree(one: _Segment, two: _Segment, group: bytes, mine: list[Any], theirs: list[Any]) -> bool:
+    """Tell whether two nodes' rows may stand beside each other."""
+    if group not in one.groups or group not in two.groups:
+        return _overlap_agrees(mine, theirs)
+    if one.following == two.following and one.following is not None:
+        return mine == theirs
+    length = min(len(mine), len(theirs))
+    return mine[:length] == theirs[:length]
 
 
 def _overlap_agrees(mine: list[Any], theirs: list[Any]) -> bool:
-    """Tell whether one list continues or contains the other from where the later one begins."""
+    """Tell whether one list contains the other, or goes on where it begins."""
     if not mine or not theirs:
         return True
     for one, two in ((mine, theirs), (theirs, mine)):
-        try:
+        if two[0] in one:
             start = one.index(two[0])
-        except ValueError:
-            continue
-        length = min(len(one) - start, len(two))
-        if one[start : start + length] == two[:length]:
-            return True
+            length = min(len(one) - start, len(two))
+            if one[start : start + length] == two[:length]:
+                return True
     return False
 
 
@@ -225,45 +256,18 @@ def _first_difference(mine: list[Any], theirs: list[Any]) -> str:
 
 def _check_quorum(logs: list[AppLog]) -> Iterator[Violation]:
     """
-    Two rings that are quorate at the same time share no moment of one node's vote.
+    Quorate memberships always share a node: never two primary components.
 
-    Each node is in one ring at a time, so two quorate views of disjoint memberships are two
-    primary components.
+    Configurations that follow each other share one as well (continuity of the primary component).
     """
-    spans: list[tuple[int, int, RingId, tuple[int, ...], int]] = []
-    end_of_time = 1 << 62
+    seen: dict[tuple[RingId, tuple[int, ...]], int] = {}
     for log in logs:
-        open_since: int | None = None
-        view: AppQuorum | None = None
         for event in log.events:
-            # A node stops being quorate for its clients when it hears of a new ring.
-            ends = isinstance(event, (AppRing, AppQuorum))
-            if ends and open_since is not None and view is not None:
-                spans.append((open_since, event.time_ns, view.ring_id, view.members, log.nodeid))
-                open_since = None
             if isinstance(event, AppQuorum) and event.quorate:
-                open_since, view = event.time_ns, event
-        if open_since is not None and view is not None:
-            end_ns = log.failed_at_ns if log.failed_at_ns is not None else end_of_time
-            spans.append((open_since, end_ns, view.ring_id, view.members, log.nodeid))
-    best: dict[RingId, tuple[int, ...]] = {}
-    for _, _, ring_id, members, _ in spans:
-        best.setdefault(ring_id, members)
-    yield from _check_primary_components(spans)
-
-
-def _check_primary_components(
-    spans: list[tuple[int, int, RingId, tuple[int, ...], int]],
-) -> Iterator[Violation]:
-    """Quorate memberships always share a node: a majority each, of the same nodes."""
-    kinds = {(ring_id, members): start for start, _, ring_id, members, _ in reversed(spans)}
-    rows = sorted((start, ring_id, members) for (ring_id, members), start in kinds.items())
-    for (_, _, before), (start, ring_id, members) in pairwise(rows):
+                key = (event.ring_id, event.members)
+                seen[key] = min(seen.get(key, event.time_ns), event.time_ns)
+    rows = sorted((time_ns, ring_id, members) for (ring_id, members), time_ns in seen.items())
+    for (_, _, before), (time_ns, ring_id, members) in pairwise(rows):
         if not set(before) & set(members):
             text = f"{members} of {ring_id} and {before} are quorate and share no node"
-            yield Violation("quorum", start, members, text)
-
-
-def app_messages(log: AppLog) -> set[AppMessageId]:
-    """Every message that a node's processes got."""
-    return {event.message for event in log.events if isinstance(event, AppDelivery)}
+            yield Violation("quorum", time_ns, members, text)

@@ -3,7 +3,8 @@ Configurations: unique ids, the same members everywhere, one at a time, old and 
 says.
 
 EVS 2.2 (every event lies in one configuration) and 2.3/2.4 (a configuration is the same for all);
-Totem95 section 4.1: unique ids, consensus on membership, the same transitional configuration for all that move together.
+Totem95 section 4.1: unique ids, consensus on membership, the same transitional configuration for
+all that move together.
 """
 
 from collections.abc import Iterator
