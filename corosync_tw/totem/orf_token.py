@@ -7,6 +7,8 @@ Deviation: as in Corosync, a node that fails to receive expels itself (the paper
 not expelled (the paper's prose).
 """
 
+from itertools import islice
+
 from corosync_tw.corotypes import Guarantee, Slices
 from corosync_tw.totem import recovery, wire
 from corosync_tw.totem.const import (
@@ -205,7 +207,8 @@ def _mcast_new(ring: Ring, log: RingLog, token: OrfToken, allowed: int) -> list[
 def _mcast_recovery(ring: Ring, log: RingLog, token: OrfToken, allowed: int) -> list[Slices]:
     frames: list[Slices] = []
     seqs = ring.recovery.retrans_seqs
-    for old_seq in seqs[:allowed]:
+    for old_seq in list(islice(seqs, allowed)):
+        del seqs[old_seq]
         message = ring.installed.get(old_seq)
         assert message is not None, "a message of the old ring vanished during recovery"
         seq = token.seq = (token.seq + 1) & SEQ_MASK
@@ -213,7 +216,6 @@ def _mcast_recovery(ring: Ring, log: RingLog, token: OrfToken, allowed: int) -> 
         frame = (header, *message[2])
         log.add(seq, (None, False, frame))
         frames.append(frame)
-    del seqs[:allowed]
     return frames
 
 

@@ -5,7 +5,9 @@ of the new ring.
 Source: Totem95 section 6.2.4 and 7 (Figs. 6, 7); Corosync exec/totemsrp.c
 memb_state_recovery_enter, message_handler_orf_token, deliver_messages_from_recovery_to_regular.
 Deviation: a recovered message is put into the old ring's log when it arrives, not when the ring is
-installed, so that a recovery that fails leaves nothing to be recovered again.
+installed, so that a recovery that fails leaves nothing to be recovered again. What another member
+has sent again is not sent once more; in Corosync every member sends all, and recovery never ends
+when that is more than a sort queue holds.
 """
 
 from corosync_tw.errors import MalformedFrame
@@ -65,16 +67,17 @@ def _marks(ring: Ring, entries: list[CommitEntry]) -> tuple[int, int]:
     return low_ring_aru, high_ring_delivered
 
 
-def _seqs_to_originate(ring: Ring, low_ring_aru: int) -> list[int]:
+def _seqs_to_originate(ring: Ring, low_ring_aru: int) -> dict[int, None]:
     old = ring.installed
     count = seq_diff(old.high_seq_received, low_ring_aru)
     seqs = [(low_ring_aru + i) & SEQ_MASK for i in range(1, count + 1)]
-    return [seq for seq in seqs if old.get(seq) is not None]
+    return {seq: None for seq in seqs if old.get(seq) is not None}
 
 
 def keep_recovered(ring: Ring, payload: memoryview) -> None:
     """
-    Put a message of the old ring, found inside one of the new ring, where it belongs.
+    Put a message of the old ring, found inside one of the new ring, where it belongs; it needs no
+    sending by us any more.
 
     :param payload: of an encapsulated mcast; anything that is not a message of our old ring is
         passed over.
@@ -85,11 +88,10 @@ def keep_recovered(ring: Ring, payload: memoryview) -> None:
         ring.stats.rx_msg_dropped += 1
         return
     old = ring.installed
-    if (
-        not isinstance(inner, wire.Mcast)
-        or inner.ring_id != old.ring_id
-        or not old.wants(inner.seq)
-    ):
+    if not isinstance(inner, wire.Mcast) or inner.ring_id != old.ring_id:
+        return
+    ring.recovery.retrans_seqs.pop(inner.seq, None)
+    if not old.wants(inner.seq):
         return
     frame = (
         None

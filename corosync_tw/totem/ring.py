@@ -59,7 +59,8 @@ class RecoveryState:
     """
     Progress of recovery on the ring being formed.
 
-    :ivar retrans_seqs: old ring messages we still have to send again, lowest first.
+    :ivar retrans_seqs: old ring messages that are still to be sent again, lowest first; the keys of
+        a dict, for those that others send are taken out.
     :ivar my_set_retrans_flg: we raised the token's retrans_flg.
     :ivar my_retrans_flg_count: visits in a row with retrans_flg down.
     :ivar my_rotation_counter: visits in a row at which everybody had everything.
@@ -67,7 +68,7 @@ class RecoveryState:
     :ivar my_high_ring_delivered: highest delivery of any of deliver_memb on the old ring.
     """
 
-    retrans_seqs: list[int] = field(default_factory=list)
+    retrans_seqs: dict[int, None] = field(default_factory=dict)
     my_set_retrans_flg: bool = False
     my_retrans_flg_count: int = 0
     my_rotation_counter: int = 0

@@ -223,6 +223,18 @@ def test_old_messages_above_the_lowest_aru_are_sent_again_encapsulated() -> None
     ]
 
 
+def test_what_another_sends_again_is_not_sent_once_more() -> None:
+    node = LoneNode().enter(MembState.OPERATIONAL)
+    old = [node.mcast(i) for i in (1, 2, 3)]
+    node.put(*old)
+    _failing(node)
+    node.commit(NEXT)
+    node.recover({PEER: _entry(0)})
+    node.put(node.encapsulated(1, old[1]))
+    messages = sent(node.put(node.token(1, retrans_flg=1)), wire.Mcast)
+    assert [wire.decode(m.payload).seq for m in messages] == [1, 3]
+
+
 def test_nothing_new_is_sent_during_recovery() -> None:
     node = LoneNode().enter(MembState.RECOVERY)
     node.send(b"later")
