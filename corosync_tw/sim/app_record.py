@@ -129,6 +129,11 @@ class AppLog:
         else:
             self.events.append(AppDelivery(time_ns, effect.group, *found))
 
+    def own_deliveries(self) -> int:
+        """Count the messages of this incarnation that it got back."""
+        own = (self.nodeid, self.incarnation)
+        return sum(isinstance(e, AppDelivery) and e.message[:2] == own for e in self.events)
+
     def view(self, time_ns: int, effect: CpgConfchg) -> None:
         """Write down a view of a group."""
         members = tuple((m.nodeid, m.pid) for m in effect.members)

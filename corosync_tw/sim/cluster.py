@@ -223,6 +223,7 @@ class Cluster:
             text = "a configuration change after the cluster had come to rest"
             raise ViolationError(Violation("liveness: quiet", now_ns, (), text))
         missing = liveness.undelivered(self.recorder.run, self.nodes)
+        missing = missing or liveness.unequal_services(self.nodes)
         if missing is not None:
             raise ViolationError(missing._replace(time_ns=now_ns))
         frames = self.network.frames_sent - frames_before

@@ -74,6 +74,12 @@ class Host(Protocol):
     def settle(self, now_ns: int) -> bool:
         """Do what clients would repeat until it works; True when nothing is left to repeat."""
 
+    def resting_state(self) -> tuple[object, ...]:
+        """Give what must be equal on all nodes at rest."""
+
+    def unfinished(self) -> str:
+        """Say what this node still owes its clients at rest; empty when nothing."""
+
 
 class FrameSource:
     """Payloads one frame long, first in, first out."""
@@ -137,6 +143,14 @@ class RingHost:
         """There is nothing to repeat."""
         del now_ns
         return True
+
+    def resting_state(self) -> tuple[object, ...]:
+        """Nothing but the ring."""
+        return (self.srp.ring_id,)
+
+    def unfinished(self) -> str:
+        """Own messages are delivered with the ring's: there is no second promise."""
+        return ""
 
 
 class StackHost:
@@ -244,3 +258,23 @@ class StackHost:
             except CsError as error:
                 raise AssertionError(f"join of group {conn}: {error!r}") from error
         return self.srp.state is MembState.OPERATIONAL and not self.stack.sync_in_progress
+
+    def resting_state(self) -> tuple[object, ...]:
+        """The ring, the groups with their members, and quorum."""
+        groups = tuple(self.stack.cpg_groups())
+        members = tuple(
+            (group, tuple((m.nodeid, m.pid) for m in self.stack.cpg_membership(group)))
+            for group in groups
+        )
+        return self.srp.ring_id, groups, members, self.stack.quorate
+
+    def unfinished(self) -> str:
+        """Every message that was accepted comes back, and a complete cluster is quorate."""
+        if not self.stack.quorate:
+            return "not quorate though every node is there"
+        if len(self.joined) != len(GROUPS):
+            return f"joined {len(self.joined)} groups of {len(GROUPS)}"
+        own = self.log.own_deliveries()
+        if own != self.log.next_index:
+            return f"{self.log.next_index} messages accepted, {own} of them delivered here"
+        return ""

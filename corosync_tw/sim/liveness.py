@@ -69,3 +69,19 @@ def undelivered(run: RunRecord, nodes: list[SimNode]) -> Violation | None:
             text = f"{len(missing)} messages not delivered, such as {min(missing)}"
             return Violation("liveness: delivery (2.1)", 0, (history.nodeid,), text)
     return None
+
+
+def unequal_services(nodes: list[SimNode]) -> Violation | None:
+    """Compare what the services of all nodes hold, and what each owes its clients."""
+    first: tuple[object, ...] | None = None
+    for node in nodes:
+        assert node.host is not None, "liveness of a node that is down"
+        owed = node.host.unfinished()
+        if owed:
+            return Violation("liveness: services", 0, (node.nodeid,), owed)
+        state = node.host.resting_state()
+        first = state if first is None else first
+        if state != first:
+            text = f"{state} here, {first} on node {nodes[0].nodeid}"
+            return Violation("liveness: services", 0, (node.nodeid, nodes[0].nodeid), text)
+    return None

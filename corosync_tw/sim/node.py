@@ -84,7 +84,6 @@ class SimNode:
         around = self.around
         self.incarnation += 1
         around.recorder.begin(self.nodeid, self.incarnation, around.queue.now_ns)
-        around.ring_checks.forget(self.nodeid)
         now_ns = self.local_now()
         self.host = around.make_host(self, self.stored_ring_seq, now_ns)
         self.host.start(now_ns)
@@ -94,6 +93,7 @@ class SimNode:
         """Stop at once; only the stored ring number remains."""
         assert self.host is not None
         self.around.recorder.fail(self.nodeid, self.around.queue.now_ns, how)
+        self.around.ring_checks.forget(self.nodeid)
         self.host = None
         self.inbox = []
         self.paused = self.process_planned = self.storing = False

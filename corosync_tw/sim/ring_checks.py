@@ -35,13 +35,18 @@ class RingChecks:
         self.rotations = 0
 
     def forget(self, nodeid: int) -> None:
-        """Forget a node's turn; it starts anew."""
+        """Forget a node's turn: it failed, perhaps between its messages and its token."""
         self.fresh[nodeid] = 0
         self.starved[nodeid] = 0
-        self.ring_of.pop(nodeid, None)
+        ring_id = self.ring_of.pop(nodeid, None)
+        if ring_id is not None:
+            self.visits.get(ring_id, {}).pop(nodeid, None)
 
     def sent_messages(self, nodeid: int, fresh: int, ring_id: RingId) -> None:
         """Count new messages of a node; a retransmission of a recovered one counts as well."""
+        if self.ring_of.get(nodeid) != ring_id:
+            # What it sent before it gave up on its last ring counts there.
+            self.fresh[nodeid] = 0
         self.fresh[nodeid] = self.fresh.get(nodeid, 0) + fresh
         self.ring_of[nodeid] = ring_id
 
