@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -9,6 +10,7 @@ MODULE_LINES_MAX = {"corosync_tw": 400, "bench": 400, "tests": 700}
 # Longer ones as they stand; figures only go down.
 KNOWN_LONG: dict[str, int] = {}
 FRAGMENT = re.compile(r"^(\d+|\+[a-z-]+)(\.[a-z0-9-]+)?\.(feature|bugfix|doc|removal|misc)\.rst$")
+BUILT = re.compile(r"(^|/)(\.|__pycache__/|build/|dist/|var/|[^/]*\.egg-info/|bench/results/)")
 # Spelled in two halves, so that this file does not find itself.
 FOREIGN_PATHS = re.compile(r"(^|[^A-Za-z0-9_.])/(wo" + r"rk|fa" + r"rm|ro" + r"ot)/")
 UNFINISHED = re.compile(
@@ -17,15 +19,18 @@ UNFINISHED = re.compile(
 
 
 def tracked(*patterns: str) -> list[Path]:
-    """Files of the repository; all files when there is none (a source archive)."""
-    listed = subprocess.run(
-        ["git", "-c", f"safe.directory={ROOT}", "ls-files", *patterns],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if listed.returncode == 0:
-        return [ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
+    """Files of the repository; of a tree without one, or without git, all that was not built."""
+    command = ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z", *patterns]
+    with suppress(FileNotFoundError):
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if listed.returncode == 0:
+            names = listed.stdout.split("\0")
+            return [ROOT / name for name in names if name and (ROOT / name).is_file()]
     return [
-        path for pattern in patterns or ("*",) for path in ROOT.rglob(pattern) if path.is_file()
+        path
+        for pattern in patterns or ("**/*",)
+        for path in ROOT.glob(pattern.replace("/*.", "/**/*."))
+        if path.is_file() and not BUILT.search(path.relative_to(ROOT).as_posix())
     ]
 
 
