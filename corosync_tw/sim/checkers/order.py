@@ -95,11 +95,11 @@ def find_cycle(edges: list[list[int]]) -> list[int]:
                 if work:
                     low[work[-1][0]] = min(low[work[-1][0]], low[here])
                 if low[here] == index[here]:
-                    place = stack.index(here)
-                    component = stack[place:]
-                    del stack[place:]
-                    for vertex in component:
-                        on_stack[vertex] = False
+                    component: list[int] = []
+                    while on_stack[here]:
+                        component.append(stack.pop())
+                        on_stack[component[-1]] = False
+                    component.reverse()
                     if len(component) > 1:
                         return component
     return []
