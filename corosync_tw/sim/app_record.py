@@ -81,7 +81,14 @@ class AppQuorum(NamedTuple):
     ring_id: RingId
 
 
-AppEvent = AppDelivery | AppView | AppRing | AppSync | AppQuorum
+class AppPart(NamedTuple):
+    """A process is out of its group, by leaving or by dying."""
+
+    time_ns: int
+    group: bytes
+
+
+AppEvent = AppDelivery | AppView | AppPart | AppRing | AppSync | AppQuorum
 
 
 @dataclass(slots=True)
@@ -91,6 +98,7 @@ class AppLog:
 
     :ivar next_index: number of the next message of ours; those below it were accepted.
     :ivar places: how many of them each group got.
+    :ivar parted: a process was out of its group for a while.
     :ivar violations: what a delivery alone showed to be wrong.
     """
 
@@ -99,6 +107,7 @@ class AppLog:
     next_index: int = 0
     places: dict[bytes, int] = field(default_factory=dict)
     failed_at_ns: int | None = None
+    parted: bool = False
     events: list[AppEvent] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
 
@@ -138,6 +147,11 @@ class AppLog:
         """Write down a view of a group."""
         members = tuple((m.nodeid, m.pid) for m in effect.members)
         self.events.append(AppView(time_ns, effect.group, members, effect.left, effect.joined))
+
+    def part(self, time_ns: int, group: bytes) -> None:
+        """Write down that a process is out of its group."""
+        self.parted = True
+        self.events.append(AppPart(time_ns, group))
 
     def ring(self, time_ns: int, effect: TotemConfchg) -> None:
         """Write down a configuration of the ring."""

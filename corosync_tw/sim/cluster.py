@@ -111,7 +111,11 @@ class Cluster:
         if not self.options.full_stack:
             return RingHost(params, log, ring_seq, now_ns)
         services = ServiceParams(nodeid=node.nodeid, expected_votes=self.options.nodes)
-        return StackHost(params, services, log, ring_seq, now_ns)
+        clock = self._simulated_now_ns
+        return StackHost(params, services, log, ring_seq, now_ns, simulated_now_ns=clock)
+
+    def _simulated_now_ns(self) -> int:
+        return self.queue.now_ns
 
     def totem_params(self, node: SimNode) -> TotemParams:
         """Give a node its parameters."""

@@ -5,9 +5,12 @@ Both look the same to the node: fed, polled, and able to take a message from the
 """
 
 from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from random import Random
 from typing import Final, Protocol
 
-from corosync_tw.corotypes import Guarantee, RingId, Slices
+from corosync_tw.corotypes import CpgReason, Guarantee, RingId, Slices
 from corosync_tw.errors import CsError, CsNotSupported, CsTryAgain
 from corosync_tw.services.effects import (
     CpgConfchg,
@@ -73,6 +76,9 @@ class Host(Protocol):
 
     def settle(self, now_ns: int) -> bool:
         """Do what clients would repeat until it works; True when nothing is left to repeat."""
+
+    def churn(self, rng: Random) -> None:
+        """Let one process leave its group or die, to join again later."""
 
     def resting_state(self) -> tuple[object, ...]:
         """Give what must be equal on all nodes at rest."""
@@ -144,6 +150,9 @@ class RingHost:
         del now_ns
         return True
 
+    def churn(self, rng: Random) -> None:
+        """There are no processes."""
+
     def resting_state(self) -> tuple[object, ...]:
         """Nothing but the ring."""
         return (self.srp.ring_id,)
@@ -163,12 +172,18 @@ class StackHost:
         log: AppLog,
         ring_seq: int,
         now_ns: int,
+        *,
+        simulated_now_ns: Callable[[], int],
     ) -> None:
+        self.now_ns = simulated_now_ns
         self.stack = Stack(params, services, ring_seq, now_ns)
         self.srp = self.stack.srp
         self.log = log
         self.raw: list[Effect] = []
-        self.to_join = set(range(len(GROUPS)))
+        # By number of the group; each join of a process is a connection of its own.
+        self.conns = list(range(len(GROUPS)))
+        self.next_conn = len(GROUPS)
+        self.to_join = set(self.conns)
         self.joined: set[int] = set()
         self.safe_refused = 0
         self._tap()
@@ -208,8 +223,9 @@ class StackHost:
         """Send to a group that this node's process has joined."""
         if not self.joined:
             return False
-        conn = min(self.joined, key=lambda c: (self.log.next_index + c) % len(GROUPS))
-        header, body = self.log.peek_message(len_bytes, GROUPS[conn])
+        number = min(self.joined, key=lambda g: (self.log.next_index + g) % len(GROUPS))
+        conn = self.conns[number]
+        header, body = self.log.peek_message(len_bytes, GROUPS[number])
         try:
             self.stack.cpg_mcast(conn, [(header, body)], guarantee, now_ns)
         except CsTryAgain:
@@ -217,7 +233,7 @@ class StackHost:
         except CsNotSupported:
             self.safe_refused += 1
             return False
-        self.log.accept_message(GROUPS[conn])
+        self.log.accept_message(GROUPS[number])
         return True
 
     def backlog(self) -> int:
@@ -231,12 +247,12 @@ class StackHost:
     def observe(self, effect: HostEffect, time_ns: int) -> None:
         """Write down an effect of the services."""
         log = self.log
-        if isinstance(effect, CpgDeliver):
+        if isinstance(effect, (CpgDeliver, CpgConfchg)) and effect.conn not in self.conns:
+            log.fatal(time_ns, f"{effect} for a connection that is gone")
+        elif isinstance(effect, CpgDeliver):
             log.deliver(time_ns, effect)
         elif isinstance(effect, CpgConfchg):
-            if any(m.nodeid == log.nodeid for m in effect.joined):
-                self.joined.add(effect.conn)
-            log.view(time_ns, effect)
+            self._observe_view(effect, time_ns)
         elif isinstance(effect, TotemConfchg):
             log.ring(time_ns, effect)
         elif isinstance(effect, SyncDone):
@@ -249,15 +265,48 @@ class StackHost:
     def settle(self, now_ns: int) -> bool:
         """Join the groups that are not joined yet."""
         del now_ns
-        for conn in sorted(self.to_join):
+        for number in sorted(self.to_join):
+            conn = self.conns[number]
             try:
-                self.stack.cpg_join(conn, GROUPS[conn], 1000 + conn)
-                self.to_join.discard(conn)
+                self.stack.cpg_join(conn, GROUPS[number], 1000 + conn)
+                self.to_join.discard(number)
             except CsTryAgain:
                 return False
             except CsError as error:
-                raise AssertionError(f"join of group {conn}: {error!r}") from error
+                raise AssertionError(f"join of {GROUPS[number]!r}: {error!r}") from error
+        if len(self.joined) < len(GROUPS):
+            return False
         return self.srp.state is MembState.OPERATIONAL and not self.stack.sync_in_progress
+
+    def _observe_view(self, effect: CpgConfchg, time_ns: int) -> None:
+        number = self.conns.index(effect.conn)
+        me = (self.log.nodeid, 1000 + effect.conn)
+        self.log.view(time_ns, effect)
+        if any((m.nodeid, m.pid) == me for m in effect.joined):
+            self.joined.add(number)
+        if any((m.nodeid, m.pid) == me and m.reason == CpgReason.LEAVE for m in effect.left):
+            self._part(number, time_ns)
+
+    def _part(self, number: int, time_ns: int) -> None:
+        self.log.part(time_ns, GROUPS[number])
+        self.joined.discard(number)
+        self.conns[number] = self.next_conn
+        self.next_conn += 1
+        self.to_join.add(number)
+
+    def churn(self, rng: Random) -> None:
+        """Let one process leave its group or die; ``settle`` joins it again."""
+        if not self.joined:
+            return
+        number = rng.choice(sorted(self.joined))
+        if rng.random() < 0.5:
+            self.stack.cpg_disconnect(self.conns[number])
+            self._part(number, self.now_ns())
+            return
+        with suppress(CsTryAgain):
+            self.stack.cpg_leave(self.conns[number])
+            # From now on it sends nothing; it has left when it is told so.
+            self.joined.discard(number)
 
     def resting_state(self) -> tuple[object, ...]:
         """The ring, the groups with their members, and quorum."""
@@ -275,6 +324,6 @@ class StackHost:
         if len(self.joined) != len(GROUPS):
             return f"joined {len(self.joined)} groups of {len(GROUPS)}"
         own = self.log.own_deliveries()
-        if own != self.log.next_index:
+        if own != self.log.next_index and not self.log.parted:
             return f"{self.log.next_index} messages accepted, {own} of them delivered here"
         return ""

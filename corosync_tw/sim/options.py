@@ -48,6 +48,7 @@ class Options:
     :ivar ring_timeouts_ns: token, retransmit, hold, join, consensus, merge.
     :ivar kind_loss: further loss by kind of frame, number of the kind to probability.
     :ivar workload_gap_ns: mean pause of one sender between bursts.
+    :ivar process_churn: probability that a process leaves or dies, 50 times a second and node.
     :ivar storage_delay_ns: most time that making a ring id durable takes.
     """
 
@@ -95,6 +96,7 @@ class Options:
     message_bytes_max: int = 2000
     safe_share: float = 0.3
     senders: int = 64
+    process_churn: float = 0.0
     full_stack: bool = False
 
     def text(self) -> str:
@@ -193,6 +195,7 @@ def _draw_workload(rng: Random, options: Options) -> None:
     options.message_bytes_max = rng.choice((40, 1000, 3000, 20_000, 200_000))
     options.safe_share = rng.choice((0.0, 0.3, 1.0))
     options.senders = rng.choice((1, 2, 64))
+    options.process_churn = rng.choice((0.0, 0.0, 0.01, 0.05))
     # Large messages are many frames, and every node delivers all of them; keep runs about equally
     # long.
     senders = min(options.senders, options.nodes)

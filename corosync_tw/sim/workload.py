@@ -76,5 +76,7 @@ class Workload:
         for node in self.nodes:
             if node.host is not None and not node.paused:
                 node.host.settle(node.local_now())
+                if self.active and self.rng.random() < self.options.process_churn:
+                    node.host.churn(self.rng)
                 node.wake()
         self.queue.call_at(self.queue.now_ns + SETTLE_EVERY_NS, self._settle)

@@ -5,6 +5,7 @@ from corosync_tw.services.effects import CpgDeliver, CpgMember
 from corosync_tw.sim.app_record import (
     AppDelivery,
     AppLog,
+    AppPart,
     AppQuorum,
     AppRing,
     AppSync,
@@ -175,3 +176,13 @@ def test_a_damaged_byte_is_seen():
     log.deliver(5, CpgDeliver(0, GROUP, 1, 7, 1, bytes(damaged)))
     assert [v.rule for v in check_application([log])] == ["content"]
     assert read_message(whole[:-1]) is None
+
+
+def test_a_process_that_was_out_of_its_group_may_miss_messages():
+    logs = both()
+    logs.ring(1, 2, ring_id=NEXT)
+    logs.deliver(1, 2, 3)
+    logs.add(2, AppPart, GROUP)
+    logs.view(2)
+    logs.deliver(2, 3)
+    assert logs.rules() == set()

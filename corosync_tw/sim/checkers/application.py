@@ -15,6 +15,7 @@ from corosync_tw.corotypes import RingId
 from corosync_tw.sim.app_record import (
     AppDelivery,
     AppLog,
+    AppPart,
     AppQuorum,
     AppRing,
     AppSync,
@@ -50,6 +51,8 @@ def _check_senders(log: AppLog, sent: dict[tuple[int, int], int]) -> Iterator[Vi
         if isinstance(event, AppRing) and event.regular:
             own = (log.nodeid, log.incarnation)
             in_this_ring = {key for key in in_this_ring if key[1:] == own}
+        if isinstance(event, AppPart):
+            in_this_ring = {key for key in in_this_ring if key[0] != event.group}
         if not isinstance(event, AppDelivery):
             continue
         nodeid, incarnation, index = event.message
@@ -104,6 +107,8 @@ def _check_views(log: AppLog) -> Iterator[Violation]:
                     f"{event.group!r}: {sorted(before)} - {left} + {joined} is not {event.members}"
                 )
                 yield Violation("cpg views", event.time_ns, node, text)
+        elif isinstance(event, AppPart):
+            views.pop(event.group, None)
         elif isinstance(event, AppDelivery):
             members = views.get(event.group, set())
             if event.message[0] not in {nodeid for nodeid, _ in members}:
@@ -146,6 +151,7 @@ class _Segment(NamedTuple):
     :ivar where: names the configuration; equal on nodes that share it.
     :ivar following: the configuration after it, None if the node saw none.
     :ivar groups: those that the node was in from the beginning.
+    :ivar parted: those that its process was out of meanwhile.
     """
 
     log: AppLog
@@ -153,6 +159,7 @@ class _Segment(NamedTuple):
     following: tuple[Any, ...] | None
     groups: frozenset[bytes]
     rows: list[tuple[Any, ...]]
+    parted: set[bytes]
     start_ns: int
 
     def of_group(self, group: bytes) -> list[tuple[Any, ...]]:
@@ -171,6 +178,7 @@ def _segments(log: AppLog) -> Iterator[_Segment]:
     where: tuple[Any, ...] | None = None
     rows: list[tuple[Any, ...]] = []
     groups: set[bytes] = set()
+    parted: set[bytes] = set()
     at_start: frozenset[bytes] = frozenset()
     start_ns = 0
     for event in log.events:
@@ -180,15 +188,18 @@ def _segments(log: AppLog) -> Iterator[_Segment]:
             rows.append((event.group, "view", event.members))
             if any(member.nodeid == log.nodeid for member in event.joined):
                 groups.add(event.group)
+        elif isinstance(event, AppPart):
+            groups.discard(event.group)
+            parted.add(event.group)
         elif isinstance(event, (AppRing, AppSync)):
             following = _name(event, ring)
             if where is not None:
-                yield _Segment(log, where, following, at_start, rows, start_ns)
+                yield _Segment(log, where, following, at_start, rows, parted, start_ns)
             ring = event.ring_id if isinstance(event, AppSync) else ring
             where = None if isinstance(event, AppRing) and event.regular else following
-            rows, at_start, start_ns = [], frozenset(groups), event.time_ns
+            rows, parted, at_start, start_ns = [], set(), frozenset(groups), event.time_ns
     if where is not None:
-        yield _Segment(log, where, None, at_start, rows, start_ns)
+        yield _Segment(log, where, None, at_start, rows, parted, start_ns)
 
 
 def _name(event: AppRing | AppSync, ring: RingId | None) -> tuple[Any, ...]:
@@ -209,7 +220,8 @@ def _check_same_views(logs: list[AppLog]) -> Iterator[Violation]:
     longest: dict[tuple[tuple[Any, ...], bytes], _Segment] = {}
     for log in logs:
         for segment in _segments(log):
-            for group in sorted({row[0] for row in segment.rows} | segment.groups):
+            seen = {row[0] for row in segment.rows} | segment.groups
+            for group in sorted(seen - segment.parted):
                 other = longest.setdefault((segment.where, group), segment)
                 if other is segment:
                     continue
