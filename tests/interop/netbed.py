@@ -94,6 +94,7 @@ class NameSpace:
             "-t",
             str(self.pid),
             "-m",
+            "-r",
             "-n",
             "--",
             "setpriv",
