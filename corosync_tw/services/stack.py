@@ -51,7 +51,7 @@ from corosync_tw.totem.params import TotemParams
 from corosync_tw.totem.pg import Totempg
 from corosync_tw.totem.srp import Srp
 
-# A leave that is announced first waits for so many visits of the token to carry the announcement.
+# A leave that is announced first waits for so many visits of the token after it took all that waited.
 LEAVE_TOKEN_VISITS: Final = 2
 _ID_LITTLE: Final = Struct("<I")
 _ID_BIG: Final = Struct(">I")
@@ -342,7 +342,7 @@ class Stack:
     def _on_token_sent(self) -> None:
         self.sync.token_sent()
         self.cpg.send_leaves()
-        if self._leave_visits:
+        if self._leave_visits and not self.sync.in_progress and not self.pg.queue_level:
             self._leave_visits -= 1
             if not self._leave_visits:
                 self._leave_now()

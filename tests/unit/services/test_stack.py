@@ -322,6 +322,26 @@ class TestLeave:
         assert votes.nodes[3].state is NodeState.LEAVING
         assert leaver.srp.state is MembState.IDLE
 
+    def test_a_leave_during_synchronization_is_announced_after_it(self):
+        ring = self.downscaling()
+        ring.crash(3)
+        leaver = ring.nodes[2]
+        ring.run_until(lambda: leaver.members == (1, 2) and leaver.sync_in_progress)
+        leaver.leave(ring.now_ns)
+        ring.run_until(lambda: not leaver.leaving)
+        ring.run_until(lambda: ring.nodes[1].votequorum.nodes[2].state is NodeState.LEAVING)
+
+    def test_a_leave_behind_a_long_queue_is_announced_before_we_go(self):
+        ring = self.downscaling()
+        join_all(ring)
+        send(ring, 3, *[bytes(100_000)] * 20)
+        leaver = ring.nodes[3]
+        leaver.leave(ring.now_ns)
+        ring.run_until(lambda: not leaver.leaving)
+        ring.run_until(lambda: ring.nodes[1].votequorum.nodes[3].state is not NodeState.MEMBER)
+        assert ring.nodes[1].votequorum.nodes[3].state is NodeState.LEAVING
+        assert len(ring.delivered(1)) == 20
+
     def test_an_announcement_that_finds_no_token_does_not_hold_us(self):
         ring = self.downscaling()
         leaver = ring.nodes[3]
