@@ -51,7 +51,7 @@ from corosync_tw.totem.params import TotemParams
 from corosync_tw.totem.pg import Totempg
 from corosync_tw.totem.srp import Srp
 
-# A leave that is announced first waits for so many visits of the token after it took all that waited.
+# A leave that is announced first waits for so many visits of the token that leave no queue behind.
 LEAVE_TOKEN_VISITS: Final = 2
 _ID_LITTLE: Final = Struct("<I")
 _ID_BIG: Final = Struct(">I")

@@ -116,6 +116,9 @@ class CpgEngine:
             raise CsExist("the connection is in a group")
         if max(len(self._connections), self._groups.own_count) >= LOCAL_PROCESSES_MAX:
             raise CsNoMemory(f"{LOCAL_PROCESSES_MAX} processes of this node are in groups")
+        self.send_leaves()
+        if self._unsent_leaves:
+            raise CsTryAgain("leaves of lost connections wait for room in the queue")
         self._bus.mcast((encode_procjoin(PROCJOIN_ID, group, pid, CpgReason.JOIN),))
         connection = Connection(conn, group, pid)
         self._connections[conn] = connection

@@ -168,6 +168,18 @@ def test_a_full_queue_does_not_lose_a_disconnect():
     assert two.confchgs() == [(20, [(2, 1)], [(1, 100, PROCDOWN)], [])]
 
 
+def test_a_process_that_comes_back_is_not_taken_out_by_the_leave_of_its_lost_connection():
+    bus, (one, two) = cluster(1, 2)
+    one.cpg.join(10, b"g", 100)
+    one.bus.full = True
+    one.cpg.disconnect(10)
+    one.bus.full = False
+    one.cpg.join(11, b"g", 100)
+    bus.run()
+    bus.run()
+    assert [m[:2] for m in two.cpg.membership(b"g")] == [(1, 100)]
+
+
 class TestRefusals:
     def test_join(self):
         bus, (one,) = cluster(1)
