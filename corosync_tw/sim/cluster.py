@@ -45,7 +45,7 @@ class Result:
     """
     What came out of a run.
 
-    :ivar heal_ns: simulated time from healing to rest.
+    :ivar heal_ns: simulated time from healing to one ring.
     :ivar unseed: last random number; equal for equal runs.
     """
 
@@ -165,9 +165,12 @@ class Cluster:
         self.faults.begin()
         self._run_until(options.fault_phase_ns, progress)
         self.faults.heal()
+        healed_ns = self.queue.now_ns
+        self._run_while(liveness.not_one_ring, liveness.heal_time_ns(options))
+        self.heal_ns = self.queue.now_ns - healed_ns
         self._run_until(self.queue.now_ns + options.heal_work_ns, progress)
         self.workload.active = False
-        self._run_to_rest(progress)
+        self._run_while(liveness.not_at_rest, liveness.BACKLOG_NS)
         self._run_quiet()
 
     def _run_until(self, end_ns: int, progress: Callable[[int], None] | None = None) -> None:
@@ -202,19 +205,17 @@ class Cluster:
             text = f"{sent} frames within {POLL_NS // NS_PER_MS} ms"
             raise ViolationError(Violation("no storm", self.queue.now_ns, (), text))
 
-    def _run_to_rest(self, progress: Callable[[int], None] | None) -> None:
-        begin_ns = self.queue.now_ns
-        limit_ns = begin_ns + liveness.heal_time_ns(self.options)
+    def _run_while(self, lacking: Callable[[list[SimNode]], str], limit_ns: int) -> None:
+        """Run until nothing is lacking, but not for longer than the limit."""
+        end_ns = self.queue.now_ns + limit_ns
         while True:
-            lacking = liveness.not_settled(self.nodes)
-            if not lacking:
+            what = lacking(self.nodes)
+            if not what:
                 break
-            if self.queue.now_ns >= limit_ns:
-                waited = (self.queue.now_ns - begin_ns) // NS_PER_MS
-                text = f"{waited} ms after healing: {lacking}"
+            if self.queue.now_ns >= end_ns:
+                text = f"{limit_ns // NS_PER_MS} ms after healing: {what}"
                 raise ViolationError(Violation("liveness (2.1)", self.queue.now_ns, (), text))
-            self._run_until(self.queue.now_ns + POLL_NS, progress)
-        self.heal_ns = self.queue.now_ns - begin_ns
+            self._run_until(self.queue.now_ns + POLL_NS)
 
     def _run_quiet(self) -> None:
         """At rest nothing changes any more, and the ring is quiet: mostly its token is held."""

@@ -15,21 +15,29 @@ from corosync_tw.sim.node import SimNode
 from corosync_tw.sim.options import NS_PER_S, Options
 from corosync_tw.totem.const import MembState
 
-GATHER_ROUNDS: Final = 8
-MERGE_ROUNDS: Final = 20
-BACKLOG_NS: Final = 20 * NS_PER_S
+GATHER_ROUNDS: Final = 4
+MERGE_ROUNDS: Final = 10
+HOPS: Final = 12  # rotations of commit token and token that form a ring
+BACKLOG_NS: Final = 40 * NS_PER_S
 
 
 def heal_time_ns(options: Options) -> int:
-    """How long a healed cluster may take to become one ring with nothing left to do."""
+    """
+    How long a healed cluster may take to become one ring.
+
+    The token is noticed to be lost, some rounds of Gather end by consensus timeout, rings find each
+    other by merge detection, and each step takes rotations. What is stuck behind a clog when the
+    links are healed still arrives, at most a few fault lengths later.
+    """
     token, _, _, join, consensus, merge = options.ring_timeouts_ns
-    # Clocks that run slow make every timeout longer.
     rounds = GATHER_ROUNDS * (token + consensus + join) + MERGE_ROUNDS * merge
-    return rounds + BACKLOG_NS + options.nodes * NS_PER_S // 5
+    hop_ns = options.delay_ns + options.jitter_ns + options.processing_ns
+    rotations = HOPS * GATHER_ROUNDS * options.nodes * hop_ns + 8 * options.storage_delay_ns
+    return rounds + rotations + 6 * options.fault_length_ns
 
 
-def not_settled(nodes: list[SimNode]) -> str:
-    """Say what is not yet as it should be; empty when all is."""
+def not_one_ring(nodes: list[SimNode]) -> str:
+    """Say why the nodes are not yet one ring; empty when they are."""
     everybody = tuple(sorted(node.nodeid for node in nodes))
     ring: RingId | None = None
     for node in nodes:
@@ -44,11 +52,20 @@ def not_settled(nodes: list[SimNode]) -> str:
         if ring is not None and srp.ring_id != ring:
             return f"node {node.nodeid} is in {srp.ring_id}, others in {ring}"
         ring = srp.ring_id
+    return ""
+
+
+def not_at_rest(nodes: list[SimNode]) -> str:
+    """Say what is still to be done; empty when nothing is."""
+    for node in nodes:
+        host = node.host
+        if host is None:
+            return f"node {node.nodeid} is down"
         if host.backlog():
             return f"node {node.nodeid} has {host.backlog()} frames to send"
         if not host.settle(node.local_now()):
             return f"node {node.nodeid} is not synchronized"
-    return ""
+    return not_one_ring(nodes)
 
 
 def undelivered(run: RunRecord, nodes: list[SimNode]) -> Violation | None:

@@ -248,8 +248,8 @@ def _agree(one: _Segment, two: _Segment, group: bytes, mine: list[Any], theirs: 
 
 
 def _overlap_agrees(mine: list[Any], theirs: list[Any]) -> bool:
-    """Tell whether one list contains the other, or goes on where it begins."""
-    if not mine or not theirs:
+    """Tell whether one list contains the other, goes on where it begins, or ends before that."""
+    if not any(row in theirs for row in mine):
         return True
     for one, two in ((mine, theirs), (theirs, mine)):
         if two[0] in one:
