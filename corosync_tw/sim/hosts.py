@@ -262,7 +262,7 @@ class StackHost:
         if isinstance(effect, (CpgDeliver, CpgConfchg)) and effect.conn not in self.conns:
             # On its way while the driver wrote a ring id, and the client went.
             return
-        elif isinstance(effect, CpgDeliver):
+        if isinstance(effect, CpgDeliver):
             log.deliver(time_ns, effect)
         elif isinstance(effect, CpgConfchg):
             self._observe_view(effect, time_ns)

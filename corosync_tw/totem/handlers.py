@@ -166,10 +166,12 @@ def _ignored_while_operational(ring: Ring, join: MembJoin) -> bool:
     Tell whether a Join is a late one, or from somebody who does not want us.
 
     Source: ignore_join_under_operational.
+    Deviation: nor is a stranger followed who gives up on anybody at all. We would not agree, for
+    neither takes over what the other fails; once its own ring is formed, the rings merge.
     """
-    return ring.my_id in join.failed_list or (
-        join.system_from in ring.memb.memb and join.ring_seq < ring.my_ring_id.seq
-    )
+    if join.system_from in ring.memb.memb:
+        return ring.my_id in join.failed_list or join.ring_seq < ring.my_ring_id.seq
+    return len(join.failed_list) > 0
 
 
 def _is_about_this_attempt(ring: Ring, join: MembJoin) -> bool:

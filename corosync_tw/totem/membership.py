@@ -6,8 +6,9 @@ memb_consensus_*.
 Deviation: as in Corosync, a fail_set is taken over only from members of our own last ring. Unlike
 Corosync, a Join of which nothing is taken over does not begin Gather anew: two strangers who fail
 different nodes would answer each other's Joins for ever, and their consensus timeouts never expire.
-A stranger who fails us is ignored, not failed in return: after a partition of many nodes the answer
-would make us a ring of one at once, and our next Join would keep the others from agreeing.
+A stranger who fails us or another of our candidates is ignored, not failed in return: after a
+partition of many nodes the answer would make us a ring of one at once, and our next Join would keep
+the others from agreeing.
 """
 
 from collections.abc import Iterable
@@ -124,7 +125,7 @@ class Membership:
             return JoinVerdict.IGNORED
         if sender in self.fail_set:
             return JoinVerdict.IGNORED
-        if self.my_id in fail_set and sender not in self.memb:
+        if sender not in self.memb and not fail_set.isdisjoint(self.candidates()):
             # Made before we met: it is no verdict on us, and ends with its sender's next ring.
             return JoinVerdict.IGNORED
         return self._merge(sender, proc_set, fail_set)

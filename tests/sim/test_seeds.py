@@ -17,6 +17,8 @@ FORMER_FAILURES = (
     (14, True, 6.0),  # membership: strangers who fail each other kept each other from healing
     (14, False, 9.0),  # a storm of Joins
     (21, True, 9.0),  # totempg: a leaver's half message was dropped too early
+    (145, True, 9.0),  # membership: the same, by waiting for each other's consensus
+    (111, True, 6.0),
     (985, True, 9.0),  # a retransmit request that nobody could answer stayed in the token
 )
 

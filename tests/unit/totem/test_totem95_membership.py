@@ -27,6 +27,8 @@ from .lone_node import (
     the_token,
 )
 
+STRANGER = 9
+
 NEXT = RingId(PEER, 1004)
 
 
@@ -74,6 +76,21 @@ def test_a_stranger_who_fails_me_is_ignored() -> None:
     node = LoneNode().enter(MembState.GATHER)
     assert node.put(node.join(LAST, failed=(ME,))) == []
     assert node.srp._ring.memb.fail_set == set()
+
+
+def test_a_stranger_who_fails_a_candidate_of_mine_is_ignored() -> None:
+    node = LoneNode().enter(MembState.GATHER)
+    candidate = node.srp._ring.memb.candidates()[-1]
+    assert node.put(node.join(STRANGER, (STRANGER, candidate), failed=(candidate,))) == []
+    assert STRANGER not in node.srp._ring.memb.proc_set
+
+
+def test_an_operational_ring_follows_no_stranger_who_fails_anybody() -> None:
+    node = LoneNode().enter(MembState.OPERATIONAL)
+    node.put(node.join(STRANGER, (STRANGER, 99), failed=(99,), ring_seq=1000))
+    assert node.srp.state is MembState.OPERATIONAL
+    node.put(node.join(STRANGER, (STRANGER,), ring_seq=1000))
+    assert node.srp.state is MembState.GATHER
 
 
 def test_failures_seen_by_a_fellow_member_are_taken_over() -> None:
