@@ -21,6 +21,7 @@ from zope.interface import implementer
 
 from corosync_tw.net.errors import StorageError, storage_error
 from corosync_tw.net.interfaces import IRingIdStore
+from corosync_tw.totem.const import RING_SEQ_MAX
 
 _RING_SEQ: Final = struct.Struct("=Q")
 _MODE: Final = 0o600
@@ -53,7 +54,7 @@ class FileRingIdStore:
 
         Blocks; for use before the reactor runs.
 
-        :raises StorageError: unreadable, unwritable, or not 8 bytes long.
+        :raises StorageError: unreadable, unwritable, or damaged.
         """
         ring_seq = self._read()
         self._write(ring_seq)
@@ -71,14 +72,15 @@ class FileRingIdStore:
             return 0
         except OSError as cause:
             raise storage_error(self.path, "cannot read the ring id", cause) from cause
-        if len(content) != _RING_SEQ.size:
+        ring_seq = _RING_SEQ.unpack(content)[0] if len(content) == _RING_SEQ.size else None
+        if ring_seq is None or ring_seq > RING_SEQ_MAX:
             raise StorageError(
                 self.path,
-                "damaged: a ring id file has exactly 8 bytes",
+                "damaged: a ring id file holds one number of 8 bytes, which no cluster counts "
+                "beyond 2**62",
                 "If no other node of the cluster runs, or this node has been down since, "
                 "remove the file and start again",
             )
-        (ring_seq,) = _RING_SEQ.unpack(content)
         return int(ring_seq)
 
     def _write(self, ring_seq: int) -> None:

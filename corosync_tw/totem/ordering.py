@@ -145,8 +145,8 @@ class RingLog:
             seq = (seq + 1) & SEQ_MASK
             del items[seq]
         self.last_released = end
-        if self._miss_counts:
-            self._miss_counts.clear()
+        for seq in [seq for seq in self._miss_counts if seq_lte(seq, end)]:
+            del self._miss_counts[seq]
 
     def skip_to(self, seq: int) -> None:
         """

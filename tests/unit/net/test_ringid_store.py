@@ -103,3 +103,9 @@ def test_the_memory_store_remembers_at_once():
     assert store.load() == 3
     assert result_of(store.store(9)) is None
     assert store.ring_seq == 9
+
+
+def test_a_number_that_no_cluster_reaches_is_damage(store, tmp_path):
+    (tmp_path / "ringid_7").write_bytes(b"\xff" * 8)
+    with pytest.raises(StorageError, match="damaged"):
+        store.load()
