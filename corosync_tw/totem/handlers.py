@@ -28,6 +28,7 @@ from corosync_tw.totem.ordering import RingLog
 from corosync_tw.totem.orf_token import originate_orf_token, retransmit_token
 from corosync_tw.totem.recovery import keep_recovered
 from corosync_tw.totem.ring import Ring
+from corosync_tw.totem.seqno import seq_lte
 from corosync_tw.totem.timeouts import reset_token_retransmit_timeout
 from corosync_tw.totem.trace import TraceCode
 from corosync_tw.totem.transitions import enter_commit, enter_gather, enter_recovery
@@ -234,7 +235,14 @@ def on_commit_token(ring: Ring, token: CommitToken, now_ns: int) -> None:
         if _is_complete(ring, token):
             enter_recovery(ring, token, now_ns)
     elif state is MembState.RECOVERY:
-        if ring.am_rep and not ring.token.originated and _is_complete(ring, token):
+        # A repetition from the first rotation looks alike but for its number.
+        second_rotation = seq_lte(ring.recovery.commit_token_seq, token.token_seq)
+        if (
+            ring.am_rep
+            and not ring.token.originated
+            and second_rotation
+            and _is_complete(ring, token)
+        ):
             originate_orf_token(ring, now_ns)
     elif state is MembState.IDLE:
         pass

@@ -61,6 +61,7 @@ class RecoveryState:
 
     :ivar retrans_seqs: old ring messages that are still to be sent again, lowest first; the keys of
         a dict, for those that others send are taken out.
+    :ivar commit_token_seq: of the commit token as we sent it on its second rotation.
     :ivar my_set_retrans_flg: we raised the token's retrans_flg.
     :ivar my_retrans_flg_count: visits in a row with retrans_flg down.
     :ivar my_rotation_counter: visits in a row at which everybody had everything.
@@ -69,6 +70,7 @@ class RecoveryState:
     """
 
     retrans_seqs: dict[int, None] = field(default_factory=dict)
+    commit_token_seq: int = 0
     my_set_retrans_flg: bool = False
     my_retrans_flg_count: int = 0
     my_rotation_counter: int = 0

@@ -115,6 +115,7 @@ def enter_recovery(ring: Ring, token: CommitToken, now_ns: int) -> None:
     ring.stats.recovery_entered += 1
     ring.stats.continuous_gather = 0
     commit.send_commit_token(ring, token, now_ns)
+    ring.recovery.commit_token_seq = token.token_seq
     reset_token_timeout(ring, now_ns)
     reset_token_retransmit_timeout(ring, now_ns)
 

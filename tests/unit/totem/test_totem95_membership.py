@@ -455,3 +455,18 @@ def test_strangers_who_fail_different_nodes_do_not_answer_each_other_for_ever() 
     node.srp.start(node.now)
     node.put(node.join(8, (2, 3, 8), failed=(3,)))
     assert node.put(node.join(8, (2, 3, 8), failed=(3,))) == []
+
+
+def test_a_repeated_first_rotation_does_not_start_the_token() -> None:
+    node = LoneNode(members=(2, 3))
+    node.srp.start(node.now)
+    node.put(node.join(LAST), node.join(LAST))
+    ring_id = node.srp._ring.my_ring_id
+    first = wire.CommitToken(
+        LAST, 2, ring_id, 0, 2, [2, 3], [wire.CommitEntry(RingId(0, 0), 0, 0, 0)] * 2
+    )
+    node.put(wire.encode_commit_token(first))
+    assert node.srp.state is MembState.RECOVERY
+    assert not sent(node.put(wire.encode_commit_token(first)), wire.OrfToken)
+    second = replace(first, token_seq=4)
+    assert sent(node.put(wire.encode_commit_token(second)), wire.OrfToken)
