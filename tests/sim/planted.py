@@ -198,6 +198,11 @@ def starve_one_node() -> list[Patch]:
     return [(FlowControl, "allowance", allowance)]
 
 
+@mutation
+def forget_the_promises_of_a_failed_recovery() -> list[Patch]:
+    return [(srp.Srp, "ring_of_ours", lambda _self: None)]
+
+
 # Above the ring: these need the whole stack.
 
 
