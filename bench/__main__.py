@@ -21,7 +21,7 @@ SIMULATIONS = {
     "3 nodes, at rest": (3, False, 10),
     "3 nodes, sending": (3, True, 0.3),
     "50 nodes, at rest": (50, False, 2),
-    "50 nodes, sending": (50, True, 0.1),
+    "50 nodes, sending": (50, True, 0.05),
 }
 
 
