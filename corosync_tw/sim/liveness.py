@@ -15,7 +15,7 @@ from corosync_tw.sim.node import SimNode
 from corosync_tw.sim.options import NS_PER_S, Options
 from corosync_tw.totem.const import MembState
 
-GATHER_ROUNDS: Final = 4
+GATHER_ROUNDS: Final = 8
 MERGE_ROUNDS: Final = 10
 HOPS: Final = 12  # rotations of commit token and token that form a ring
 BACKLOG_NS: Final = 40 * NS_PER_S
@@ -32,7 +32,7 @@ def heal_time_ns(options: Options) -> int:
     token, _, _, join, consensus, merge = options.ring_timeouts_ns
     rounds = GATHER_ROUNDS * (token + consensus + join) + MERGE_ROUNDS * merge
     hop_ns = options.delay_ns + options.jitter_ns + options.processing_ns
-    rotations = HOPS * GATHER_ROUNDS * options.nodes * hop_ns + 8 * options.storage_delay_ns
+    rotations = HOPS * GATHER_ROUNDS // 2 * options.nodes * hop_ns + 8 * options.storage_delay_ns
     return rounds + rotations + 6 * options.fault_length_ns
 
 
