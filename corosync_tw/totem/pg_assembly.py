@@ -3,11 +3,10 @@ Incoming totempg packets of all senders: packets in, messages out.
 
 A message that lies within one packet comes out as a view of it; one that was cut is joined once,
 when its end is here. A packet whose ``continuation`` is not the id that its sender's last one ended
-with shows that something is missing: then the message in hand is let go, and the item that would
-continue an unknown message is passed over. The other items of the packet are whole and are
-delivered.
-
-Deviation: stock loses those, and everything up to the next packet that ends with a whole message.
+with shows that something is missing, as for who joins while a stock node is in the middle of a
+message. Then the message in hand is let go, and all is thrown away up to a packet that ends with a
+whole message, that one included, though other items of these packets are whole: members of both
+kinds must deliver the same.
 
 Source: Corosync exec/totempg.c totempg_deliver_fn, assembly_ref, app_deliver_fn.
 """
@@ -55,12 +54,14 @@ class _Assembly:
     A message of which the end is missing.
 
     :ivar fragment_id: the continuation that must follow.
+    :ivar throwing_away: its beginning is unknown, and what follows is not delivered.
     """
 
-    __slots__ = ("fragment_id", "len_bytes", "parts")
+    __slots__ = ("fragment_id", "len_bytes", "parts", "throwing_away")
 
     def __init__(self, fragment_id: int, part: Buffer) -> None:
         self.fragment_id = fragment_id
+        self.throwing_away = False
         self.parts: list[Buffer] = []
         self.len_bytes = 0
         self.add(part)
@@ -114,8 +115,10 @@ class Assembler:
             return
         view = memoryview(payload)
         if continuation or nodeid in self._assemblies:
+            if not self._goes_on(nodeid, fragmented, continuation):
+                return
             part = view[at : at + lens[0]] if continuation else view[:0]
-            whole = self._continue(nodeid, continuation, part, fragmented if count == 1 else 0)
+            whole = self._continue(nodeid, part, fragmented if count == 1 else 0)
             if whole is not None:
                 self._emit(memoryview(whole), 0, (len(whole),), nodeid, seq, big_endian, out)
             if continuation:
@@ -139,29 +142,46 @@ class Assembler:
             return
         self._assemblies[nodeid] = _Assembly(fragment_id, part)
 
-    def _continue(self, nodeid: int, continuation: int, part: Buffer, more: int) -> bytes | None:
-        """
-        Add to the message in hand, or let it go.
+    def _goes_on(self, nodeid: int, fragmented: int, continuation: int) -> bool:
+        """Tell whether a packet follows what we have of its sender; if not, it is thrown away."""
+        assembly = self._assemblies.get(nodeid)
+        known = 0 if assembly is None else assembly.fragment_id
+        thrown = assembly is not None and assembly.throwing_away
+        if not thrown and continuation == known:
+            return True
+        if not thrown:
+            self.incomplete_messages += 1
+        if not fragmented:
+            self._assemblies.pop(nodeid, None)
+            return False
+        if assembly is None:
+            self._begin(nodeid, known, b"")
+            assembly = self._assemblies.get(nodeid)
+        if assembly is not None:
+            assembly.parts.clear()
+            assembly.len_bytes = 0
+            # Stock takes the first fragment id for the beginning of a sequence.
+            assembly.throwing_away = not (thrown and fragmented == 1)
+        return False
 
-        :param continuation: id that the packet goes on from; 0 when it starts afresh.
+    def _continue(self, nodeid: int, part: Buffer, more: int) -> bytes | None:
+        """
+        Add to the message in hand.
+
         :param more: id under which the message goes on in the next packet; 0 when it ends here.
         :returns: the whole message, if it is complete now.
         """
-        assembly = self._assemblies.get(nodeid)
-        if assembly is None or assembly.fragment_id != continuation:
-            if assembly is not None or not more:
-                self.incomplete_messages += 1
-            self._assemblies.pop(nodeid, None)
+        assembly = self._assemblies.pop(nodeid)
+        if not assembly.fragment_id:
             return None
         assembly.add(part)
         if assembly.len_bytes > ASSEMBLY_LEN_BYTES_MAX:
             self.bad_messages += 1
-            del self._assemblies[nodeid]
             return None
         if more:
             assembly.fragment_id = more
+            self._assemblies[nodeid] = assembly
             return None
-        del self._assemblies[nodeid]
         return b"".join(assembly.parts)
 
     def _emit(  # noqa: PLR0917 - once a frame; names cost time here
