@@ -160,7 +160,7 @@ class Cluster:
     def _run_phases(self, progress: Callable[[int], None] | None) -> None:
         options = self.options
         for node in self.nodes:
-            self.queue.call_at(self.rng.randrange(options.ring_timeouts_ns[0]), node.start)
+            self.queue.call_at(self.rng.randrange(options.ring_timeouts_ns[0]), node.start_if_down)
         self.workload.begin()
         self.faults.begin()
         self._run_until(options.fault_phase_ns, progress)

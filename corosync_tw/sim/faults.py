@@ -69,9 +69,8 @@ class FaultInjector:
         self.network.heal()
         for node in self.nodes:
             node.crash_countdown = None
-            if node.host is None:
-                node.start()
-            elif node.paused:
+            node.start_if_down()
+            if node.paused:
                 node.resume()
 
     def _length(self) -> int:
@@ -116,11 +115,7 @@ class FaultInjector:
         self._restart_later(node)
 
     def _restart_later(self, node: SimNode) -> None:
-        def restart() -> None:
-            if node.host is None:
-                node.start()
-
-        self._later(restart)
+        self._later(node.start_if_down)
 
     def pause(self) -> None:
         """Stop a node's processing for a while."""

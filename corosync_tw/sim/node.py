@@ -89,6 +89,11 @@ class SimNode:
         self.host.start(now_ns)
         self._after_input()
 
+    def start_if_down(self) -> None:
+        """Start, unless healing has started it already."""
+        if self.host is None:
+            self.start()
+
     def crash(self, how: str = "crash") -> None:
         """Stop at once; only the stored ring number remains."""
         assert self.host is not None
