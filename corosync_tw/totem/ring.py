@@ -8,7 +8,6 @@ Source: Corosync exec/totemsrp.c struct totemsrp_instance.
 """
 
 from dataclasses import dataclass, field
-from random import Random
 
 from corosync_tw.corotypes import Buffer, RingId, Slices
 from corosync_tw.prng import generator
@@ -102,7 +101,7 @@ class Ring:
         self.params = params
         self.source = source
         self.my_id = params.my_id
-        self.random: Random = generator(params.seed, f"srp/{params.my_id}")
+        self.random = generator(params.seed, f"srp/{params.my_id}")
         self.state = MembState.IDLE
         # One above the stored number: a ring id of our own that no earlier life has used
         # (main_iface_change_fn).

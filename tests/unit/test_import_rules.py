@@ -11,8 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "corosync_tw"
 WORDS = {"corosync_tw.corotypes", "corosync_tw.errors", "corosync_tw.prng"}
 SANS_IO = {"socket", "select", "selectors", "asyncio", "threading", "subprocess", "multiprocessing"}
-# Of random, the type Random is allowed: see test_random_numbers_are_seeded.
-CORE_NEVER = SANS_IO | {"time", "os", "logging", "datetime", "secrets", "uuid"}
+CORE_NEVER = SANS_IO | {"time", "os", "logging", "datetime", "secrets", "uuid", "random"}
 ALLOWED_IN_CORE = set(sys.stdlib_module_names) - CORE_NEVER
 TWISTED = {"twisted", "zope"}
 
@@ -114,7 +113,8 @@ def test_engines_know_neither_the_ring_nor_each_other(name):
 def test_simulator_has_no_io(name):
     # The command line alone may look at the clock, to print how fast it is.
     allowed = {"time", "os"} if name.endswith((".__main__", ".cli")) else set()
-    assert foreign(name) <= ALLOWED_IN_CORE | allowed
+    # The type's name: see test_random_numbers_are_seeded.
+    assert foreign(name) <= ALLOWED_IN_CORE | allowed | {"random"}
     assert all(
         target in WORDS or target == PACKAGE or layer(target) in {"totem", "services", "sim"}
         for target in ours(name)
