@@ -170,7 +170,7 @@ class Cluster:
         self.heal_ns = self.queue.now_ns - healed_ns
         self._run_until(self.queue.now_ns + options.heal_work_ns, progress)
         self.workload.active = False
-        self._run_while(liveness.not_at_rest, liveness.BACKLOG_NS)
+        self._run_to_rest()
         self._run_quiet()
 
     def _run_until(self, end_ns: int, progress: Callable[[int], None] | None = None) -> None:
@@ -214,6 +214,18 @@ class Cluster:
                 break
             if self.queue.now_ns >= end_ns:
                 text = f"{limit_ns // NS_PER_MS} ms after healing: {what}"
+                raise ViolationError(Violation("liveness (2.1)", self.queue.now_ns, (), text))
+            self._run_until(self.queue.now_ns + POLL_NS)
+
+    def _run_to_rest(self) -> None:
+        """Run until all is sent and synchronized; the backlog must not stop shrinking before."""
+        least, shrunk_ns = liveness.backlog_frames(self.nodes), self.queue.now_ns
+        while what := liveness.not_at_rest(self.nodes):
+            backlog = liveness.backlog_frames(self.nodes)
+            if backlog < least:
+                least, shrunk_ns = backlog, self.queue.now_ns
+            if self.queue.now_ns - shrunk_ns > liveness.STALL_NS:
+                text = f"no progress for {liveness.STALL_NS // NS_PER_MS} ms: {what}"
                 raise ViolationError(Violation("liveness (2.1)", self.queue.now_ns, (), text))
             self._run_until(self.queue.now_ns + POLL_NS)
 

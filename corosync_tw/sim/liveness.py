@@ -18,7 +18,8 @@ from corosync_tw.totem.const import MembState
 GATHER_ROUNDS: Final = 8
 MERGE_ROUNDS: Final = 10
 HOPS: Final = 12  # rotations of commit token and token that form a ring
-BACKLOG_NS: Final = 40 * NS_PER_S
+# A small window and large messages may take long, but the backlog has to shrink all the time.
+STALL_NS: Final = 20 * NS_PER_S
 
 
 def heal_time_ns(options: Options) -> int:
@@ -53,6 +54,11 @@ def not_one_ring(nodes: list[SimNode]) -> str:
             return f"node {node.nodeid} is in {srp.ring_id}, others in {ring}"
         ring = srp.ring_id
     return ""
+
+
+def backlog_frames(nodes: list[SimNode]) -> int:
+    """Count what waits to be sent on all nodes together."""
+    return sum(node.host.backlog() for node in nodes if node.host is not None)
 
 
 def not_at_rest(nodes: list[SimNode]) -> str:
