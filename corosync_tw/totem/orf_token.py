@@ -75,7 +75,7 @@ def on_orf_token(ring: Ring, token: OrfToken, now_ns: int) -> None:
         _give_up_on_self(ring, log, now_ns)
     else:
         _pass_on(ring, token, now_ns, forward_token=forward_token)
-    reset_heartbeat(ring, now_ns, forward_token=forward_token)
+        reset_heartbeat(ring, now_ns, forward_token=forward_token)
 
 
 def _is_sound(log: RingLog, token: OrfToken) -> bool:

@@ -245,6 +245,15 @@ def test_a_node_that_keeps_missing_messages_takes_itself_out() -> None:
     assert node.srp._ring.memb.fail_set == {ME}
 
 
+def test_the_heartbeat_ends_with_the_ring_a_node_gave_up() -> None:
+    node = LoneNode(fail_to_recv_const=3, heartbeat_failures_allowed=1).enter(MembState.OPERATIONAL)
+    assert node.srp._ring.deadlines.is_set(Deadline.HEARTBEAT)
+    for _ in range(6):
+        node.put(node.token(2, 0, aru_addr=ME))
+    assert node.srp.state is MembState.GATHER
+    assert not node.srp._ring.deadlines.is_set(Deadline.HEARTBEAT)
+
+
 def test_after_failing_to_receive_a_node_forms_a_ring_of_its_own() -> None:
     node = LoneNode(fail_to_recv_const=3).enter(MembState.OPERATIONAL)
     for _ in range(6):
