@@ -13,14 +13,16 @@ class StackBus:
     Implements ServiceBus.
 
     :ivar emit: adds an effect for the driver.
+    :ivar now_ns: monotonic time of the step under way, kept by the stack.
     :ivar sent: something was queued since the stack last looked, and the ring may rest.
     """
 
-    __slots__ = ("_pg", "emit", "sent")
+    __slots__ = ("_pg", "emit", "now_ns", "sent")
 
-    def __init__(self, pg: Totempg, emit: Callable[[StackEffect], None]) -> None:
+    def __init__(self, pg: Totempg, emit: Callable[[StackEffect], None], now_ns: int) -> None:
         self._pg = pg
         self.emit = emit
+        self.now_ns = now_ns
         self.sent = False
 
     def mcast(self, slices: Slices, guarantee: Guarantee = Guarantee.AGREED) -> None:

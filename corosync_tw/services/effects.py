@@ -110,5 +110,17 @@ class FatalError:
     leave_first: bool
 
 
-ServiceEffect = CpgDeliver | CpgConfchg | TotemConfchg | QuorumChange | SyncDone | FatalError
+class LocalEffect:
+    """
+    Base of effects that one service defines for its own clients, in its own package.
+
+    The daemon routes an effect by its class to the handlers that ask for it.
+    """
+
+    __slots__ = ()
+
+
+ServiceEffect = (
+    LocalEffect | CpgDeliver | CpgConfchg | TotemConfchg | QuorumChange | SyncDone | FatalError
+)
 StackEffect = SendToken | SendMcast | StoreRingId | Trace | ServiceEffect

@@ -11,7 +11,13 @@ ExecHandler = Callable[[int, int, Buffer, bool], None]
 
 
 class ServiceBus(Protocol):
-    """What a service engine may ask of the stack."""
+    """
+    What a service engine may ask of the stack.
+
+    :ivar now_ns: monotonic time of the step under way.
+    """
+
+    now_ns: int
 
     def mcast(self, slices: Slices, guarantee: Guarantee = Guarantee.AGREED) -> None:
         """
@@ -50,3 +56,13 @@ class SyncedService(Protocol):
 
     def sync_abort(self) -> None:
         """Forget what this round collected, another configuration comes."""
+
+
+class TimedService(Protocol):
+    """A service that waits for moments as well as for messages."""
+
+    def next_deadline(self) -> int | None:
+        """Tell when advance() has something to do, absolute, in nanoseconds."""
+
+    def advance(self, now_ns: int) -> None:
+        """Do what is due."""

@@ -41,7 +41,7 @@ from corosync_tw.services.hello import (
     Hello,
     encode_hello,
 )
-from corosync_tw.services.interfaces import ExecHandler, SyncedService
+from corosync_tw.services.interfaces import ExecHandler, SyncedService, TimedService
 from corosync_tw.services.params import ServiceParams
 from corosync_tw.services.quorum.engine import QuorumEngine
 from corosync_tw.services.sync.engine import SyncEngine
@@ -53,6 +53,8 @@ from corosync_tw.totem.srp import Srp
 
 # A leave that is announced first waits for so many visits of the token that leave no queue behind.
 LEAVE_TOKEN_VISITS: Final = 2
+# Numbers of connections wrap at 31 bits: they stay plain integers of banana and of C clients.
+CONN_MAX: Final = 0x7FFFFFFF
 _ID_LITTLE: Final = Struct("<I")
 _ID_BIG: Final = Struct(">I")
 
@@ -98,8 +100,8 @@ class Stack:
         self.ring_id = RingId(services.nodeid, ring_seq)
         self.members: tuple[int, ...] = ()
         self._out: list[StackEffect] = []
-        self._bus = StackBus(self.pg, self._out.append)
-        self._now_ns = now_ns
+        self._bus = StackBus(self.pg, self._out.append, now_ns)
+        self._last_conn = 0
         self._level = QueueLevel.LOW
         self._capabilities = Capabilities()
         self._leave_visits = 0
@@ -128,6 +130,7 @@ class Stack:
             self.votequorum = VotequorumEngine(votes, self.quorum.set_quorum, self._bus)
             synced.append(self.votequorum)
             by_service[self.votequorum.service_id] = self.votequorum.exec_handlers()
+        self._timed: tuple[TimedService, ...] = ()
         self._announce_leave = services.votequorum and services.allow_downscale
         self.sync = SyncEngine(synced, self._bus.sync_group_mcast, self._on_sync_completed)
         self._handlers: dict[int, ExecHandler] = {
@@ -140,27 +143,28 @@ class Stack:
 
     def start(self, now_ns: int) -> None:
         """Begin to look for others."""
-        self._now_ns = now_ns
+        self._bus.now_ns = now_ns
         self.srp.start(now_ns)
 
     def receive(self, frames: Sequence[Buffer], now_ns: int) -> None:
         """Take datagrams, one element each, messages before tokens."""
-        self._now_ns = now_ns
+        self._bus.now_ns = now_ns
         self.srp.receive(frames, now_ns)
 
     def advance(self, now_ns: int) -> None:
         """Fire what is due."""
-        self._now_ns = now_ns
+        self._bus.now_ns = now_ns
         if self._leave_deadline_ns is not None and now_ns >= self._leave_deadline_ns:
             self._leave_now()
+        for service in self._timed:
+            service.advance(now_ns)
         self.srp.advance(now_ns)
 
     def next_deadline(self) -> int | None:
         """Tell when advance() has something to do, absolute, in nanoseconds."""
-        deadline = self.srp.next_deadline()
-        if self._leave_deadline_ns is None:
-            return deadline
-        return min(deadline or self._leave_deadline_ns, self._leave_deadline_ns)
+        deadlines = [self.srp.next_deadline(), self._leave_deadline_ns]
+        deadlines += [service.next_deadline() for service in self._timed]
+        return min((ns for ns in deadlines if ns is not None), default=None)
 
     def poll(self) -> list[StackEffect]:
         """Collect what happened since the last poll, to be executed in order."""
@@ -171,7 +175,7 @@ class Stack:
                 if not self._bus.sent:
                     break
                 self._bus.sent = False
-                self.srp.wake(self._now_ns)
+                self.srp.wake(self._bus.now_ns)
                 continue
             for effect in effects:
                 if isinstance(effect, Deliver):
@@ -193,7 +197,7 @@ class Stack:
         With quorum.allow_downscale the others are told first, in a message that needs the token:
         then ``leaving`` stays True until it was carried or the token timeout is over.
         """
-        self._now_ns = now_ns
+        self._bus.now_ns = now_ns
         if self._announce_leave and self.votequorum is not None and len(self.members) > 1:
             with suppress(CsTryAgain):
                 self.votequorum.announce_leave()
@@ -225,6 +229,11 @@ class Stack:
         return not self._capabilities.without(Features.SAFE_DELIVERY, self.members)
 
     # Closed process groups for local clients
+
+    def new_conn(self) -> int:
+        """Number a client; a number comes back only after CONN_MAX others."""
+        self._last_conn = self._last_conn % CONN_MAX + 1
+        return self._last_conn
 
     def cpg_join(self, conn: int, group: bytes, pid: int) -> None:
         """
@@ -258,7 +267,7 @@ class Stack:
         repeat the rest. CsNotSupported: SAFE, and a member cannot. CsTooBig: a message is longer
         than CPG_ATOMIC_LEN_MAX, none is sent. CsNotExist: not in a group.
         """
-        self._now_ns = now_ns
+        self._bus.now_ns = now_ns
         if guarantee is Guarantee.SAFE:
             self._check_safe()
         self._check_sending()
@@ -272,7 +281,7 @@ class Stack:
 
         Raises CsTryAgain: repeat this part. CsInterrupt: begin anew. CsTooBig, CsNotExist.
         """
-        self._now_ns = now_ns
+        self._bus.now_ns = now_ns
         self._check_sending()
         self.cpg.partial_mcast(conn, kind, msglen, slices)
 
@@ -372,4 +381,4 @@ class Stack:
     def _leave_now(self) -> None:
         self._leave_visits = 0
         self._leave_deadline_ns = None
-        self.srp.leave(self._now_ns)
+        self.srp.leave(self._bus.now_ns)

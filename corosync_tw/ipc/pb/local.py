@@ -25,8 +25,6 @@ from corosync_tw.services.effects import (
 from corosync_tw.services.stack import Stack
 
 NS_PER_US: Final = 1000
-# Conns wrap at 31 bits, so that they stay plain integers of banana and of C clients.
-_CONN_MAX: Final = 0x7FFFFFFF
 
 
 @implementer(ILocalServices)
@@ -58,7 +56,6 @@ class LocalServices:
         self._run_effects = run_effects
         self._listeners: dict[int, ILocalListener] = {}
         self._observers: list[ILocalListener] = []
-        self._last_conn = 0
 
     def execute(self, effect: StackEffect) -> bool:
         """Give an effect to the clients it concerns; False when it is not for clients at all."""
@@ -90,12 +87,7 @@ class LocalServices:
 
     def cpg_open(self, listener: ILocalListener) -> int:
         """Make a conn whose deliveries and changes go to ``listener``."""
-        conn = self._last_conn
-        while True:
-            conn = conn % _CONN_MAX + 1
-            if conn not in self._listeners:
-                break
-        self._last_conn = conn
+        conn = self.stack.new_conn()
         self._listeners[conn] = listener
         return conn
 

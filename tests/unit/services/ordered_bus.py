@@ -31,6 +31,7 @@ class FakeBus:
         self.effects: list[Any] = []
         self.emit = self.effects.append
         self.full = False
+        self.now_ns = 0
 
     def mcast(self, slices: Slices, guarantee: Guarantee = Guarantee.AGREED) -> None:
         self._put(self.ordinary, b"a", slices)
