@@ -150,6 +150,9 @@ class Node:
             elif isinstance(effect, FatalError):
                 self._later(ExitCode(effect.exit_code), effect.text, effect.leave_first)
 
+    def turn_ended(self) -> None:
+        """Nothing waits for the core."""
+
     def storage_failed(self, error: StorageError) -> None:
         """End: the ring's name cannot be kept."""
         self._later(ExitCode(error.exit_code), str(error), False)

@@ -183,6 +183,8 @@ class Driver:
             step()
             self._execute_or_hold(self._core.poll())
             self._arm()
+            if self._running:
+                self._observer.turn_ended()
         except Exception:  # noqa: BLE001 - reported, and the end of this driver
             self._give_up(Failure())  # type: ignore[no-untyped-call]
 

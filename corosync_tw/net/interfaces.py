@@ -137,6 +137,13 @@ class IDriverObserver(Interface):
         Sends that stood before the run in the core's list have been made, later ones not yet.
         """
 
+    def turn_ended() -> None:
+        """
+        Look at the core after it was fed and its effects were executed.
+
+        Unlike in ``effects_emitted``, the core may be asked for more; it is polled later.
+        """
+
     def storage_failed(error: StorageError) -> None:
         """Stop the daemon with ``error.exit_code``: nothing is sent any more. Called once."""
 

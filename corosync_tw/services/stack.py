@@ -223,6 +223,11 @@ class Stack:
         """Whether the services are not yet in step in this ring, and clients have to wait."""
         return self.sync.in_progress
 
+    def queue_level(self) -> QueueLevel:
+        """Look how full the outgoing queue is."""
+        self._level = next_level(self._level, self.pg.queue_level * 100)
+        return self._level
+
     @property
     def safe_supported(self) -> bool:
         """Whether all members deliver SAFE messages."""
@@ -296,8 +301,7 @@ class Stack:
     def _check_sending(self) -> None:
         if self.sync.in_progress:
             raise CsTryAgain("the services are being synchronized")
-        self._level = next_level(self._level, self.pg.queue_level * 100)
-        if self._level is QueueLevel.CRITICAL:
+        if self.queue_level() is QueueLevel.CRITICAL:
             raise CsTryAgain("the message queue is at a critical level")
 
     def _check_safe(self) -> None:

@@ -247,6 +247,9 @@ class Member:
         with inside(machine):
             self.driver.start()
 
+    def turn_ended(self):
+        pass
+
     def effects_emitted(self, effects):
         pass
 

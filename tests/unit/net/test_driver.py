@@ -116,6 +116,9 @@ class JournalObserver:
     def __init__(self, journal):
         self.journal = journal
 
+    def turn_ended(self):
+        pass
+
     def effects_emitted(self, effects):
         self.journal.append(("effects", *effects))
 

@@ -94,6 +94,9 @@ class Member:
         self.core.wake(self.now_ns())
         self.driver.pump()
 
+    def turn_ended(self):
+        pass
+
     def effects_emitted(self, effects):
         for effect in effects:
             if isinstance(effect, Deliver):
