@@ -4,10 +4,12 @@ Cluster nodes on the machines of a bed, stock corosync and ours, and their clien
 Both kinds read the same corosync.conf.
 """
 
+import os
+import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -15,7 +17,7 @@ from tests.interop.netbed import BedError, Machine, Process, require, wait_until
 
 HERE = Path(__file__).resolve().parent
 CLIENTS = HERE / "clients"
-READY_TEXT = "Members["
+LIBRARIES = frozenset({"cfg", "cmap", "cpg", "quorum", "sam", "votequorum"})
 
 
 def corosync_conf(
@@ -101,6 +103,14 @@ class Node:
         self.running.signal(signal.SIGTERM)
         return self.running.wait(timeout_s)
 
+    def quorate_members(self) -> list[int]:
+        """List the members of the ring as the stock quorumtool tells them; none: no quorum."""
+        said = self.machine.run("corosync-quorumtool", "-si", check=False).stdout
+        if not re.search(r"^Quorate: +Yes$", said, re.MULTILINE):
+            return []
+        _, _, table = said.partition("Membership information\n")
+        return [int(word) for word in re.findall(r"^ +([0-9]+) ", table, re.MULTILINE)]
+
     def log_text(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
@@ -158,18 +168,33 @@ class OurNode(Node):
 
 
 def built(source: Path) -> Path:
-    """Compile a C client of libcpg and give its path; it is built anew when its source is newer."""
+    """
+    Compile a C client and give its path; it is built anew when it or a header is newer.
+
+    The headers of Corosync that it includes say which libraries it is linked to.
+    """
     require("gcc", "corosync")
     binary = HERE.parent.parent / "build" / "clients" / source.stem
-    if binary.exists() and binary.stat().st_mtime >= source.stat().st_mtime:
+    newest = max(path.stat().st_mtime for path in (source, *source.parent.glob("*.h")))
+    if binary.exists() and binary.stat().st_mtime >= newest:
         return binary
     binary.parent.mkdir(parents=True, exist_ok=True)
-    options = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-pthread"]
-    command = ["gcc", *options, "-o", str(binary), str(source), "-lcpg"]
+    options = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-pthread", "-Wl,--as-needed"]
+    fresh = binary.with_suffix(f".{os.getpid()}")
+    command = ["gcc", *options, "-o", str(fresh), str(source), *libraries(source)]
     outcome = subprocess.run(command, capture_output=True, text=True, check=False)
     if outcome.returncode:
-        raise BedError(f"cannot build {source.name} (libcpg-dev is needed):\n{outcome.stderr}")
+        raise BedError(
+            f"cannot build {source.name} (`make deps` installs the libraries):\n{outcome.stderr}"
+        )
+    fresh.rename(binary)
     return binary
+
+
+def libraries(source: Path) -> list[str]:
+    """Name the linker options for the headers of Corosync that a source includes."""
+    headers = re.findall(r"^#include <corosync/(\w+)\.h>", source.read_text(), re.MULTILINE)
+    return [f"-l{name}" for name in headers if name in LIBRARIES] + ["-lcorosync_common"]
 
 
 class Client:
@@ -250,6 +275,18 @@ class Cluster:
     def start(self) -> None:
         for node in self.nodes.values():
             node.start()
+
+    def wait_quorate(self, nodeids: Iterable[int] = (), timeout_s: float = 30.0) -> float:
+        """Wait until the stock quorumtool finds these nodes (all by default) in one quorate ring."""
+        wanted = sorted(nodeids) or sorted(self.nodes)
+
+        def agreed() -> bool:
+            return all(self.nodes[nodeid].quorate_members() == wanted for nodeid in wanted)
+
+        try:
+            return wait_until(f"a quorate ring of nodes {wanted}", agreed, timeout_s, 0.1)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.tail_logs()}") from None
 
     def client(self, nodeid: int, label: str, *, count: int, rate: int, members: int) -> Client:
         """Start an order client beside a node."""
