@@ -1,9 +1,8 @@
 """
-``make bench``: the protocol alone, and rings of three beside stock corosync, both in one run.
+``make bench``: the protocol alone, and rings beside stock corosync, all in one run.
 
-Throughput is what one client on node 1 is delivered of its own messages. Stock's client is in C on
-libcpg and sends one message a call; ours is in Python on Perspective Broker and sends many messages
-a call, because this version has no other local interface. Read the columns with that in mind.
+Throughput is what one client on node 1 is delivered of its own messages. The clients are the same C
+programs on both sides, linked to the distribution's libcpg and libcmap, one message a call.
 """
 
 import argparse
@@ -15,7 +14,10 @@ from bench.report import Figures, machine
 from corosync_tw.sim.cluster import Cluster
 from corosync_tw.sim.options import NS_PER_S, Options
 
-SIZES = (64, 1600, 40000)
+CORE_SIZES = (64, 1600, 40000)
+SIZES = (64, 1600, 40000, 1_000_000)
+QUICK_SIZES = (64, 1600, 40000)
+NODE_COUNTS = (1, 3)
 # Nodes, whether they send messages, simulated minutes.
 SIMULATIONS = {
     "3 nodes, at rest": (3, False, 10),
@@ -40,25 +42,32 @@ class Progress:
 
 
 def measure_core(figures, seconds):
-    for size in SIZES:
+    for size in CORE_SIZES:
         rate = core.messages_per_second(size, seconds)
         figures.add("core alone, 3 nodes in one process", "messages", f"{size} B", rate, "1/s")
 
 
-def measure_ring(figures, system, seconds, idle_s):
-    with ring.running(system) as bench:
+def measure_ring(figures, system, node_count, *, sizes, seconds, idle_s):
+    nodes = "1 node" if node_count == 1 else f"{node_count} nodes"
+    with ring.running(system, node_count) as bench:
         if idle_s:
             share = bench.idle_percent(idle_s)
-            figures.add("idle, per node", system, "core", share, "%")
+            figures.add(f"{nodes}: idle, per node", system, "core", share, "%")
         p50_us, p99_us = bench.trip_us(64)
-        figures.add("round trip of 64 B", system, "p50", p50_us, "us")
-        figures.add("round trip of 64 B", system, "p99", p99_us, "us")
-        for size in SIZES:
+        figures.add(f"{nodes}: round trip of 64 B", system, "p50", p50_us, "us")
+        figures.add(f"{nodes}: round trip of 64 B", system, "p99", p99_us, "us")
+        for size in sizes:
             rate, cpu_s = bench.flood(size, seconds)
-            figures.add("throughput", system, f"{size} B", rate, "messages/s")
-            figures.add("payload", system, f"{size} B", rate * size / 1e6, "MB/s")
-            figures.add("daemons' processor time", system, f"{size} B", cpu_s, "s/million")
-        figures.add("memory after load", system, "largest node", bench.rss_mb(), "MB RSS")
+            figures.add(f"{nodes}: throughput", system, f"{size} B", rate, "messages/s")
+            figures.add(f"{nodes}: payload", system, f"{size} B", rate * size / 1e6, "MB/s")
+            cpu = f"{nodes}: daemons' processor time"
+            figures.add(cpu, system, f"{size} B", cpu_s, "s/million")
+        if node_count == 1:
+            rate = bench.connects_per_second()
+            figures.add("connections made and closed", system, "cpg", rate, "1/s")
+            took_ms = bench.listing_ms()
+            figures.add("keys and values listed", system, f"{ring.KEYS} keys", took_ms, "ms")
+        figures.add(f"{nodes}: memory after load", system, "largest node", bench.rss_mb(), "MB RSS")
 
 
 def measure_simulator(figures, row, share):
@@ -84,13 +93,16 @@ def main():
     runs = arguments.runs or (1 if quick else 5)
     seconds = 0.7 if quick else 1.5
     about, figures = machine(), Figures()
-    progress = Progress(runs * (1 + len(ring.SYSTEMS)) + len(SIMULATIONS))
+    sizes = QUICK_SIZES if quick else SIZES
+    rings = [(system, count) for count in NODE_COUNTS for system in ring.SYSTEMS]
+    progress = Progress(runs * (1 + len(rings)) + len(SIMULATIONS))
     for run in range(runs):
         progress.say(f"run {run + 1}: core alone")
         measure_core(figures, seconds)
-        for system in ring.SYSTEMS:
-            progress.say(f"run {run + 1}: {system}")
-            measure_ring(figures, system, seconds, (2 if quick else 5) if run == 0 else 0)
+        for system, count in rings:
+            progress.say(f"run {run + 1}: {system}, nodes: {count}")
+            idle_s = (2 if quick else 5) if run == 0 else 0
+            measure_ring(figures, system, count, sizes=sizes, seconds=seconds, idle_s=idle_s)
     for row in SIMULATIONS:
         progress.say(f"simulator: {row}")
         measure_simulator(figures, row, 0.5 if quick else 1)

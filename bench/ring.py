@@ -1,8 +1,8 @@
 """
-Real daemons: three nodes in name spaces on one bridge, MTU 1500, one client on node 1.
+Real daemons: one node or three in name spaces on one bridge, MTU 1500, C clients on node 1.
 
-Stock corosync is driven by a C client on libcpg, ours by a Python client on Perspective Broker that
-sends many messages a call; both clients hear their own messages, and those are counted.
+Stock corosync and ours are driven by the same programs, linked to the same libcpg and libcmap; the
+client hears its own messages, and those are counted.
 """
 
 import tempfile
@@ -11,57 +11,85 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.interop.netbed import NetBed, Process, wait_until
-from tests.interop.nodes import Cluster, OurNode, built
+from tests.interop.nodes import Cluster, built
 
 HERE = Path(__file__).resolve().parent
-NODES = [1, 2, 3]
 SYSTEMS = {
-    "stock udpu": (NODES, [], "udpu"),
-    "stock knet": (NODES, [], "knet"),
-    "ours udpu": ([], NODES, "udpu"),
-    "ours udp": ([], NODES, "udp"),
+    "stock udpu": ("stock", "udpu"),
+    "stock knet": ("stock", "knet"),
+    "ours udpu": ("ours", "udpu"),
+    "ours udp": ("ours", "udp"),
 }
 ANSWER_WITHIN_S = 60.0
 FORM_WITHIN_S = 30.0
 TRIPS = 300
+CONNECTS = 300
+KEYS = 10_000
 
 
-class Bench:
-    """One ring and its client."""
+class Asked:
+    """A client that answers each line of its standard input with a line of figures."""
 
-    def __init__(self, cluster, client):
-        self._cluster = cluster
-        self._client = client
+    def __init__(self, node, source, *arguments):
+        log = node.workdir / f"{source}.log"
+        argv = [str(built(HERE / "clients" / source)), *arguments]
+        self._process = Process(node.machine, argv, log, node.workdir)
         self._answers = 0
 
     def ask(self, line):
-        """Send one command to the client and wait for its figures."""
-        self._client.write_line(line)
+        """Send one command and wait for its figures."""
+        process = self._process
+        process.write_line(line)
         self._answers += 1
 
         def answered():
-            assert self._client.exit_status is None, self._client.log.read_text()
-            return self._client.log.read_text().count("\n") >= self._answers
+            assert process.exit_status is None, process.log.read_text()
+            return process.log.read_text().count("\n") >= self._answers
 
         wait_until(f"answer to {line}", answered, ANSWER_WITHIN_S)
-        answer = self._client.log.read_text().splitlines()[self._answers - 1]
+        answer = process.log.read_text().splitlines()[self._answers - 1]
         return [float(word) for word in answer.split()]
+
+    def close(self):
+        """End the client."""
+        self._process.kill()
+
+
+class Bench:
+    """One ring and its clients."""
+
+    def __init__(self, cluster, cpg, cmap):
+        self._cluster = cluster
+        self._cpg = cpg
+        self._cmap = cmap
 
     def flood(self, size_bytes, seconds):
         """Messages a second, and seconds of processor time of all daemons a million messages."""
         before = self._cpu_s()
-        messages, took = self.ask(f"flood {size_bytes} {seconds}")
+        messages, took = self._cpg.ask(f"flood {size_bytes} {seconds}")
         return messages / took, (self._cpu_s() - before) / max(messages, 1) * 1e6
 
     def trip_us(self, size_bytes):
         """Median and 99th percentile of the round trip."""
-        return self.ask(f"trip {size_bytes} {TRIPS}")
+        return self._cpg.ask(f"trip {size_bytes} {TRIPS}")
+
+    def connects_per_second(self):
+        """Connections made and closed by one client."""
+        count, took = self._cpg.ask(f"connect {CONNECTS}")
+        return count / took
+
+    def listing_ms(self):
+        """Time to list KEYS keys with their values."""
+        self._cmap.ask(f"fill {KEYS}")
+        keys, took = self._cmap.ask("list")
+        assert keys == KEYS
+        return took * 1e3
 
     def idle_percent(self, seconds):
         """Share of a core that a node takes when nobody speaks."""
         before = self._cpu_s()
         time.sleep(seconds)
-        return (self._cpu_s() - before) / seconds / len(NODES) * 100
+        return (self._cpu_s() - before) / seconds / len(self._cluster.nodes) * 100
 
     def rss_mb(self):
         """Resident memory of the largest node."""
@@ -72,33 +100,32 @@ class Bench:
 
 
 @contextmanager
-def running(system):
-    """Bring up a ring of one kind with its client in the group."""
-    stock, ours, transport = SYSTEMS[system]
+def running(system, node_count):
+    """Bring up a ring of one kind with its clients on node 1."""
+    kind, transport = SYSTEMS[system]
+    nodes = list(range(1, node_count + 1))
+    stock, ours = (nodes, []) if kind == "stock" else ([], nodes)
     with (
         tempfile.TemporaryDirectory(prefix="corosync-tw-bench-") as directory,
-        NetBed(NODES) as bed,
+        NetBed(nodes) as bed,
         Cluster(
             bed.machines, stock, ours, Path(directory), transport=transport, token_ms=3000
         ) as cluster,
     ):
         cluster.start()
+        text = f"Members[{node_count}]"
+        wait_until("a ring of all", lambda: ring_formed(cluster, text), FORM_WITHIN_S)
         node = cluster.nodes[1]
-        wait_until("a ring of three", lambda: ring_of_three(cluster), FORM_WITHIN_S)
-        if isinstance(node, OurNode):
-            argv = node.client_argv("bench")
-            argv[1] = str(HERE / "clients" / "pb_bench.py")
-        else:
-            argv = [str(built(HERE / "clients" / "cpg_bench.c")), "bench"]
-        client = Process(node.machine, argv, node.workdir / "bench.log", node.workdir)
+        clients = [Asked(node, "cpg_bench.c", "bench"), Asked(node, "cmap_bench.c")]
         try:
-            yield Bench(cluster, client)
+            yield Bench(cluster, *clients)
         finally:
-            client.kill()
+            for client in clients:
+                client.close()
 
 
-def ring_of_three(cluster):
+def ring_formed(cluster, text):
     """Whether all nodes have said so."""
     for node in cluster.nodes.values():
         assert node.running.exit_status is None, cluster.tail_logs()
-    return all("Members[3]" in node.log_text() for node in cluster.nodes.values())
+    return all(text in node.log_text() for node in cluster.nodes.values())

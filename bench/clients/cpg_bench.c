@@ -5,6 +5,7 @@
  *   reads lines from standard input, answers each with one line:
  *   flood SIZE SECONDS      messages SECONDS        delivered back to us in that time, as fast as the daemon takes them
  *   trip SIZE COUNT         p50_us p99_us           one message at a time
+ *   connect COUNT           CONNECTS SECONDS        connections made and closed, one after the other
  */
 #include <corosync/cpg.h>
 #include <pthread.h>
@@ -105,6 +106,19 @@ static void trip(size_t size, unsigned count)
 	printf("%.1f %.1f\n", took[count / 2] * 1e6, took[count * 99 / 100] * 1e6);
 }
 
+static void connects(unsigned count)
+{
+	cpg_callbacks_t callbacks = { on_deliver, on_confchg };
+	double began = now_s();
+	for (unsigned i = 0; i < count; i++) {
+		cpg_handle_t one;
+		while (cpg_initialize(&one, &callbacks) != CS_OK)
+			usleep(1000);
+		cpg_finalize(one);
+	}
+	printf("%u %.4f\n", count, now_s() - began);
+}
+
 int main(int argc, char **argv)
 {
 	cpg_callbacks_t callbacks = { on_deliver, on_confchg };
@@ -133,6 +147,8 @@ int main(int argc, char **argv)
 			flood(size, seconds);
 		else if (sscanf(line, "trip %lu %lu", &size, &count) == 2 && size <= sizeof body)
 			trip(size, (unsigned)count);
+		else if (sscanf(line, "connect %lu", &count) == 1)
+			connects((unsigned)count);
 		else
 			return 2;
 	}
