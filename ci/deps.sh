@@ -11,7 +11,15 @@ need() { # need PACKAGE COMMAND...: the package is wanted when the command fails
 }
 
 need corosync command -v corosync
-need libcpg-dev test -e /usr/include/corosync/cpg.h
+for library in cpg cmap cfg quorum votequorum sam; do
+    need "lib$library-dev" test -e "/usr/include/corosync/$library.h"
+done
+need libqb-dev test -e /usr/include/qb/qbipcc.h
+need corosync-notifyd command -v corosync-notifyd
+need corosync-vqsim command -v corosync-vqsim
+need pacemaker command -v pacemakerd
+need pacemaker-cli-utils command -v crm_mon
+need resource-agents test -e /usr/lib/ocf/lib/heartbeat/ocf-shellfuncs
 need gcc command -v gcc
 need libc6-dev test -e /usr/include/stdio.h
 need iproute2 command -v ip
@@ -20,7 +28,7 @@ need util-linux command -v nsenter
 need python3-venv sh "$(dirname "$0")/python.sh"
 
 if [ -z "$wanted" ]; then
-    echo "nothing to install: corosync, libcpg, gcc, iproute2, nftables and Python are here"
+    echo "nothing to install: corosync, its libraries, pacemaker, gcc, iproute2, nftables, Python are here"
     exit 0
 fi
 echo "the tests need:$wanted"
@@ -50,6 +58,8 @@ install() {
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $wanted
 }
 install || { $as_root apt-get update; install; }
-case " $wanted " in
-*" corosync "*) [ ! -d /run/systemd/system ] || $as_root systemctl disable --quiet corosync ;;
-esac
+for daemon in corosync corosync-notifyd pacemaker; do
+    case " $wanted " in
+    *" $daemon "*) [ ! -d /run/systemd/system ] || $as_root systemctl disable --quiet "$daemon" ;;
+    esac
+done
