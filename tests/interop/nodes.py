@@ -277,7 +277,7 @@ class Cluster:
             node.start()
 
     def wait_quorate(self, nodeids: Iterable[int] = (), timeout_s: float = 30.0) -> float:
-        """Wait until the stock quorumtool finds these nodes (all by default) in one quorate ring."""
+        """Wait until the stock quorumtool finds these (default: all) nodes in a quorate ring."""
         wanted = sorted(nodeids) or sorted(self.nodes)
 
         def agreed() -> bool:
