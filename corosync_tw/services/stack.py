@@ -130,7 +130,7 @@ class Stack:
             self.votequorum = VotequorumEngine(votes, self.quorum.set_quorum, self._bus)
             synced.append(self.votequorum)
             by_service[self.votequorum.service_id] = self.votequorum.exec_handlers()
-        self._timed: tuple[TimedService, ...] = ()
+        self._timed: tuple[TimedService, ...] = (self.cfg,)
         self._announce_leave = services.votequorum and services.allow_downscale
         self.sync = SyncEngine(synced, self._bus.sync_group_mcast, self._on_sync_completed)
         self._handlers: dict[int, ExecHandler] = {
@@ -365,6 +365,7 @@ class Stack:
         if change.kind is ConfChangeType.REGULAR:
             self.ring_id = change.ring_id
             self.members = change.members
+        self.cfg.configuration_change(change.members)
         self._out.append(
             TotemConfchg(change.kind, change.ring_id, change.members, change.left, change.joined)
         )

@@ -1,17 +1,37 @@
 """
-Cluster-wide administration: orders that arrive from other nodes.
+Cluster-wide administration: orders from local clients, and orders that arrive from members.
 
-Source: Corosync exec/cfg.c, message_handler_req_exec_cfg_*.
+Local clients are known by a number, ``conn``; they raise CsError subclasses alone. What takes time
+is answered by an effect that carries the number.
+
+Source: Corosync exec/cfg.c.
 """
 
-from corosync_tw.corotypes import Buffer, Guarantee
+from collections import deque
+from contextlib import suppress
+from typing import Final
+
+from corosync_tw.corotypes import NS_PER_MS, Buffer, Guarantee
+from corosync_tw.errors import CsAccess, CsBusy, CsExist, CsNotExist, CsTimeout, CsTryAgain
+from corosync_tw.services.cfg.effects import (
+    NodeShutDown,
+    ReloadAnswered,
+    ReloadRequested,
+    ReopenLogs,
+    ShutdownAnswered,
+    ShutdownDecided,
+    TestShutdown,
+)
+from corosync_tw.services.cfg.shutdown import Opinion, ShutdownFlag, ShutdownVote
 from corosync_tw.services.cfg.wire import (
     CRYPTO_RECONFIG_LEN,
-    RELOAD_LEN,
     CfgFunction,
     KillNode,
+    ReloadConfig,
     decode_killnode,
+    decode_reload,
     encode_killnode,
+    encode_reload,
     encode_shutdown,
 )
 from corosync_tw.services.effects import FatalError
@@ -19,13 +39,21 @@ from corosync_tw.services.exec_wire import HEADER_LEN, ServiceId, need
 from corosync_tw.services.interfaces import ExecHandler, ServiceBus
 
 # corosync_fatal_error(COROSYNC_FATAL_ERROR_EXIT) exits with -1
-KILLED_EXIT_CODE = 255
+KILLED_EXIT_CODE: Final = 255
+# How long a vote may take when cfg.shutdown_timeout is not set.
+SHUTDOWN_TIMEOUT_MS: Final = 5000
+# A granted shutdown that found the queue full is announced so much later.
+ANNOUNCE_RETRY_NS: Final = 50 * NS_PER_MS
+# Reloads that wait to be carried out; one more finds its wish fulfilled by those.
+RELOADS_MAX: Final = 100
+CS_OK: Final = 1
 
 
 class CfgEngine:
     """
-    Orders received.
+    Orders sent and received.
 
+    :ivar members: of the configuration that was delivered last.
     :ivar reload_requests: how often a member asked all to read their configuration again.
     """
 
@@ -35,7 +63,15 @@ class CfgEngine:
     def __init__(self, nodeid: int, bus: ServiceBus) -> None:
         self._nodeid = nodeid
         self._bus = bus
+        self.members: tuple[int, ...] = ()
         self.reload_requests = 0
+        # Reloads in the order of messages, each with the local client that waits for its end.
+        self._reloads: deque[int | None] = deque()
+        self._reload_waiting: set[int] = set()
+        self._trackers: dict[int, None] = {}
+        self._past_requesters: set[int] = set()
+        self._vote: ShutdownVote | None = None
+        self._announce_ns: int | None = None
 
     def exec_handlers(self) -> dict[int, ExecHandler]:
         """Name the handlers by function number."""
@@ -47,13 +83,155 @@ class CfgEngine:
             CfgFunction.CRYPTO_RECONFIG: self.on_crypto_reconfig,
         }
 
+    # For local clients
+
+    def disconnect(self, conn: int) -> None:
+        """Forget a client that is gone; never raises."""
+        if self._vote is not None and self._vote.requester == conn:
+            self._vote = None
+        self.track_stop(conn)
+        self._reload_waiting.discard(conn)
+        self._past_requesters.discard(conn)
+
     def kill_node(self, nodeid: int, reason: bytes) -> None:
-        """Order a node to die; raises CsTryAgain."""
+        """
+        Order a member to die.
+
+        Raises: CsNotExist: it is no member now. CsTryAgain.
+        """
+        if nodeid not in self.members:
+            raise CsNotExist(f"node {nodeid} is not in the ring")
         self._bus.mcast((encode_killnode(KillNode(nodeid, reason)),), Guarantee.AGREED)
 
     def announce_shutdown(self) -> None:
         """Tell all that we are shut down on purpose; raises CsTryAgain."""
         self._bus.mcast((encode_shutdown(),), Guarantee.AGREED)
+
+    def try_shutdown(self, conn: int, flags: int, timeout_ms: int, now_ns: int) -> bool:
+        """
+        Shut this node down, if those who track have nothing against it.
+
+        :param flags: a ShutdownFlag.
+        :param timeout_ms: how long the others may think.
+        :return: whether it is granted already; otherwise a ShutdownAnswered follows.
+        Raises: CsExist: another vote is under way. CsTryAgain.
+        """
+        if flags == ShutdownFlag.IMMEDIATE:
+            self.announce_shutdown()
+            return True
+        if self._vote is not None:
+            raise CsExist("a shutdown is being decided already")
+        asked = [tracker for tracker in self._trackers if tracker != conn]
+        self._past_requesters.add(conn)
+        if not asked:
+            self.announce_shutdown()
+            return True
+        self._vote = ShutdownVote(conn, flags, asked, now_ns + timeout_ms * NS_PER_MS)
+        for tracker in asked:
+            self._bus.emit(TestShutdown(tracker, flags, CS_OK))
+        return False
+
+    def reply_to_shutdown(self, conn: int, *, yes: bool) -> None:
+        """
+        Give an opinion on the shutdown under way.
+
+        Raises: CsAccess: there is none.
+        """
+        if self._vote is None:
+            raise CsAccess("no shutdown is being decided")
+        self._vote.answer(conn, yes=yes)
+        self._decide()
+
+    def track_start(self, conn: int) -> None:
+        """Ask this client, too, before the node is shut down; again does nothing."""
+        if conn in self._trackers:
+            return
+        self._trackers[conn] = None
+        if self._vote is not None:
+            self._vote.ask(conn)
+            self._bus.emit(TestShutdown(conn, self._vote.flags, CS_OK))
+
+    def track_stop(self, conn: int) -> None:
+        """Ask it no more; who goes during a vote agrees."""
+        if conn not in self._trackers:
+            return
+        del self._trackers[conn]
+        if self._vote is not None:
+            self._vote.answer(conn, yes=True)
+            self._decide()
+
+    def reload_config(self, conn: int) -> None:
+        """
+        Have all members read their configuration again; a ReloadAnswered follows.
+
+        Raises: CsTryAgain.
+        """
+        self._bus.mcast((encode_reload(ReloadConfig(self._nodeid, conn)),), Guarantee.AGREED)
+        self._reload_waiting.add(conn)
+
+    def reopen_log_files(self) -> None:
+        """Have this node open its log files anew."""
+        self._bus.emit(ReopenLogs())
+
+    # For the daemon
+
+    def configuration_change(self, members: tuple[int, ...]) -> None:
+        """Follow the ring's configurations, transitional ones too."""
+        self.members = members
+
+    def reload_done(self, error: int) -> None:
+        """
+        Take note that the oldest ReloadRequested was carried out.
+
+        :param error: cs_error_t.
+        """
+        assert self._reloads, "a reload nobody asked for"
+        self._answer_reload(self._reloads.popleft(), error)
+
+    def next_deadline(self) -> int | None:
+        """Tell when a vote or a pause ends, absolute, in nanoseconds."""
+        vote, announce_ns = self._vote, self._announce_ns
+        if vote is None:
+            return announce_ns
+        return vote.deadline_ns if announce_ns is None else min(vote.deadline_ns, announce_ns)
+
+    def advance(self, now_ns: int) -> None:
+        """End a vote in time; announce what was granted while the queue was full."""
+        if self._announce_ns is not None and now_ns >= self._announce_ns:
+            self._announce(now_ns)
+        vote = self._vote
+        if vote is not None and now_ns >= vote.deadline_ns:
+            vote.time_out()
+            self._decide()
+            # Only those hear of it who have asked for a shutdown themselves: so does Corosync.
+            for tracker in self._trackers:
+                if tracker in self._past_requesters:
+                    self._bus.emit(TestShutdown(tracker, vote.flags, CsTimeout.code))
+
+    def _answer_reload(self, conn: int | None, error: int) -> None:
+        if conn is not None and conn in self._reload_waiting:
+            self._reload_waiting.discard(conn)
+            self._bus.emit(ReloadAnswered(conn, error))
+
+    def _decide(self) -> None:
+        vote = self._vote
+        if vote is None or not vote.over:
+            return
+        self._vote = None
+        granted = vote.granted
+        self._bus.emit(ShutdownAnswered(vote.requester, CS_OK if granted else CsBusy.code))
+        if granted:
+            self._announce(self._bus.now_ns)
+        yes, no = vote.count(Opinion.YES), vote.count(Opinion.NO)
+        self._bus.emit(ShutdownDecided(yes, no, vote.flags))
+
+    def _announce(self, now_ns: int) -> None:
+        self._announce_ns = now_ns + ANNOUNCE_RETRY_NS
+        with suppress(CsTryAgain):
+            self.announce_shutdown()
+            self._announce_ns = None
+
+    # Messages
 
     def on_ringreenable(self, nodeid: int, seq: int, data: Buffer, big_endian: bool) -> None:
         """Do nothing, as Corosync since 3.0; raises MalformedFrame."""
@@ -76,12 +254,20 @@ class CfgEngine:
         if nodeid == self._nodeid:
             text = f"Node {nodeid} was shut down by sysadmin"
             self._bus.emit(FatalError(text, 0, leave_first=True))
+        else:
+            self._bus.emit(NodeShutDown(nodeid))
 
     def on_reload_config(self, nodeid: int, seq: int, data: Buffer, big_endian: bool) -> None:
-        """Count the request: a node keeps its configuration until it starts again."""
-        del nodeid, seq, big_endian
-        need(data, RELOAD_LEN, "cfg reload")
+        """Have the daemon read the configuration; raises MalformedFrame."""
+        del seq
+        message = decode_reload(data, big_endian)
         self.reload_requests += 1
+        conn = message.conn if nodeid == self._nodeid else None
+        if len(self._reloads) < RELOADS_MAX:
+            self._reloads.append(conn)
+            self._bus.emit(ReloadRequested(nodeid))
+        else:
+            self._answer_reload(conn, CsBusy.code)
 
     def on_crypto_reconfig(self, nodeid: int, seq: int, data: Buffer, big_endian: bool) -> None:
         """Check the message: the phases are the business of the node that sent them."""

@@ -33,16 +33,20 @@ class CfgFunction(IntEnum):
 
 KILLNODE_ID: Final = exec_id(ServiceId.CFG, CfgFunction.KILLNODE)
 SHUTDOWN_ID: Final = exec_id(ServiceId.CFG, CfgFunction.SHUTDOWN)
+RELOAD_ID: Final = exec_id(ServiceId.CFG, CfgFunction.RELOAD_CONFIG)
 
 # header, nodeid@16 u32, reason@24 mar_name_t, 288 bytes
 _KILLNODE: Final = both_orders("I4xI4xI4x")
 KILLNODE_LEN: Final = 288
 _KILLNODE_REASON_OFFSET: Final = 24
 # header, source@16 (nodeid u32, conn@24 u64), 32 bytes
+_RELOAD: Final = both_orders("I4xI4xI4xQ")
 RELOAD_LEN: Final = 32
 # header, phase@16 u32, 24 bytes
 CRYPTO_RECONFIG: Final = both_orders("I4xI4xI4x")
 CRYPTO_RECONFIG_LEN: Final = 24
+
+assert _RELOAD.little.size == RELOAD_LEN
 
 
 class KillNode(NamedTuple):
@@ -50,6 +54,17 @@ class KillNode(NamedTuple):
 
     nodeid: int
     reason: bytes
+
+
+class ReloadConfig(NamedTuple):
+    """
+    Everybody shall read corosync.conf again.
+
+    :ivar conn: the client of ``nodeid`` that waits for the answer; other nodes do not look at it.
+    """
+
+    nodeid: int
+    conn: int
 
 
 def encode_killnode(message: KillNode) -> bytes:
@@ -69,3 +84,14 @@ def decode_killnode(data: Buffer, big_endian: bool) -> KillNode:
 def encode_shutdown() -> bytes:
     """Encode a SHUTDOWN."""
     return HEADER.little.pack(SHUTDOWN_ID, HEADER_LEN)
+
+
+def encode_reload(message: ReloadConfig) -> bytes:
+    """Encode a RELOAD_CONFIG."""
+    return _RELOAD.little.pack(RELOAD_ID, RELOAD_LEN, *message)
+
+
+def decode_reload(data: Buffer, big_endian: bool) -> ReloadConfig:
+    """Decode a RELOAD_CONFIG; raises MalformedFrame."""
+    need(data, RELOAD_LEN, "cfg reload")
+    return ReloadConfig(*_RELOAD.of(big_endian).unpack_from(data)[2:])

@@ -1,20 +1,12 @@
-"""The map's config version, administration, the quorum service, the queue's levels, the hello."""
+"""The map's config version, the quorum service, the queue's levels, the hello."""
 
 import pytest
 
 from corosync_tw.corotypes import RingId
 from corosync_tw.errors import MalformedFrame
-from corosync_tw.services.cfg.engine import KILLED_EXIT_CODE, CfgEngine
-from corosync_tw.services.cfg.wire import (
-    CRYPTO_RECONFIG,
-    KillNode,
-    encode_killnode,
-    encode_shutdown,
-)
 from corosync_tw.services.cmap import wire as cmap
 from corosync_tw.services.cmap.engine import CmapEngine
 from corosync_tw.services.effects import FatalError, QuorumChange
-from corosync_tw.services.exec_wire import HEADER
 from corosync_tw.services.flow import QueueLevel, next_level
 from corosync_tw.services.hello import Capabilities, Features, Hello, decode_hello, encode_hello
 from corosync_tw.services.quorum.engine import QuorumEngine
@@ -90,52 +82,6 @@ class TestConfigVersion:
         item = cmap.CmapItem(b"totem.config_version", cmap.ValueType.UINT64, b"1234")
         with pytest.raises(MalformedFrame):
             engine.on_mcast(2, 1, cmap.encode(cmap.McastReason.SYNC, (item,)), False)
-
-
-class TestCfg:
-    def test_killed_by_another_node(self):
-        bus = FakeBus()
-        engine = CfgEngine(1, bus)
-        engine.on_killnode(2, 1, encode_killnode(KillNode(3, b"not us")), False)
-        assert bus.effects == []
-        engine.on_killnode(2, 1, encode_killnode(KillNode(1, b"because\0x")), False)
-        expected = FatalError("Killed by node 2 : because", KILLED_EXIT_CODE, leave_first=False)
-        assert bus.effects == [expected]
-
-    def test_only_our_own_announcement_ends_us(self):
-        bus = FakeBus()
-        engine = CfgEngine(1, bus)
-        engine.announce_shutdown()
-        ((group, message),) = bus.ordinary
-        assert (group, message) == (b"a", encode_shutdown())
-        engine.on_shutdown(2, 1, message, False)
-        assert bus.effects == []
-        engine.on_shutdown(1, 1, message, False)
-        assert bus.effects == [FatalError("Node 1 was shut down by sysadmin", 0, leave_first=True)]
-
-    def test_an_order_to_kill_travels(self):
-        nodes = Node(1), Node(2)
-        bus = OrderedBus(*nodes)
-        bus.form((1, 2))
-        nodes[0].cfg.kill_node(2, b"fenced")
-        bus.run()
-        assert fatal(nodes[0]) == []
-        assert [f.text for f in fatal(nodes[1])] == ["Killed by node 1 : fenced"]
-
-    def test_the_others_are_taken_without_consequence(self):
-        bus = FakeBus()
-        engine = CfgEngine(1, bus)
-        reload = HEADER.little.pack(0x10003, 32).ljust(32, b"\0")
-        engine.on_reload_config(2, 1, reload, False)
-        engine.on_ringreenable(2, 1, reload, False)
-        engine.on_crypto_reconfig(2, 1, CRYPTO_RECONFIG.little.pack(0x10004, 24, 1), False)
-        assert engine.reload_requests == 1
-        assert bus.effects == bus.ordinary == bus.trans == []
-
-    def test_malformed_messages_are_refused(self):
-        for handler in CfgEngine(1, FakeBus()).exec_handlers().values():
-            with pytest.raises(MalformedFrame):
-                handler(2, 1, bytes(15), False)
 
 
 class TestQuorumService:
