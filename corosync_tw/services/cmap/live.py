@@ -1,0 +1,113 @@
+"""
+Keys of the configuration map whose values are computed when somebody looks.
+
+Their trackers hear of changes at the next poll only, and of the last value alone.
+Source: Corosync exec/stats.c stats_trigger_trackers.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from typing import NamedTuple, Protocol
+
+from corosync_tw.errors import CsNotExist
+from corosync_tw.services.cmap.trackers import Track, Tracker, Trackers
+from corosync_tw.services.cmap.values import TypedValue
+
+
+class Provider(Protocol):
+    """Computes the keys under one prefix."""
+
+    def keys(self) -> Sequence[str]:
+        """
+        List the keys there are now, all under the prefix, in any order.
+
+        The same object as last time says, cheaply, that nothing came or went.
+        """
+
+    def get(self, key: str) -> TypedValue:
+        """
+        Compute a value.
+
+        Raises CsNotExist: there is no such key.
+        """
+
+
+class LiveChange(NamedTuple):
+    """What a poll found."""
+
+    event: Track
+    key: str
+    new: TypedValue | None
+    old: TypedValue | None
+
+
+class LiveKeys:
+    """
+    One provider in its place.
+
+    :ivar listed: its keys as last listed.
+    """
+
+    def __init__(self, prefix: str, provider: Provider) -> None:
+        self.prefix = prefix
+        self.provider = provider
+        self.listed: Sequence[str] = ()
+        self._seen: dict[str, TypedValue] = {}
+
+    def relist(self) -> bool:
+        """List the keys anew; True when they may have changed."""
+        listed = self.provider.keys()
+        if listed is self.listed:
+            return False
+        changed = set(listed) != set(self.listed)
+        self.listed = listed
+        return changed
+
+    def concerns(self, prefix: str) -> bool:
+        """Tell whether an iteration over a prefix may meet these keys."""
+        return prefix.startswith(self.prefix) or self.prefix.startswith(prefix)
+
+    def watch(self, tracker: Tracker) -> None:
+        """Note the values that a new tracker starts from; it hears of what others have not yet."""
+        key = tracker.key or ""
+        if tracker.mask & Track.PREFIX:
+            if self.concerns(key):
+                listed = self.provider.keys()
+                self._note([name for name in listed if name.startswith(key)])
+        elif key.startswith(self.prefix):
+            self._note([key])
+
+    def _note(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            if key not in self._seen:
+                self._seen.update(self._values((key,)))
+
+    def poll(self, trackers: Trackers) -> list[LiveChange]:
+        """Compare tracked values with those of the last poll, in the order of the keys."""
+        now = dict(self._tracked(trackers))
+        seen, self._seen = self._seen, now
+        wanted = trackers.prefixes_touching(self.prefix)
+        single = set(trackers.keys_under(self.prefix))
+        changes = []
+        for key in sorted(now.keys() | seen.keys()):
+            new, old = now.get(key), seen.get(key)
+            if new is None:
+                # Gone, unless it is only that nobody tracks it any more.
+                if key in single or key.startswith(wanted):
+                    changes.append(LiveChange(Track.DELETE, key, None, old))
+            elif old is None:
+                changes.append(LiveChange(Track.ADD, key, new, None))
+            elif not new.same(old):
+                changes.append(LiveChange(Track.MODIFY, key, new, old))
+        return changes
+
+    def _tracked(self, trackers: Trackers) -> Iterator[tuple[str, TypedValue]]:
+        wanted = trackers.prefixes_touching(self.prefix)
+        single = trackers.keys_under(self.prefix)
+        listed = self.provider.keys() if wanted else ()
+        return self._values({*single, *(key for key in listed if key.startswith(wanted))})
+
+    def _values(self, keys: Collection[str]) -> Iterator[tuple[str, TypedValue]]:
+        for key in keys:
+            with suppress(CsNotExist):
+                yield key, self.provider.get(key)
