@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 from tests.interop.netbed import BedError, Machine, Process, require, wait_until
 
@@ -27,9 +27,13 @@ def corosync_conf(
     transport: str = "udpu",
     token_ms: int = 1000,
     totem_extra: str = "",
-    system_extra: str = "",
+    run_dir: Path | None = None,
 ) -> str:
-    """Write the configuration of one node; ``addresses`` is by nodeid."""
+    """
+    Write the configuration of one node; ``addresses`` is by nodeid.
+
+    A stock daemon takes no notice of ``run_dir``.
+    """
     nodes = "".join(
         f"    node {{\n        nodeid: {nodeid}\n        name: n{nodeid}\n"
         f"        ring0_addr: {address}\n    }}\n"
@@ -47,7 +51,8 @@ def corosync_conf(
         f"    token_retransmits_before_loss_const: 10\n{crypto}{totem_extra}{interface}}}\n"
         f"nodelist {{\n{nodes}}}\n"
         "quorum {\n    provider: corosync_votequorum\n}\n"
-        f"system {{\n    state_dir: {state_dir}\n    sched_rr: no\n{system_extra}}}\n"
+        f"system {{\n    state_dir: {state_dir}\n    run_dir: {run_dir or state_dir}\n"
+        "    sched_rr: no\n}\n"
         "logging {\n    to_stderr: yes\n    to_syslog: no\n    timestamp: hires\n}\n"
     )
 
@@ -66,19 +71,17 @@ class Node:
         self.nodeid = nodeid
         self.workdir = workdir / f"n{nodeid}"
         self.state_dir = self.workdir / "state"
+        self.run_dir = self.workdir / "run"
         self.state_dir.mkdir(parents=True, exist_ok=True)
         self.conf = self.workdir / "corosync.conf"
         self.log = self.workdir / "daemon.log"
         self.process: Process | None = None
 
-    def system_extra(self) -> str:
-        return ""
-
     def argv(self) -> list[str]:
         raise AssertionError(self.kind)
 
     def client_argv(self, *arguments: str) -> list[str]:
-        raise AssertionError(self.kind)
+        return [str(built(CLIENTS / "order_client.c")), *arguments]
 
     def start(self) -> None:
         assert self.process is None or self.process.exit_status is not None
@@ -133,25 +136,20 @@ class StockNode(Node):
     def argv(self) -> list[str]:
         return ["corosync", "-f", "-c", str(self.conf)]
 
-    def client_argv(self, *arguments: str) -> list[str]:
-        return [str(built(CLIENTS / "order_client.c")), *arguments]
-
 
 class OurNode(Node):
-    """corosync_tw under twistd."""
+    """
+    corosync_tw under twistd.
+
+    :ivar pb_clients: its order clients speak Perspective Broker, not libcpg's protocol.
+    """
 
     kind = "ours"
-
-    @property
-    def run_dir(self) -> Path:
-        return self.workdir / "run"
+    pb_clients = True
 
     @property
     def socket(self) -> Path:
         return self.run_dir / "corosync_tw.sock"
-
-    def system_extra(self) -> str:
-        return f"    run_dir: {self.run_dir}\n"
 
     def argv(self) -> list[str]:
         return [
@@ -164,6 +162,8 @@ class OurNode(Node):
         ]
 
     def client_argv(self, *arguments: str) -> list[str]:
+        if not self.pb_clients:
+            return super().client_argv(*arguments)
         return [sys.executable, str(CLIENTS / "pb_client.py"), str(self.socket), *arguments]
 
 
@@ -242,6 +242,8 @@ class Cluster:
     :ivar nodes: by nodeid; the nodeid is also the last part of the address.
     """
 
+    KINDS: ClassVar[Mapping[str, type[Node]]] = {cls.kind: cls for cls in (StockNode, OurNode)}
+
     def __init__(
         self,
         machines: Mapping[int, Machine],
@@ -252,15 +254,21 @@ class Cluster:
     ) -> None:
         self.nodes: dict[int, Node] = {}
         for nodeid in sorted([*stock, *ours]):
-            cls = StockNode if nodeid in stock else OurNode
+            cls = self.KINDS["stock" if nodeid in stock else "ours"]
             self.nodes[nodeid] = cls(machines[nodeid], nodeid, workdir)
         addresses = {nodeid: machines[nodeid].address for nodeid in self.nodes}
         for node in self.nodes.values():
-            text = corosync_conf(
-                addresses, node.state_dir, system_extra=node.system_extra(), **conf
-            )  # type: ignore[arg-type]
+            text = corosync_conf(addresses, node.state_dir, run_dir=node.run_dir, **conf)  # type: ignore[arg-type]
             node.conf.write_text(text)
+        self.workdir = workdir
         self.clients: list[Client] = []
+
+    def replace(self, nodeid: int, kind: str) -> Node:
+        """Put the other daemon on a machine where none runs; its configuration stays as it is."""
+        old = self.nodes[nodeid]
+        assert old.process is None or old.process.exit_status is not None
+        self.nodes[nodeid] = self.KINDS[kind](old.machine, nodeid, self.workdir)
+        return self.nodes[nodeid]
 
     def __enter__(self) -> Self:
         return self
