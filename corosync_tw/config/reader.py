@@ -94,6 +94,7 @@ def read_sections(root: Section, host: Host, report: Report) -> Sections:
     interfaces = tuple(_read_interfaces(paths["totem.interface"], reader))
     return Sections(
         file=report.file,
+        root=root,
         totem=reader.read(TotemConfig, "totem", paths["totem"], interfaces=interfaces),
         nodelist=tuple(_read_node(sections, reader) for sections in paths.nodes),
         quorum=_read_quorum(paths, reader),

@@ -1,7 +1,7 @@
 """The whole configuration: every section with its typed directives, and what follows from them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from corosync_tw.config.directive import Directive, SectionConfig, directives
@@ -24,6 +24,7 @@ from corosync_tw.config.schema_services import (
 )
 from corosync_tw.config.schema_totem import InterfaceConfig, NodeConfig, TotemConfig
 from corosync_tw.config.timing import TotemTiming
+from corosync_tw.config.tree import Section
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +33,12 @@ class Sections:
     A corosync.conf as the reader leaves it: typed, but with nothing looked up and nothing compared.
 
     :ivar file: name of the file.
+    :ivar root: what the file says, word for word.
     :ivar extra: keys that no directive claims, by their cmap name; stock keeps them in cmap.
     """
 
     file: str
+    root: Section = field(compare=False, repr=False)
     totem: TotemConfig
     nodelist: tuple[NodeConfig, ...]
     quorum: QuorumConfig
