@@ -24,6 +24,7 @@ from corosync_tw.services.bus import StackBus
 from corosync_tw.services.cfg.engine import CfgEngine
 from corosync_tw.services.cmap.engine import CmapEngine
 from corosync_tw.services.cpg.engine import CpgEngine
+from corosync_tw.services.cpg.groups import Wants
 from corosync_tw.services.cpg.wire import PartialType
 from corosync_tw.services.effects import (
     CpgMember,
@@ -240,14 +241,14 @@ class Stack:
         self._last_conn = self._last_conn % CONN_MAX + 1
         return self._last_conn
 
-    def cpg_join(self, conn: int, group: bytes, pid: int) -> None:
+    def cpg_join(self, conn: int, group: bytes, pid: int, wants: Wants = Wants.NOTHING) -> None:
         """
         Start joining a group; done when a CpgConfchg with ourselves in ``joined`` is delivered.
 
         Raises CsTryAgain, CsExist, CsBusy, CsNameTooLong, CsInvalidParam.
         """
-        self._check_sending()
-        self.cpg.join(conn, group, pid)
+        self.check_sending()
+        self.cpg.join(conn, group, pid, wants)
 
     def cpg_leave(self, conn: int) -> None:
         """
@@ -255,7 +256,7 @@ class Stack:
 
         Raises CsTryAgain, CsNotExist, CsBusy.
         """
-        self._check_sending()
+        self.check_sending()
         self.cpg.leave(conn)
 
     def cpg_disconnect(self, conn: int) -> None:
@@ -275,7 +276,7 @@ class Stack:
         self._bus.now_ns = now_ns
         if guarantee is Guarantee.SAFE:
             self._check_safe()
-        self._check_sending()
+        self.check_sending()
         self.cpg.mcast(conn, messages, guarantee)
 
     def cpg_partial_mcast(
@@ -287,7 +288,7 @@ class Stack:
         Raises CsTryAgain: repeat this part. CsInterrupt: begin anew. CsTooBig, CsNotExist.
         """
         self._bus.now_ns = now_ns
-        self._check_sending()
+        self.check_sending()
         self.cpg.partial_mcast(conn, kind, msglen, slices)
 
     def cpg_membership(self, group: bytes) -> list[CpgMember]:
@@ -298,7 +299,8 @@ class Stack:
         """List the groups of the cluster that have members, by name."""
         return self.cpg.groups()
 
-    def _check_sending(self) -> None:
+    def check_sending(self) -> None:
+        """Raise CsTryAgain when clients may not send now: synchronization or a full queue."""
         if self.sync.in_progress:
             raise CsTryAgain("the services are being synchronized")
         if self.queue_level() is QueueLevel.CRITICAL:

@@ -36,7 +36,9 @@ from corosync_tw.errors import (
     CsTryAgain,
     MalformedFrame,
 )
-from corosync_tw.services.cpg.groups import Connection, ConnState
+from corosync_tw.services.cpg.effects import CpgPart
+from corosync_tw.services.cpg.groups import Connection, ConnState, Wants
+from corosync_tw.services.cpg.iteration import IterationType, snapshot
 from corosync_tw.services.cpg.membership import CpgMembership
 from corosync_tw.services.cpg.partial import PartialAssembler
 from corosync_tw.services.cpg.wire import (
@@ -93,7 +95,7 @@ class CpgEngine:
 
     # What local clients ask for
 
-    def join(self, conn: int, group: bytes, pid: int) -> None:
+    def join(self, conn: int, group: bytes, pid: int, wants: Wants = Wants.NOTHING) -> None:
         """
         Start joining; the join is done when its CpgConfchg is delivered.
 
@@ -114,15 +116,14 @@ class CpgEngine:
             if old.state is ConnState.LEAVE_STARTED:
                 raise CsBusy("the connection is leaving")
             raise CsExist("the connection is in a group")
-        if max(len(self._connections), self._groups.own_count) >= LOCAL_PROCESSES_MAX:
+        local = max(len(self._connections), self._groups.count_of(self._nodeid))
+        if local >= LOCAL_PROCESSES_MAX:
             raise CsNoMemory(f"{LOCAL_PROCESSES_MAX} processes of this node are in groups")
         self.send_leaves()
         if self._unsent_leaves:
             raise CsTryAgain("leaves of lost connections wait for room in the queue")
         self._bus.mcast((encode_procjoin(PROCJOIN_ID, group, pid, CpgReason.JOIN),))
-        connection = Connection(conn, group, pid)
-        self._connections[conn] = connection
-        self._groups.open(group).local.append(connection)
+        self._membership.add_connection(Connection(conn, group, pid, wants))
 
     def leave(self, conn: int) -> None:
         """
@@ -176,9 +177,11 @@ class CpgEngine:
         send = self._bus.mcast
         group, pid = connection.group, connection.pid
         for count, slices in enumerate(messages):
-            head = encode_mcast(group, pid, self._nodeid, conn, lengths[count])
+            if lengths[count] != connection.head_msglen:
+                connection.head_msglen = lengths[count]
+                connection.head = encode_mcast(group, pid, self._nodeid, conn, lengths[count])
             try:
-                send((head, *slices), guarantee)
+                send((connection.head, *slices), guarantee)
             except CsTryAgain as full:
                 full.accepted = count
                 raise
@@ -213,14 +216,26 @@ class CpgEngine:
         """List the groups that have members, by name."""
         return sorted(g.name for g in self._groups if g.members)
 
+    @property
+    def changes(self) -> int:
+        """Count the changes of membership: equal counts, equal answers."""
+        return self._groups.changes
+
+    def iterate(self, kind: IterationType, name: bytes) -> tuple[tuple[int, int, bytes], ...]:
+        """
+        List (nodeid, pid, group) as it is now, in Corosync's order.
+
+        :param name: of the one group, for ONE_GROUP.
+        """
+        return snapshot(self._groups.processes(), kind, name)
+
     # Synchronization
 
     def sync_init(
         self, trans_members: tuple[int, ...], members: tuple[int, ...], ring_id: RingId
     ) -> None:
         """Work out who was lost since the last activation."""
-        del ring_id
-        self._membership.begin_round(trans_members, members)
+        self._membership.begin_round(trans_members, members, ring_id)
         self._downlist_sent = False
 
     def sync_process(self) -> bool:
@@ -230,7 +245,7 @@ class CpgEngine:
                 known = self._membership
                 self._bus.sync_mcast((encode_downlist(len(known.old_members), known.left),))
                 self._downlist_sent = True
-            own = self._groups.own_processes()
+            own = self._groups.processes_of(self._nodeid)
             if own:
                 self._bus.sync_mcast((encode_joinlist(own),))
         except CsTryAgain:
@@ -284,7 +299,7 @@ class CpgEngine:
             emit(CpgDeliver(conn, group.name, nodeid, pid, seq, payload))
 
     def on_partial_mcast(self, nodeid: int, seq: int, data: Buffer, big_endian: bool) -> None:
-        """Collect the parts of a message and hand it on when it is whole; raises MalformedFrame."""
+        """Hand on the part, or the message when it is whole; raises MalformedFrame."""
         part = decode_partial_mcast(data, big_endian)
         group = self._groups.by_name.get(part.group)
         if group is None or not group.receivers:
@@ -292,11 +307,17 @@ class CpgEngine:
         if nodeid not in group.node_counts:
             self.unknown_senders += 1
             return
-        whole = self._partial.add(nodeid, part, group.receivers)
-        if whole is not None:
-            payload = memoryview(whole[0])
-            for conn in whole[1]:
-                self._emit(CpgDeliver(conn, group.name, nodeid, part.pid, seq, payload))
+        progress = self._partial.add(nodeid, part, group.whole_receivers)
+        if not progress.sound:
+            return
+        for conn in group.part_receivers:
+            self._emit(
+                CpgPart(conn, group.name, nodeid, part.pid, part.kind, part.msglen, part.data)
+            )
+        for conn in progress.receivers:
+            self._emit(
+                CpgDeliver(conn, group.name, nodeid, part.pid, seq, memoryview(progress.whole))
+            )
 
     def on_procjoin(self, nodeid: int, seq: int, data: Buffer, big_endian: bool) -> None:
         """Add a process; raises MalformedFrame."""

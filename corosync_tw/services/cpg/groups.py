@@ -8,9 +8,17 @@ cpg_pd (local connections). Called by the cpg engine alone.
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 
 from corosync_tw.services.effects import CpgMember
+
+
+class Wants(IntFlag):
+    """What a local connection asks for when it joins."""
+
+    NOTHING = 0
+    INITIAL_TOTEM_CONF = 1  # CPG_MODEL_V1_DELIVER_INITIAL_TOTEM_CONF: a CpgTotemConfchg at once
+    PARTS = 2  # messages that were sent in parts come as CpgPart, not as one CpgDeliver
 
 
 class ConnState(IntEnum):
@@ -32,14 +40,18 @@ class Connection:
 
     :ivar transitions: configuration changes delivered to it.
     :ivar partial_transitions: the value of ``transitions`` when its fragmented message began.
+    :ivar head: of the last message it sent, for the next one of the same length.
     """
 
     conn: int
     group: bytes
     pid: int
+    wants: Wants = Wants.NOTHING
     state: ConnState = ConnState.JOIN_STARTED
     transitions: int = 0
     partial_transitions: int = 0
+    head: bytes = b""
+    head_msglen: int = -1
 
 
 @dataclass(slots=True, eq=False)
@@ -51,7 +63,7 @@ class Group:
     :ivar node_counts: members by nodeid, never 0.
     :ivar local: connections of this node that joined or are about to.
     :ivar receivers: ids of those that get messages: their own join was delivered, their leave not
-    yet.
+    yet; ``part_receivers`` of them get parts as they come, ``whole_receivers`` the whole message.
     """
 
     name: bytes
@@ -59,6 +71,8 @@ class Group:
     node_counts: dict[int, int] = field(default_factory=dict)
     local: list[Connection] = field(default_factory=list)
     receivers: tuple[int, ...] = ()
+    part_receivers: tuple[int, ...] = ()
+    whole_receivers: tuple[int, ...] = ()
 
     def view(self) -> tuple[CpgMember, ...]:
         """Make the list of members for a client."""
@@ -66,17 +80,24 @@ class Group:
 
     def update_receivers(self) -> None:
         """Work out ``receivers`` again after a state changed."""
-        self.receivers = tuple(c.conn for c in self.local if c.state is not ConnState.JOIN_STARTED)
+        present = [c for c in self.local if c.state is not ConnState.JOIN_STARTED]
+        self.receivers = tuple(c.conn for c in present)
+        self.part_receivers = tuple(c.conn for c in present if c.wants & Wants.PARTS)
+        self.whole_receivers = tuple(c.conn for c in present if not c.wants & Wants.PARTS)
 
 
 class Groups:
-    """All groups of the cluster that have a member, or a local connection about to become one."""
+    """
+    All groups of the cluster that have a member, or a local connection about to become one.
+
+    :ivar changes: counts the changes of membership.
+    """
 
     def __init__(self) -> None:
         self.by_name: dict[bytes, Group] = {}
-        # (pid, order of arrival, group) of this node's processes, for the joinlist
-        self._own: list[tuple[int, int, bytes]] = []
-        self._arrivals = 0
+        # (nodeid, pid, order of arrival, group), ascending, as Corosync keeps its process list
+        self._processes: list[tuple[int, int, int, bytes]] = []
+        self.changes = 0
 
     def __iter__(self) -> Iterator[Group]:
         return iter(self.by_name.values())
@@ -98,19 +119,18 @@ class Groups:
         if not group.members and not group.local:
             self.by_name.pop(group.name, None)
 
-    def add(self, group: Group, nodeid: int, pid: int, own: bool) -> bool:
+    def add(self, group: Group, nodeid: int, pid: int) -> bool:
         """Add a process; False if it was there."""
         where = bisect_left(group.members, (nodeid, pid))
         if where < len(group.members) and group.members[where] == (nodeid, pid):
             return False
         group.members.insert(where, (nodeid, pid))
         group.node_counts[nodeid] = group.node_counts.get(nodeid, 0) + 1
-        if own:
-            self._arrivals += 1
-            insort(self._own, (pid, self._arrivals, group.name))
+        self.changes += 1
+        insort(self._processes, (nodeid, pid, self.changes, group.name))
         return True
 
-    def remove(self, group: Group, nodeid: int, pid: int, own: bool) -> bool:
+    def remove(self, group: Group, nodeid: int, pid: int) -> bool:
         """Take a process out; False if it was not there."""
         where = bisect_left(group.members, (nodeid, pid))
         if where == len(group.members) or group.members[where] != (nodeid, pid):
@@ -119,15 +139,25 @@ class Groups:
         group.node_counts[nodeid] -= 1
         if not group.node_counts[nodeid]:
             del group.node_counts[nodeid]
-        if own:
-            self._own = [e for e in self._own if (e[0], e[2]) != (pid, group.name)]
+        self.changes += 1
+        place = bisect_left(self._processes, (nodeid, pid))
+        while self._processes[place][3] != group.name:
+            place += 1
+        del self._processes[place]
         return True
 
-    @property
-    def own_count(self) -> int:
-        """Count the processes of this node."""
-        return len(self._own)
+    def count_of(self, nodeid: int) -> int:
+        """Count the processes of a node."""
+        return len(self._of(nodeid))
 
-    def own_processes(self) -> list[tuple[int, bytes]]:
-        """List (pid, group) of this node, by pid and then by arrival, as Corosync keeps them."""
-        return [(pid, name) for pid, _, name in self._own]
+    def processes_of(self, nodeid: int) -> list[tuple[int, bytes]]:
+        """List (pid, group) of a node, by pid and then by arrival."""
+        return [(pid, name) for _, pid, _, name in self._of(nodeid)]
+
+    def processes(self) -> list[tuple[int, int, bytes]]:
+        """List (nodeid, pid, group) of all nodes, by nodeid, by pid and then by arrival."""
+        return [(nodeid, pid, name) for nodeid, pid, _, name in self._processes]
+
+    def _of(self, nodeid: int) -> list[tuple[int, int, int, bytes]]:
+        first = bisect_left(self._processes, (nodeid,))
+        return self._processes[first : bisect_left(self._processes, (nodeid + 1,))]

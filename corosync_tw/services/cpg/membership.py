@@ -11,8 +11,9 @@ downlist_inform_clients, joinlist_inform_clients, joinlist_remove_zombie_pi_entr
 from collections.abc import Callable
 from typing import Final
 
-from corosync_tw.corotypes import CpgReason
-from corosync_tw.services.cpg.groups import Connection, ConnState, Group, Groups
+from corosync_tw.corotypes import CpgReason, RingId
+from corosync_tw.services.cpg.effects import CpgTotemConfchg
+from corosync_tw.services.cpg.groups import Connection, ConnState, Group, Groups, Wants
 from corosync_tw.services.cpg.partial import PartialAssembler
 from corosync_tw.services.effects import CpgConfchg, CpgMember
 
@@ -31,7 +32,10 @@ class CpgMembership:
     """
 
     def __init__(
-        self, nodeid: int, emit: Callable[[CpgConfchg], None], partial: PartialAssembler
+        self,
+        nodeid: int,
+        emit: Callable[[CpgConfchg | CpgTotemConfchg], None],
+        partial: PartialAssembler,
     ) -> None:
         self._nodeid = nodeid
         self._emit = emit
@@ -44,9 +48,14 @@ class CpgMembership:
         self.joinlist_entries_dropped = 0
         self._members: tuple[int, ...] = ()
         self._came_along: set[int] = set()
+        self._ring_id = RingId(0, 0)
+        self._want_totem_conf: list[int] = []  # connections that were not told yet
 
-    def begin_round(self, trans_members: tuple[int, ...], members: tuple[int, ...]) -> None:
+    def begin_round(
+        self, trans_members: tuple[int, ...], members: tuple[int, ...], ring_id: RingId
+    ) -> None:
         """Work out who was lost since the last activation."""
+        self._ring_id = ring_id
         self._came_along.intersection_update(trans_members)
         self._members = members
         self.left = tuple(n for n in self.old_members if n not in self._came_along)
@@ -63,24 +72,32 @@ class CpgMembership:
         Make the lists of the round the truth.
 
         Clients hear who went down with its node, who came up with one, and who left while we were
-        apart.
+        apart. All connections, in a group or not, hear of the ring afterwards.
         """
         self.old_members = self._members
         self._came_along = set(self._members)
         self._inform_of_downlist()
         self._inform_of_joinlists()
         self.joinlists.clear()
+        self._emit(CpgTotemConfchg(None, self._ring_id, self._members))
+
+    def add_connection(self, connection: Connection) -> None:
+        """Know a connection of which the join is on its way."""
+        self.connections[connection.conn] = connection
+        self.groups.open(connection.group).local.append(connection)
+        if connection.wants & Wants.INITIAL_TOTEM_CONF:
+            self._want_totem_conf.append(connection.conn)
 
     def process_joined(self, name: bytes, nodeid: int, pid: int) -> None:
         """Add a process, if it is not there."""
         group = self.groups.open(name)
-        if self.groups.add(group, nodeid, pid, nodeid == self._nodeid):
+        if self.groups.add(group, nodeid, pid):
             self._notify(group, (), (CpgMember(nodeid, pid, CpgReason.JOIN),))
 
     def process_left(self, name: bytes, nodeid: int, pid: int, reason: int) -> None:
         """Take a process out, if it is there."""
         group = self.groups.by_name.get(name)
-        if group is not None and self.groups.remove(group, nodeid, pid, nodeid == self._nodeid):
+        if group is not None and self.groups.remove(group, nodeid, pid):
             self._partial.forget_process(name, nodeid, pid)
             self._notify(group, (CpgMember(nodeid, pid, reason),), ())
 
@@ -88,6 +105,7 @@ class CpgMembership:
         """Forget a connection that is gone."""
         connection = self.connections.pop(conn, None)
         if connection is not None:
+            self._want_totem_conf = [c for c in self._want_totem_conf if c != conn]
             group = self.groups.open(connection.group)
             group.local.remove(connection)
             group.update_receivers()
@@ -103,7 +121,7 @@ class CpgMembership:
                 if nodeid in lost
             )
             for nodeid, pid, _ in left:
-                self.groups.remove(group, nodeid, pid, nodeid == self._nodeid)
+                self.groups.remove(group, nodeid, pid)
                 self._partial.forget_process(group.name, nodeid, pid)
             if left:
                 self._notify(group, left, ())
@@ -116,7 +134,7 @@ class CpgMembership:
             if nodeid == self._nodeid:
                 continue
             remote.add((nodeid, pid, name))
-            if self.groups.add(self.groups.open(name), nodeid, pid, own=False):
+            if self.groups.add(self.groups.open(name), nodeid, pid):
                 joined.setdefault(name, []).append(CpgMember(nodeid, pid, CpgReason.NODEUP))
         for name in sorted(joined):
             self._notify(self.groups.by_name[name], (), tuple(joined[name]))
@@ -146,6 +164,10 @@ class CpgMembership:
             if nodeid == self._nodeid and reason == CpgReason.LEAVE:
                 self._unjoin(group, pid)
         self.groups.close(group)
+        # Whatever group it is that changed: the first news a client hears is followed by the ring.
+        for conn in self._want_totem_conf:
+            self._emit(CpgTotemConfchg(conn, self._ring_id, self.old_members))
+        self._want_totem_conf.clear()
 
     def _set_state(self, group: Group, pid: int, state: ConnState) -> None:
         for connection in group.local:

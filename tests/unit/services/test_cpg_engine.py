@@ -359,7 +359,7 @@ def test_a_process_that_left_while_we_were_apart_is_told_as_down():
     bus.run()
     forget(bus)
     group = two.cpg._groups.open(b"g")
-    two.cpg._groups.remove(group, 2, 3, own=True)
+    two.cpg._groups.remove(group, 2, 3)
     bus.form((1, 2))
     assert one.confchgs() == [(10, [(1, 1), (2, 2)], [(2, 3, PROCDOWN)], [])]
 
@@ -395,7 +395,7 @@ def test_messages_waiting_through_a_merge_come_after_the_change():
     one.cpg.mcast(10, [(b"m",)])
     bus.run()
     kinds = [type(e).__name__ for e in two.bus.effects if type(e).__name__.startswith("Cpg")]
-    assert kinds == ["CpgConfchg", "CpgDeliver"]
+    assert kinds == ["CpgConfchg", "CpgTotemConfchg", "CpgDeliver"]
 
 
 def test_what_synchronization_sends_is_a_downlist_and_the_own_processes_by_pid():
@@ -538,20 +538,26 @@ class TestParts:
 
         def add(conn, kind, msglen, data):
             part = wire.PartialMcast(b"g", msglen, 1, kind, conn, data)
-            return assembler.add(1, part, (10,))
+            progress = assembler.add(1, part, (10,))
+            return progress.sound, bytes(progress.whole), progress.receivers
 
-        assert add(1, PartialType.FIRST, 11, b"") is None
-        assert add(1, PartialType.LAST, 11, b"x") is None
+        going_on, refused = (True, b"", ()), (False, b"", ())
+
+        # Too large to be put together here; who takes parts gets them.
+        assert add(1, PartialType.FIRST, 11, b"0123456789") == going_on
         assert assembler.dropped == 1
-        assert add(1, PartialType.FIRST, 2, b"abc") is None  # more than announced
+        assert add(1, PartialType.LAST, 11, b"x") == going_on
+        assert add(1, PartialType.FIRST, 2, b"abc") == refused  # more than announced
         assert assembler.dropped == 2
-        assert add(1, PartialType.FIRST, 3, b"a") is None
-        assert add(1, PartialType.LAST, 3, b"b") is None  # less than announced
+        assert add(1, PartialType.LAST, 2, b"") == refused  # of no message
+        assert add(1, PartialType.FIRST, 3, b"a") == going_on
+        assert add(1, PartialType.LAST, 3, b"b") == refused  # less than announced
         assert assembler.dropped == 3
-        assert add(1, PartialType.FIRST, 10, b"123456789") is None
-        assert add(2, PartialType.FIRST, 10, b"123456789") is None  # too much together
+        assert add(1, PartialType.FIRST, 10, b"123456789") == going_on
+        assert add(2, PartialType.FIRST, 10, b"123456789") == going_on  # too much together
         assert assembler.dropped == 4
-        assert add(1, PartialType.LAST, 10, b"0") == (b"1234567890", (10,))
+        assert add(1, PartialType.LAST, 10, b"0") == (True, b"1234567890", (10,))
+        assert add(2, PartialType.LAST, 10, b"0") == going_on
         assert assembler._held_bytes == 0
 
     def test_refusals(self):

@@ -5,7 +5,7 @@ import pytest
 from corosync_tw.corotypes import PROCESSOR_COUNT_MAX, RingId
 from corosync_tw.errors import CsNoMemory
 from corosync_tw.services.cpg.engine import LOCAL_PROCESSES_MAX, CpgEngine
-from corosync_tw.services.cpg.partial import ASSEMBLIES_MAX, PartialAssembler
+from corosync_tw.services.cpg.partial import STREAMS_MAX, PartialAssembler
 from corosync_tw.services.cpg.wire import PartialMcast, PartialType, encode_joinlist
 from corosync_tw.services.hello import Capabilities, Features, Hello, encode_hello
 from corosync_tw.services.sync.engine import SyncEngine
@@ -46,12 +46,12 @@ def test_votes_without_measure_leave_a_node_able_to_speak(message):
 
 def test_messages_begun_under_ever_new_connections_are_bounded():
     assembler = PartialAssembler()
-    for conn in range(ASSEMBLIES_MAX + 10):
+    for conn in range(STREAMS_MAX + 10):
         part = PartialMcast(b"g", 100, 5, PartialType.FIRST, conn, b"")
-        assert assembler.add(1, part, (1,)) is None
+        assert assembler.add(1, part, (1,)).sound == (conn < STREAMS_MAX)
     assert assembler.dropped == 10
     last = PartialMcast(b"g", 100, 5, PartialType.LAST, 0, bytes(100))
-    assert assembler.add(1, last, (1,)) == (bytes(100), (1,))
+    assert assembler.add(1, last, (1,)) == (True, (1,), bytes(100))
 
 
 def test_hellos_of_strangers_are_bounded():
@@ -96,4 +96,4 @@ def test_a_node_joins_no_more_processes_than_it_can_tell_at_once():
 
 
 def test_there_is_room_for_a_ring_of_the_largest_size():
-    assert PROCESSOR_COUNT_MAX <= ASSEMBLIES_MAX
+    assert PROCESSOR_COUNT_MAX <= STREAMS_MAX
