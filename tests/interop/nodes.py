@@ -284,12 +284,24 @@ class Cluster:
         for node in self.nodes.values():
             node.start()
 
-    def wait_quorate(self, nodeids: Iterable[int] = (), timeout_s: float = 30.0) -> float:
-        """Wait until the stock quorumtool finds these (default: all) nodes in a quorate ring."""
-        wanted = sorted(nodeids) or sorted(self.nodes)
+    def wait_quorate(
+        self,
+        nodeids: Iterable[int] = (),
+        timeout_s: float = 30.0,
+        *,
+        members: Iterable[int] = (),
+    ) -> float:
+        """
+        Wait until the stock quorumtool, beside these nodes, finds one quorate ring.
+
+        :param nodeids: who is asked; all by default.
+        :param members: who must be in the ring; by default those who are asked.
+        """
+        asked = sorted(nodeids) or sorted(self.nodes)
+        wanted = sorted(members) or asked
 
         def agreed() -> bool:
-            return all(self.nodes[nodeid].quorate_members() == wanted for nodeid in wanted)
+            return all(self.nodes[nodeid].quorate_members() == wanted for nodeid in asked)
 
         try:
             return wait_until(f"a quorate ring of nodes {wanted}", agreed, timeout_s, 0.1)
