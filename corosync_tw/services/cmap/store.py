@@ -21,10 +21,9 @@ from corosync_tw.services.cmap.values import TypedValue
 # Source: include/corosync/icmap.h ICMAP_KEYNAME_MINLEN, ICMAP_KEYNAME_MAXLEN.
 KEY_LEN_MIN: Final = 3
 KEY_LEN_MAX: Final = 255
-# Stock has no limits of its own here: memory is the limit.
+# What clients may fill; the daemon's own keys always find room. In stock memory is the limit.
 KEYS_MAX: Final = 131072
 CONTENT_BYTES_MAX: Final = 64 * 1024 * 1024
-TRACKERS_MAX: Final = 16384
 _KEY: Final = re.compile(rf"[A-Za-z0-9._/:-]{{{KEY_LEN_MIN},{KEY_LEN_MAX}}}")
 
 assert KEY_LEN_MAX < 256, "a key must fit a mar_name_t"
@@ -84,15 +83,28 @@ class CmapStore:
         Store a value; nobody is told when it is what it was.
 
         Raises CsInvalidParam: the value does not fit its type. CsNameTooLong: no valid new key.
-        CsNoMemory: the map is full.
         Source: exec/icmap.c icmap_set_r.
         """
         old = self._values.get(key)
         if old is not None and old.same(value):
             return
-        self._check_room((key, value))
-        self._put(key, value)
+        content_bytes = len(key) + len(value.encode())
+        if old is None:
+            check_key(key)
+        self._put(key, value, content_bytes)
         self._trackers.tell(Track.ADD if old is None else Track.MODIFY, key, value, old)
+
+    def check_room(self, key: str, value: TypedValue) -> None:
+        """
+        Ask before a client sets a value.
+
+        Raises CsNoMemory: clients have filled the map.
+        """
+        content_bytes = self._content_bytes + len(key) + len(value.encode())
+        if content_bytes > CONTENT_BYTES_MAX:
+            raise CsNoMemory(f"map of {content_bytes} bytes")
+        if key not in self._values and len(self._values) >= KEYS_MAX:
+            raise CsNoMemory(f"map of {KEYS_MAX} keys")
 
     def delete(self, key: str) -> None:
         """
@@ -122,10 +134,12 @@ class CmapStore:
         Nothing is changed when an error is raised. When trackers are called, first of what was
         deleted, then of the rest, in the order of the keys, the map already holds the new values.
 
-        Raises CsInvalidParam, CsNameTooLong, CsNoMemory: as set does.
+        Raises CsInvalidParam, CsNameTooLong: as set does.
         Source: exec/cfg.c remove_deleted_entries; exec/icmap.c icmap_copy_map.
         """
-        self._check_room(*values.items())
+        content_bytes = {key: len(key) + len(value.encode()) for key, value in values.items()}
+        for key in values.keys() - self._values.keys():
+            check_key(key)
         news: list[tuple[Track, str, TypedValue | None, TypedValue | None]] = []
         for prefix in prefixes:
             for key in self._stored(prefix):
@@ -134,7 +148,7 @@ class CmapStore:
         for key in sorted(values):
             value, old = values[key], self._values.get(key)
             if old is None or not old.same(value):
-                self._put(key, value)
+                self._put(key, value, content_bytes[key])
                 news.append((Track.ADD if old is None else Track.MODIFY, key, value, old))
         for change in news:
             self._trackers.tell(*change)
@@ -176,10 +190,8 @@ class CmapStore:
         Have changes told.
 
         :param key: or prefix, with Track.PREFIX in ``mask``; None for all keys, with Track.PREFIX.
-        Raises CsInvalidParam: unknown bits in ``mask``. CsNoMemory: too many trackers.
+        Raises CsInvalidParam: unknown bits in ``mask``.
         """
-        if self._trackers.count >= TRACKERS_MAX:
-            raise CsNoMemory(f"{TRACKERS_MAX} trackers")
         tracker = self._trackers.add(key, mask, notify)
         for live in self._live:
             live.watch(tracker)
@@ -200,23 +212,10 @@ class CmapStore:
             for change in live.poll(self._trackers):
                 self._trackers.tell(*change)
 
-    def _check_room(self, *items: tuple[str, TypedValue]) -> None:
-        keys, content = len(self._values), self._content_bytes
-        for key, value in items:
-            content += len(key) + len(value.encode())
-            old = self._values.get(key)
-            if old is None:
-                check_key(key)
-                keys += 1
-            else:
-                content -= len(key) + len(old.encode())
-        if keys > KEYS_MAX or content > CONTENT_BYTES_MAX:
-            raise CsNoMemory(f"map of {keys} keys, {content} bytes")
-
-    def _put(self, key: str, value: TypedValue) -> None:
+    def _put(self, key: str, value: TypedValue, content_bytes: int) -> None:
+        self._content_bytes += content_bytes
         old = self._values.get(key)
         self._values[key] = value
-        self._content_bytes += len(key) + len(value.encode())
         if old is not None:
             self._content_bytes -= len(key) + len(old.encode())
         elif not self._is_listed(key):
