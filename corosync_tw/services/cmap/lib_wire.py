@@ -42,43 +42,43 @@ class CmapResponse(IntEnum):
     SET_CURRENT_MAP = 10
 
 
-_NAME: Final = "H6x256s"
+NAME_FORMAT: Final = "H6x256s"
 _NAME_LENGTH: Final = Struct("=H")
 _NAME_TEXT_OFFSET: Final = REQUEST_HEADER_LEN + 8
 _NAME_END: Final = _NAME_TEXT_OFFSET + 256
 NAMED_LEN: Final = _NAME_END
 # value_len@280, type@288, the value@296
-_SET_TAIL: Final = Struct("=QB7x")
-SET_LEN: Final = NAMED_LEN + _SET_TAIL.size
+SET_TAIL: Final = Struct("=QB7x")
+SET_LEN: Final = NAMED_LEN + SET_TAIL.size
 # step@280
-_STEP: Final = Struct("=i")
+STEP: Final = Struct("=i")
 ADJUST_INT_LEN: Final = NAMED_LEN + 8
 # value_len@280
 GET_LEN: Final = NAMED_LEN + 8
-_VALUE_LEN: Final = Struct("=Q")
+VALUE_LEN: Final = Struct("=Q")
 # track_type@280, track_inst_handle@288
-_TRACK_TAIL: Final = Struct("=i4xQ")
-TRACK_ADD_LEN: Final = NAMED_LEN + _TRACK_TAIL.size
-_HANDLE: Final = Struct("=Q")
-HANDLE_LEN: Final = REQUEST_HEADER_LEN + _HANDLE.size
+TRACK_TAIL: Final = Struct("=i4xQ")
+TRACK_ADD_LEN: Final = NAMED_LEN + TRACK_TAIL.size
+HANDLE: Final = Struct("=Q")
+HANDLE_LEN: Final = REQUEST_HEADER_LEN + HANDLE.size
 # map@16; the struct is padded to 24 bytes
-_MAP: Final = Struct("=i")
+MAP: Final = Struct("=i")
 SET_CURRENT_MAP_LEN: Final = REQUEST_HEADER_LEN + 8
 
 # value_len@24, type@32, the value@40
-_GET_RESPONSE: Final = Struct("=QB7x")
-GET_RESPONSE_LEN: Final = RESPONSE_HEADER_LEN + _GET_RESPONSE.size
+GET_RESPONSE: Final = Struct("=QB7x")
+GET_RESPONSE_LEN: Final = RESPONSE_HEADER_LEN + GET_RESPONSE.size
 # name@24, value_len@288, type@296
-_ITER_NEXT_RESPONSE: Final = Struct(f"={_NAME}QB7x")
-ITER_NEXT_RESPONSE_LEN: Final = RESPONSE_HEADER_LEN + _ITER_NEXT_RESPONSE.size
-HANDLE_RESPONSE_LEN: Final = RESPONSE_HEADER_LEN + _HANDLE.size
+ITER_NEXT_RESPONSE: Final = Struct(f"={NAME_FORMAT}QB7x")
+ITER_NEXT_RESPONSE_LEN: Final = RESPONSE_HEADER_LEN + ITER_NEXT_RESPONSE.size
+HANDLE_RESPONSE_LEN: Final = RESPONSE_HEADER_LEN + HANDLE.size
 # instance@24, name@32, event@296, new type@304, old type@312, new len@320, old len@328,
 # the new value@336, the old value
-_NOTIFY: Final = Struct(f"=Q{_NAME}i4xB7xB7xQQ")
+NOTIFY: Final = Struct(f"=Q{NAME_FORMAT}i4xB7xB7xQQ")
 
 assert (SET_LEN, TRACK_ADD_LEN, ADJUST_INT_LEN) == (296, 296, 288)
 assert (GET_RESPONSE_LEN, ITER_NEXT_RESPONSE_LEN) == (40, 304)
-assert RESPONSE_HEADER_LEN + _NOTIFY.size == 336
+assert RESPONSE_HEADER_LEN + NOTIFY.size == 336
 
 
 def decode_key(request: bytes) -> str:
@@ -97,34 +97,34 @@ def decode_optional_key(request: bytes) -> str | None:
 
 def decode_set(request: bytes) -> tuple[int, int]:
     """Read the length and the type of the value behind SET_LEN."""
-    value_len, kind = _SET_TAIL.unpack_from(request, NAMED_LEN)
+    value_len, kind = SET_TAIL.unpack_from(request, NAMED_LEN)
     return value_len, kind
 
 
 def decode_get(request: bytes) -> int:
     """Read how many bytes of a value the client can take; 0 asks for its length and type alone."""
-    return int(_VALUE_LEN.unpack_from(request, NAMED_LEN)[0])
+    return int(VALUE_LEN.unpack_from(request, NAMED_LEN)[0])
 
 
 def decode_step(request: bytes) -> int:
     """Read the step of ADJUST_INT."""
-    return int(_STEP.unpack_from(request, NAMED_LEN)[0])
+    return int(STEP.unpack_from(request, NAMED_LEN)[0])
 
 
 def decode_track_add(request: bytes) -> tuple[int, int]:
     """Read the mask, and the number that the library gives to this tracker."""
-    mask, instance = _TRACK_TAIL.unpack_from(request, NAMED_LEN)
+    mask, instance = TRACK_TAIL.unpack_from(request, NAMED_LEN)
     return mask, instance
 
 
 def decode_handle(request: bytes) -> int:
     """Read the handle of an iterator or tracker."""
-    return int(_HANDLE.unpack_from(request, REQUEST_HEADER_LEN)[0])
+    return int(HANDLE.unpack_from(request, REQUEST_HEADER_LEN)[0])
 
 
 def decode_map(request: bytes) -> int:
     """Read the number of a map."""
-    return int(_MAP.unpack_from(request, REQUEST_HEADER_LEN)[0])
+    return int(MAP.unpack_from(request, REQUEST_HEADER_LEN)[0])
 
 
 def encode_get(kind: int, value_len: int, value: bytes) -> bytes:
@@ -133,18 +133,18 @@ def encode_get(kind: int, value_len: int, value: bytes) -> bytes:
 
     Stock pads the answer to what the client can take; clients look at value_len alone.
     """
-    return response(CmapRequest.GET, _GET_RESPONSE.pack(value_len, kind) + value)
+    return response(CmapRequest.GET, GET_RESPONSE.pack(value_len, kind) + value)
 
 
 def encode_iter_next(key: str, kind: int, value_len: int) -> bytes:
     """Answer ITER_NEXT."""
-    body = _ITER_NEXT_RESPONSE.pack(len(key), key.encode("ascii"), value_len, kind)
+    body = ITER_NEXT_RESPONSE.pack(len(key), key.encode("ascii"), value_len, kind)
     return response(CmapRequest.ITER_NEXT, body)
 
 
 def encode_handle(response_id: int, handle: int) -> bytes:
     """Answer ITER_INIT or TRACK_ADD with a handle, or TRACK_DELETE with the library's number."""
-    return response(response_id, _HANDLE.pack(handle))
+    return response(response_id, HANDLE.pack(handle))
 
 
 def encode_notify(
@@ -154,8 +154,6 @@ def encode_notify(
     new_kind, new_data = (0, b"") if new is None else (new.kind, new.encode())
     old_kind, old_data = (0, b"") if old is None else (old.kind, old.encode())
     lengths = len(new_data), len(old_data)
-    body = _NOTIFY.pack(
-        instance, len(key), key.encode("ascii"), event, new_kind, old_kind, *lengths
-    )
+    body = NOTIFY.pack(instance, len(key), key.encode("ascii"), event, new_kind, old_kind, *lengths)
     total_len = len(body) + sum(lengths)
     return event_header(CmapResponse.NOTIFY_CALLBACK, total_len) + body, new_data, old_data
