@@ -139,23 +139,19 @@ def asked(node: Node, commands: tuple[str, ...]) -> Texts:
 
 
 # Counters that no daemon in a ring can leave at nought.
-COUNTING = tuple(
-    f"stats.srp.{name}"
-    for name in (
-        "commit_entered",
-        "gather_entered",
-        "mcast_rx",
-        "mcast_tx",
-        "memb_commit_token_rx",
-        "memb_commit_token_tx",
-        "memb_join_rx",
-        "memb_join_tx",
-        "operational_entered",
-        "orf_token_rx",
-        "recovery_entered",
-        "token_hold_cancel_tx",
-    )
-) + (
+COUNTING = (
+    "stats.srp.commit_entered",
+    "stats.srp.gather_entered",
+    "stats.srp.mcast_rx",
+    "stats.srp.mcast_tx",
+    "stats.srp.memb_commit_token_rx",
+    "stats.srp.memb_commit_token_tx",
+    "stats.srp.memb_join_rx",
+    "stats.srp.memb_join_tx",
+    "stats.srp.operational_entered",
+    "stats.srp.orf_token_rx",
+    "stats.srp.recovery_entered",
+    "stats.srp.token_hold_cancel_tx",
     "runtime.services.cpg.0.rx",
     "runtime.services.cpg.0.tx",
     "runtime.services.cpg.5.rx",
