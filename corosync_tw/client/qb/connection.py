@@ -13,18 +13,20 @@ from typing import Final, Protocol, Self
 from corosync_tw.client.qb.datagrams import open_datagrams
 from corosync_tw.client.qb.faults import Disconnected, ForeignBytes
 from corosync_tw.client.qb.handshake import Accepted, dial
-from corosync_tw.client.qb.layout import TYPE_SHM, TYPE_SOCKET
 from corosync_tw.client.qb.shm import open_shm
 from corosync_tw.errors import CsTimeout, CsTooBig, CsTryAgain, error_of
+from corosync_tw.ipc.qb.layout import IpcType
 from corosync_tw.services.lib_requests import (
     CS_OK,
     REQUEST_HEADER,
+    REQUEST_HEADER_LEN,
     RESPONSE_HEADER,
     RESPONSE_HEADER_LEN,
 )
 
 # Highest level of flow control that holds back a request of any kind.
 ALL_HELD: Final = 1
+HEADER_ALONE: Final = bytes(REQUEST_HEADER_LEN)
 _POLL_S: Final = 1.0
 
 
@@ -82,14 +84,17 @@ class Connection:
         """Hang up; harmless when that was done."""
         self._end(orderly=True)
 
-    def send(self, request_id: int, body: bytes = b"", held_up_to: int = ALL_HELD) -> None:
+    def send(
+        self, request_id: int, message: bytes = HEADER_ALONE, held_up_to: int = ALL_HELD
+    ) -> None:
         """
         Send a request.
 
+        :param message: with room for its header, which is written here.
         :param held_up_to: highest level of flow control that holds it back, 1 or 2.
         Raises: CsTryAgain, CsTooBig, Disconnected.
         """
-        request = REQUEST_HEADER.pack(request_id, REQUEST_HEADER.size + len(body)) + body
+        request = REQUEST_HEADER.pack(request_id, len(message)) + message[REQUEST_HEADER_LEN:]
         if len(request) > self.max_msg_len:
             raise CsTooBig(f"{len(request)} bytes, {self.max_msg_len} are allowed")
         with self._ending() as transport:
@@ -97,15 +102,18 @@ class Connection:
                 raise CsTryAgain("the daemon asks to wait")
             transport.send(request)
 
-    def request(self, request_id: int, body: bytes = b"", least_len: int = 0) -> bytes:
+    def request(
+        self, request_id: int, message: bytes = HEADER_ALONE, least_len: int = RESPONSE_HEADER_LEN
+    ) -> bytes:
         """
         Send a request and wait for its response.
 
+        :param message: with room for its header, which is written here.
         :param least_len: of a response that is no error, with its header, bytes.
         :return: the response with its header, at least so long.
         Raises: CsError, of the response or of the connection.
         """
-        self.send(request_id, body)
+        self.send(request_id, message)
         deadline = None if self._timeout_s is None else time.monotonic() + self._timeout_s
         response = None
         while response is None:
@@ -178,8 +186,8 @@ def connect(service: str, timeout_s: float | None = None) -> Connection:
 
 
 def _transport(accepted: Accepted) -> Transport:
-    if accepted.kind == TYPE_SHM:
+    if accepted.kind == IpcType.SHM:
         return open_shm(accepted)
-    if accepted.kind == TYPE_SOCKET:
+    if accepted.kind == IpcType.SOCKET:
         return open_datagrams(accepted)
     raise ForeignBytes(f"a connection of type {accepted.kind}")

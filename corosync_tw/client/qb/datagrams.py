@@ -12,10 +12,11 @@ import socket
 from typing import Final
 
 from corosync_tw.client.qb.faults import Disconnected, ForeignBytes, fault_of
-from corosync_tw.client.qb.handshake import Accepted, abstract_address
+from corosync_tw.client.qb.handshake import Accepted
 from corosync_tw.client.qb.layout import CONTROL_FLOW_CONTROL, CONTROL_LEN
 from corosync_tw.client.qb.sharing import SharedDirectory, remove_left_files
 from corosync_tw.errors import CsTooBig, CsTryAgain
+from corosync_tw.ipc.qb.layout import abstract_address
 
 _HUNG_UP: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
 

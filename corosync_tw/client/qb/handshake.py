@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from corosync_tw.client.qb.faults import Disconnected, ForeignBytes, fault_of
-from corosync_tw.client.qb.layout import (
+from corosync_tw.errors import CsTimeout
+from corosync_tw.ipc.qb.layout import (
     CONNECTION_REQUEST,
     CONNECTION_RESPONSE,
     CREDENTIALS,
     MSG_AUTHENTICATE,
-    SOCKET_ADDRESS_LEN,
+    abstract_address,
 )
-from corosync_tw.errors import CsTimeout
 
 # What Corosync's libraries ask for (lib/util.h IPC_REQUEST_SIZE).
 MAX_MSG_LEN: Final = 1024 * 1024
@@ -38,7 +38,7 @@ class Accepted:
 
     :ivar stream: tells of the end of the connection, and with shared memory of events.
     :ivar server_pid: of the daemon, by the kernel's word; 0 when it did not say.
-    :ivar kind: TYPE_SOCKET or TYPE_SHM; anything, until it is checked.
+    :ivar kind: an IpcType; anything, until it is checked.
     :ivar max_msg_len: no message either way is longer, bytes.
     :ivar request: path of the requests' ring, or of the control file; unchecked, like the others.
     """
@@ -91,11 +91,6 @@ def _addresses(service: str) -> list[str | bytes]:
     if os.path.exists(FORCE_FILESYSTEM_SOCKETS):
         return [f"{directory}/{service}" for directory in SOCKET_DIRECTORIES]
     return [abstract_address(service)]
-
-
-def abstract_address(name: str) -> bytes:
-    """Make libqb's abstract address: the whole field belongs to the name, with its zeros."""
-    return (b"\0" + name.encode()).ljust(SOCKET_ADDRESS_LEN, b"\0")
 
 
 def _let_in(stream: socket.socket, deadline: float | None) -> Accepted:

@@ -57,6 +57,8 @@ class Ring:
             raise ForeignBytes(f"a ring of {data_len} bytes for messages of {max_msg_len}")
         if os.fstat(data).st_size < data_len:
             raise ForeignBytes("a ring's data are shorter than its header says")
+        # Where no memory is left, an error now is better than a signal later.
+        os.posix_fallocate(data, 0, data_len)
         self._data = mmap.mmap(data, data_len)
         self._chunks = memoryview(self._data).cast("I")
         self._semaphore = Semaphore(self._header, SEMAPHORE_OFFSET)
