@@ -5,6 +5,7 @@ from collections.abc import Callable
 from corosync_tw.corotypes import Guarantee, Slices
 from corosync_tw.services.effects import StackEffect
 from corosync_tw.services.exec_wire import EXEC_GROUP, SYNC_GROUP
+from corosync_tw.services.stats.meter import StackMeter
 from corosync_tw.totem.pg import Totempg
 
 
@@ -15,25 +16,29 @@ class StackBus:
     :ivar emit: adds an effect for the driver.
     :ivar now_ns: monotonic time of the step under way, kept by the stack.
     :ivar sent: something was queued since the stack last looked, and the ring may rest.
+    :ivar meter: counts what is sent.
     """
 
-    __slots__ = ("_pg", "emit", "now_ns", "sent")
+    __slots__ = ("_pg", "emit", "meter", "now_ns", "sent")
 
     def __init__(self, pg: Totempg, emit: Callable[[StackEffect], None], now_ns: int) -> None:
         self._pg = pg
         self.emit = emit
         self.now_ns = now_ns
         self.sent = False
+        self.meter = StackMeter()
 
     def mcast(self, slices: Slices, guarantee: Guarantee = Guarantee.AGREED) -> None:
         """Queue a message for the services of all members; raises CsTryAgain."""
         self._pg.mcast(EXEC_GROUP, slices, guarantee)
         self.sent = True
+        self.meter.queued(bytes(slices[0][:4]), self.now_ns)
 
     def sync_mcast(self, slices: Slices) -> None:
         """Queue a message for the services that belongs to synchronization; raises CsTryAgain."""
         self._pg.mcast(EXEC_GROUP, slices, trans=True)
         self.sent = True
+        self.meter.queued_in_sync(bytes(slices[0][:4]))
 
     def sync_group_mcast(self, message: bytes) -> None:
         """Queue a message of the synchronization machine itself; raises CsTryAgain."""

@@ -14,7 +14,6 @@ corosync_sending_allowed.
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from struct import Struct
 from typing import Final
 
@@ -22,6 +21,7 @@ from corosync_tw.corotypes import Buffer, ConfChangeType, Guarantee, RingId, Sli
 from corosync_tw.errors import CsNotSupported, CsTryAgain, MalformedFrame
 from corosync_tw.services.bus import StackBus
 from corosync_tw.services.cfg.engine import CfgEngine
+from corosync_tw.services.changeover import Changeover
 from corosync_tw.services.cmap.engine import CmapEngine
 from corosync_tw.services.cpg.engine import CpgEngine
 from corosync_tw.services.cpg.groups import Wants
@@ -45,8 +45,9 @@ from corosync_tw.services.hello import (
 from corosync_tw.services.interfaces import ExecHandler, SyncedService, TimedService
 from corosync_tw.services.params import ServiceParams
 from corosync_tw.services.quorum.engine import QuorumEngine
+from corosync_tw.services.stats.counters import StackStats
 from corosync_tw.services.sync.engine import SyncEngine
-from corosync_tw.services.votequorum.engine import VotequorumEngine, VotequorumParams
+from corosync_tw.services.votequorum.engine import VotequorumEngine
 from corosync_tw.totem.effects import ConfigurationChange, Deliver, TokenSent
 from corosync_tw.totem.params import TotemParams
 from corosync_tw.totem.pg import Totempg
@@ -60,27 +61,13 @@ _ID_LITTLE: Final = Struct("<I")
 _ID_BIG: Final = Struct(">I")
 
 
-@dataclass(slots=True)
-class StackStats:
-    """
-    Counters of the layers above the ring.
-
-    :ivar messages_delivered: totempg messages of all groups.
-    :ivar messages_malformed: dropped, because they are not what they claim to be.
-    :ivar messages_unknown: dropped, because nobody here handles their group or id.
-    """
-
-    messages_delivered: int = 0
-    messages_malformed: int = 0
-    messages_unknown: int = 0
-
-
 class Stack:
     """
     One node.
 
     :ivar srp: the ring; its stats and state are for observers.
     :ivar pg: totempg; its queue_level is for observers.
+    :ivar meter: what is counted and timed.
     :ivar cfg: cluster-wide administration; likewise cmap, quorum, votequorum (None without it).
     :ivar ring_id: of the last regular configuration that was delivered; likewise members.
     """
@@ -97,11 +84,13 @@ class Stack:
         self.params = params
         self.pg = Totempg(params.frame_len_bytes_max)
         self.srp = Srp(params, self.pg, ring_seq, now_ns)
+        self._changeover = Changeover(self.srp)
         self.stats = StackStats()
         self.ring_id = RingId(services.nodeid, ring_seq)
         self.members: tuple[int, ...] = ()
         self._out: list[StackEffect] = []
         self._bus = StackBus(self.pg, self._out.append, now_ns)
+        self.meter = self._bus.meter
         self._last_conn = 0
         self._level = QueueLevel.LOW
         self._capabilities = Capabilities()
@@ -119,19 +108,10 @@ class Stack:
         synced: list[SyncedService] = [self.cmap, self.cpg, self.quorum]
         by_service = {s.service_id: s.exec_handlers() for s in (self.cmap, self.cfg, self.cpg)}
         if services.votequorum:
-            wait_for_all = services.wait_for_all
-            votes = VotequorumParams(
-                nodeid=nodeid,
-                votes=services.votes,
-                expected_votes=services.expected_votes,
-                two_node=services.two_node,
-                wait_for_all=services.two_node if wait_for_all is None else wait_for_all,
-                allow_downscale=services.allow_downscale,
-            )
-            self.votequorum = VotequorumEngine(votes, self.quorum.set_quorum, self._bus)
+            self.votequorum = VotequorumEngine(services.voting(), self.quorum.set_quorum, self._bus)
             synced.append(self.votequorum)
             by_service[self.votequorum.service_id] = self.votequorum.exec_handlers()
-        self._timed: tuple[TimedService, ...] = (self.cfg,)
+        self._timed: tuple[TimedService, ...] = (self.cfg, self._changeover)
         self._announce_leave = services.votequorum and services.allow_downscale
         self.sync = SyncEngine(synced, self._bus.sync_group_mcast, self._on_sync_completed)
         self._handlers: dict[int, ExecHandler] = {
@@ -190,6 +170,17 @@ class Stack:
         effects_out = out[:]
         out.clear()
         return effects_out
+
+    def reconfigure(self, params: TotemParams, now_ns: int) -> None:
+        """Go over to other parameters of the ring, at about the time at which all members do."""
+        self._bus.now_ns = now_ns
+        self.params = params
+        self._changeover.begin(params, now_ns)
+
+    def force_gather(self, now_ns: int) -> None:
+        """Form the ring anew."""
+        self._bus.now_ns = now_ns
+        self.srp.force_gather(now_ns)
 
     def leave(self, now_ns: int) -> None:
         """
@@ -320,6 +311,7 @@ class Stack:
     def _on_deliver(self, effect: Deliver) -> None:
         """Hand messages on, each before the next is unpacked: one may end the synchronization."""
         handlers = self._handlers
+        received = self.meter.received
         stats = self.stats
         read_little, read_big = _ID_LITTLE.unpack_from, _ID_BIG.unpack_from
         count = 0
@@ -337,6 +329,7 @@ class Stack:
                 if handler is None:
                     stats.messages_unknown += 1
                 else:
+                    received[number] = received.get(number, 0) + 1
                     handler(nodeid, seq, data, big_endian)
             except MalformedFrame:
                 stats.messages_malformed += 1
@@ -355,14 +348,21 @@ class Stack:
             self.stats.messages_unknown += 1
 
     def _on_token_sent(self) -> None:
+        srp, pg = self.srp, self.pg
+        rotation_ns = srp.stats.token_rotation_ns
+        waiting, backlog = pg.waiting_msgs, pg.backlog_frames()
+        self.meter.token_visit(self._bus.now_ns, rotation_ns, waiting, backlog, srp.marks)
         self.sync.token_sent()
         self.cpg.send_leaves()
+        if self.votequorum is not None:
+            self.votequorum.token_sent()
         if self._leave_visits and not self.sync.in_progress and not self.pg.queue_level:
             self._leave_visits -= 1
             if not self._leave_visits:
                 self._leave_now()
 
     def _on_configuration_change(self, change: ConfigurationChange) -> None:
+        self.meter.sync_began(self._bus.now_ns)
         self.pg.configuration_change(change, stock_peers=not self.safe_supported)
         if change.kind is ConfChangeType.REGULAR:
             self.ring_id = change.ring_id
@@ -381,6 +381,7 @@ class Stack:
             self.pg.mcast(HELLO_GROUP, (encode_hello(hello),), trans=True)
 
     def _on_sync_completed(self) -> None:
+        self.meter.sync_done(self._bus.now_ns)
         self.pg.trans_ack()
         self._bus.sent = True
         self._out.append(SyncDone(self.ring_id, self.members, self.safe_supported))

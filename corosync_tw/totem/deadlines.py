@@ -50,6 +50,10 @@ class Deadlines:
         """Tell whether it is armed."""
         return self._at[which] != NEVER
 
+    def at(self, which: Deadline) -> int:
+        """Give the time it is armed for, NEVER when it is not."""
+        return self._at[which]
+
     def next(self) -> int | None:
         """Give the earliest armed time."""
         earliest = min(self._at)

@@ -88,6 +88,11 @@ class Totempg:
         return self._ordinary_out.level()
 
     @property
+    def waiting_msgs(self) -> int:
+        """Count the applications' messages that are not completely given up."""
+        return len(self._ordinary_out)
+
+    @property
     def bad_packets(self) -> int:
         """Count the packets that were not what they claimed to be."""
         return self._ordinary_in.bad_packets + self._trans_in.bad_packets

@@ -29,11 +29,17 @@ from corosync_tw.totem import wire
 from corosync_tw.totem.const import Encapsulated, GatherFrom, MembState, MessageType
 from corosync_tw.totem.deadlines import Deadline
 from corosync_tw.totem.effects import DeliveredFrame, Effect, MessageSource
-from corosync_tw.totem.expiry import EXPIRY, note_alive, on_pause_timeout
+from corosync_tw.totem.expiry import (
+    EXPIRY,
+    note_alive,
+    on_pause_timeout,
+    on_token_loss_timeout,
+)
 from corosync_tw.totem.handlers import handle, release_held_token
 from corosync_tw.totem.joining import send_hold_cancel
 from corosync_tw.totem.orf_token import on_orf_token
 from corosync_tw.totem.params import TotemParams
+from corosync_tw.totem.reconfigure import reconfigure
 from corosync_tw.totem.ring import Ring
 from corosync_tw.totem.stats import SrpStats
 from corosync_tw.totem.trace import TraceCode
@@ -85,6 +91,12 @@ class Srp:
         """Parameters the core was made with."""
         return self._ring.params
 
+    @property
+    def marks(self) -> tuple[int, int]:
+        """Highest sequence number of the installed ring that was seen, and that was delivered."""
+        log = self._ring.installed
+        return log.high_seq_received, log.high_delivered
+
     def start(self, now_ns: int) -> None:
         """Begin to look for a ring."""
         assert self._ring.state is MembState.IDLE, "started twice"
@@ -100,6 +112,19 @@ class Srp:
     def ring_of_ours(self) -> None:
         """Say that all members of the installed ring run corosync_tw; true until the next ring."""
         self._ring.of_ours = True
+
+    def reconfigure(self, params: TotemParams, now_ns: int) -> None:
+        """
+        Go on with other timeouts and limits; frames keep their length, and we our nodeid.
+
+        What is waited for now is due as if the wait had begun now, or when it was due, whichever
+        comes first; with longer timeouts the later of the two.
+        """
+        reconfigure(self._ring, params, now_ns)
+
+    def force_gather(self, now_ns: int) -> None:
+        """Act as if the token was lost. Source: totemsrp_force_gather."""
+        on_token_loss_timeout(self._ring, now_ns)
 
     def wake(self, now_ns: int) -> None:
         """The source has something to send: a resting ring has to move."""
