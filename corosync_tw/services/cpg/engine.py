@@ -91,6 +91,8 @@ class CpgEngine:
         self._connections = self._membership.connections
         self._downlist_sent = False
         self._unsent_leaves: list[bytes] = []  # of lost connections, that found the queue full
+        self._snapshot_of: tuple[int, IterationType, bytes] | None = None
+        self._snapshot: tuple[tuple[int, int, bytes], ...] = ()
         self.unknown_senders = 0
 
     # What local clients ask for
@@ -216,18 +218,17 @@ class CpgEngine:
         """List the groups that have members, by name."""
         return sorted(g.name for g in self._groups if g.members)
 
-    @property
-    def changes(self) -> int:
-        """Count the changes of membership: equal counts, equal answers."""
-        return self._groups.changes
-
     def iterate(self, kind: IterationType, name: bytes) -> tuple[tuple[int, int, bytes], ...]:
         """
-        List (nodeid, pid, group) as it is now, in Corosync's order.
+        List (nodeid, pid, group) as it is now, in Corosync's order; equal lists are one.
 
         :param name: of the one group, for ONE_GROUP.
         """
-        return snapshot(self._groups.processes(), kind, name)
+        key = (self._groups.changes, kind, name)
+        if key != self._snapshot_of:
+            self._snapshot_of = key
+            self._snapshot = snapshot(self._groups.processes(), kind, name)
+        return self._snapshot
 
     # Synchronization
 

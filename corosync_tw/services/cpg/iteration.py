@@ -6,8 +6,19 @@ group before all others; cpgtool prints that order.
 Source: Corosync exec/cpg.c message_handler_req_lib_cpg_iteration_initialize.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
+
+from corosync_tw.errors import CsError, CsNoMemory, CsNoSections
+
+# Of one connection: open iterations, and entries in all of them.
+ITERATIONS_MAX: Final = 1024
+ENTRIES_MAX: Final = 1_000_000
+
+# (nodeid, pid, group)
+Entry = tuple[int, int, bytes]
 
 
 class IterationType(IntEnum):
@@ -18,16 +29,14 @@ class IterationType(IntEnum):
     ALL = 3
 
 
-def snapshot(
-    processes: Iterable[tuple[int, int, bytes]], kind: IterationType, name: bytes
-) -> tuple[tuple[int, int, bytes], ...]:
+def snapshot(processes: Iterable[Entry], kind: IterationType, name: bytes) -> tuple[Entry, ...]:
     """
     List (nodeid, pid, group); both numbers are 0 in a list of names.
 
     :param processes: of all nodes, ascending.
     :param name: the one group, for ONE_GROUP.
     """
-    by_group: dict[bytes, list[tuple[int, int, bytes]]] = {}
+    by_group: dict[bytes, list[Entry]] = {}
     for entry in processes:
         if kind is not IterationType.ONE_GROUP or entry[2] == name:
             by_group.setdefault(entry[2], []).append(entry)
@@ -35,3 +44,66 @@ def snapshot(
     if kind is IterationType.NAME_ONLY:
         return tuple((0, 0, group) for group, _ in groups)
     return tuple(e for _, entries in groups for e in (entries[0], *reversed(entries[1:])))
+
+
+@dataclass(slots=True)
+class _Walk:
+    entries: tuple[Entry, ...]
+    position: int = 0
+
+
+class Iterations:
+    """
+    The iterations of local connections.
+
+    :param take: makes a list as it is now.
+    """
+
+    def __init__(self, take: Callable[[IterationType, bytes], tuple[Entry, ...]]) -> None:
+        self._take = take
+        self._walks: dict[int, dict[int, _Walk]] = {}
+        self._last_handle = 0
+
+    def initialize(self, conn: int, kind: IterationType, name: bytes) -> int:
+        """
+        Begin an iteration and give its handle, which is valid in this connection.
+
+        Raises CsNoMemory: ITERATIONS_MAX or ENTRIES_MAX is reached.
+        """
+        walks = self._walks.setdefault(conn, {})
+        entries = self._take(kind, name)
+        held = sum(len(walk.entries) for walk in walks.values()) if entries else 0
+        if len(walks) >= ITERATIONS_MAX or held + len(entries) > ENTRIES_MAX:
+            raise CsNoMemory(f"{len(walks)} iterations over {held} entries")
+        self._last_handle += 1
+        walks[self._last_handle] = _Walk(entries)
+        return self._last_handle
+
+    def next(self, conn: int, handle: int) -> Entry:
+        """
+        Give the next entry.
+
+        Raises CsError: no such handle. CsNoSections: there is none; the call after that begins
+        anew, as with Corosync.
+        """
+        walk = self._walks.get(conn, {}).get(handle)
+        if walk is None:
+            raise CsError(f"no iteration {handle}")
+        if walk.position == len(walk.entries):
+            walk.position = 0
+            raise CsNoSections("the end of the iteration")
+        walk.position += 1
+        return walk.entries[walk.position - 1]
+
+    def finalize(self, conn: int, handle: int) -> None:
+        """
+        End an iteration.
+
+        Raises CsError: no such handle.
+        """
+        if self._walks.get(conn, {}).pop(handle, None) is None:
+            raise CsError(f"no iteration {handle}")
+
+    def forget(self, conn: int) -> None:
+        """End all iterations of a connection that is gone."""
+        self._walks.pop(conn, None)
