@@ -5,7 +5,6 @@ Source: Corosync include/corosync/ipc_cfg.h, include/corosync/cfg.h, corotypes.h
 exec/totemip.h TOTEMIP_ADDRLEN.
 """
 
-import socket
 from collections.abc import Sequence
 from enum import IntEnum
 from struct import Struct
@@ -28,6 +27,9 @@ LINKS_MAX: Final = 8
 HOST_LEN: Final = 256
 ADDRESS_LEN: Final = 16
 NODE_STATUS_V1: Final = 1
+# Address families of Linux, in what the library makes sockaddrs of.
+AF_INET: Final = 2
+AF_INET6: Final = 10
 
 
 class CfgRequest(IntEnum):
@@ -167,7 +169,7 @@ def _text(text: str, length: int) -> bytes:
 
 def encode_node_addresses(addresses: Sequence[IpAddress]) -> bytes:
     """Answer GET_NODE_ADDRS; the family is that of the first address."""
-    family = socket.AF_INET6 if addresses[0].version == 6 else socket.AF_INET
+    family = AF_INET6 if addresses[0].version == 6 else AF_INET
     return response(
         CfgResponse.GET_NODE_ADDRS,
         ADDRS.pack(family, len(addresses))
