@@ -3,8 +3,8 @@ A network of name spaces on one host: a switch and any number of machines with o
 
 Every machine has its own network and mount name space (tmpfs on /run and /dev/shm), so that
 several daemons and their clients live side by side. The name spaces have no names: they belong to a
-holder process each and vanish with it, also when the tests are killed. Nothing is made in the
-host's own network.
+holder process each, which at its end kills what still runs in them, also when the tests are killed.
+Nothing is made in the host's own network.
 """
 
 import contextlib
@@ -22,6 +22,13 @@ LOSS_TABLE = "cti"
 _PRIVATE = (
     "mount --make-rprivate / && mount -t tmpfs tmpfs /run "
     "&& mount -t tmpfs -o mode=1777,size=512m tmpfs /dev/shm"
+)
+# Daemons that leave their parent, as Pacemaker's do, end with the machine.
+_HOLD = (
+    "echo up; cat >/dev/null; space=$(readlink /proc/self/ns/mnt | tr -dc 0-9); "
+    'for link in $(find /proc/[0-9]*/ns/mnt -lname "*$space*" 2>/dev/null); do '
+    "pid=${link#/proc/}; pid=${pid%/ns/mnt}; "
+    '[ "$pid" = $$ ] || kill -9 "$pid" 2>/dev/null; done; true'
 )
 
 
@@ -73,7 +80,7 @@ class NameSpace:
                 "--",
                 "sh",
                 "-c",
-                f"{_PRIVATE} && ip link set lo up && echo up && exec cat",
+                f"{_PRIVATE} && ip link set lo up && {{ {_HOLD}; }}",
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -118,7 +125,9 @@ class NameSpace:
         )
 
     def close(self) -> None:
-        self._holder.kill()
+        """End it and all that runs in it."""
+        assert self._holder.stdin is not None
+        self._holder.stdin.close()
         self._holder.wait()
 
 

@@ -343,11 +343,15 @@ class Cluster:
         return "\n".join(tails)
 
     def assert_alive(self, nodeids: list[int]) -> None:
-        """No daemon of these may have ended; no stock node may ever have aborted."""
+        """No daemon of these may have ended; none at all may ever have aborted or raised."""
         for nodeid in nodeids:
             assert self.nodes[nodeid].running.exit_status is None, (
                 f"n{nodeid} ended\n{self.tail_logs()}"
             )
+        self.assert_sound()
+
+    def assert_sound(self) -> None:
+        """No daemon may ever have aborted or raised."""
         for node in self.nodes.values():
             assert "Assertion" not in node.log_text(), f"n{node.nodeid} aborted\n{self.tail_logs()}"
             assert "Traceback" not in node.log_text(), f"n{node.nodeid} raised\n{self.tail_logs()}"
