@@ -20,13 +20,20 @@ from corosync_tw.config.membership import make_membership
 from corosync_tw.config.reader import read_sections
 from corosync_tw.config.report import Report
 from corosync_tw.config.schema import Config, Sections
+from corosync_tw.config.schema_services import QuorumConfig
 from corosync_tw.config.this_host import this_host
 from corosync_tw.config.timing import check_timing, totem_timing
 from corosync_tw.config.uidgid import read_uidgid_file
-from corosync_tw.config.unsupported import without_effect
+from corosync_tw.config.votes import device_votes, expected_votes
 from corosync_tw.corotypes import NS_PER_MS
 from corosync_tw.errors import ConfigError
 from corosync_tw.services.params import ServiceParams
+from corosync_tw.services.votequorum.params import (
+    NO_TIE_BREAKER,
+    DeviceParams,
+    TieBreaker,
+    TieBreakerRule,
+)
 from corosync_tw.totem.params import TotemParams
 
 # totemconfig.c: UDP_NETMTU.
@@ -137,7 +144,6 @@ def _examine_text(
         node_count = len(sections.nodelist)
     timing = totem_timing(sections.totem, node_count)
     check_timing(sections.totem, timing, report)
-    report.warnings.extend(without_effect(sections))
     if report.faults or membership is None:
         assert report.faults, "there is a membership or a reason why not"
         return None, report
@@ -212,19 +218,47 @@ def service_params(config: Config) -> ServiceParams:
     """
     quorum = config.quorum
     position = config.membership.local_position
-    votes = quorum.votes if position is None else config.nodelist[position].quorum_votes
-    listed_votes = sum(node.quorum_votes for node in config.nodelist)
+    node_votes = [node.quorum_votes for node in config.nodelist]
+    votes = quorum.votes if position is None else node_votes[position]
     wait_for_all = quorum.wait_for_all
     texts = (f"r({link.linknumber}) ip({link.local_address}) " for link in config.membership.links)
     return ServiceParams(
         nodeid=config.nodeid,
         votes=votes,
-        expected_votes=quorum.expected_votes or listed_votes or votes,
-        # Stock gives way to the tie breaker when both are asked for.
-        two_node=bool(quorum.two_node) and not quorum.auto_tie_breaker,
+        expected_votes=expected_votes(quorum, node_votes) or votes,
+        two_node=bool(quorum.two_node),
         wait_for_all=None if wait_for_all is None else bool(wait_for_all),
         allow_downscale=bool(quorum.allow_downscale),
+        last_man_standing=bool(quorum.last_man_standing),
+        last_man_standing_window_ns=quorum.last_man_standing_window_ms * NS_PER_MS,
+        tie_breaker=_tie_breaker(quorum),
+        expected_votes_tracking=bool(quorum.expected_votes_tracking),
+        listed_votes=sum(node_votes),
+        device=_device(quorum, node_votes),
         votequorum=quorum.provider == "corosync_votequorum",
         config_version=config.totem.config_version,
         ip_text="".join(texts),
+    )
+
+
+def _tie_breaker(quorum: QuorumConfig) -> TieBreakerRule:
+    """Source: votequorum.c, parse_atb_string."""
+    if not quorum.auto_tie_breaker:
+        return NO_TIE_BREAKER
+    words = quorum.auto_tie_breaker_node
+    if words == ("lowest",):
+        return TieBreakerRule(TieBreaker.LOWEST)
+    if words == ("highest",):
+        return TieBreakerRule(TieBreaker.HIGHEST)
+    return TieBreakerRule(TieBreaker.LIST, tuple(int(word) for word in words))
+
+
+def _device(quorum: QuorumConfig, node_votes: Sequence[int]) -> DeviceParams | None:
+    device = quorum.device
+    if device is None or not device.model:
+        return None
+    return DeviceParams(
+        device_votes(quorum, node_votes),
+        device.timeout_ms * NS_PER_MS,
+        device.sync_timeout_ms * NS_PER_MS,
     )

@@ -39,23 +39,4 @@ def unsupported(sections: Sections) -> list[str]:
             "provider",
             f'{quorum.provider} is not in this version, write "provider: corosync_votequorum"',
         )
-    if quorum.device is not None and quorum.device.model is not None:
-        report.fault(
-            quorum.device,
-            "model",
-            "quorum devices are not in this version, remove the device section on all nodes",
-        )
     return report.faults
-
-
-def without_effect(sections: Sections) -> list[str]:
-    """Name the directives that this version accepts and does not follow, for warnings."""
-    report = Report(sections.file)
-    for key in ("last_man_standing", "auto_tie_breaker", "expected_votes_tracking"):
-        if getattr(sections.quorum, key):
-            report.warning(
-                sections.quorum,
-                key,
-                "has no effect in this version, only a majority of votes is quorate",
-            )
-    return report.warnings

@@ -9,6 +9,7 @@ from enum import IntEnum, IntFlag
 from typing import Final, NamedTuple
 
 from corosync_tw.corotypes import Buffer
+from corosync_tw.errors import MalformedFrame
 from corosync_tw.services.exec_wire import ServiceId, both_orders, exec_id, need
 
 QDEVICE_NODEID: Final = 0
@@ -23,6 +24,13 @@ class VotequorumFunction(IntEnum):
     QDEVICE_REG = 2
     QDEVICE_RECONFIGURE = 3
     QDEVICE_EXTRA_INFO = 4
+
+
+class QdeviceOperation(IntEnum):
+    """What a QDEVICE_REG is about."""
+
+    UNREGISTER = 0
+    REGISTER = 1
 
 
 class NodeFlags(IntFlag):
@@ -50,6 +58,9 @@ class ReconfigureParam(IntEnum):
 NODEINFO_ID: Final = exec_id(ServiceId.VOTEQUORUM, VotequorumFunction.NODEINFO)
 RECONFIGURE_ID: Final = exec_id(ServiceId.VOTEQUORUM, VotequorumFunction.RECONFIGURE)
 QDEVICE_REG_ID: Final = exec_id(ServiceId.VOTEQUORUM, VotequorumFunction.QDEVICE_REG)
+QDEVICE_RECONFIGURE_ID: Final = exec_id(
+    ServiceId.VOTEQUORUM, VotequorumFunction.QDEVICE_RECONFIGURE
+)
 
 # header, nodeid@16, votes@20, expected_votes@24, flags@28, all u32, 32 bytes
 NODEINFO: Final = both_orders("I4xI4xIIII")
@@ -118,12 +129,24 @@ def decode_reconfigure(data: Buffer, big_endian: bool) -> Reconfigure:
     return Reconfigure(*RECONFIGURE.of(big_endian).unpack_from(data)[2:])
 
 
+def encode_qdevice_reg(message: QdeviceReg) -> bytes:
+    """Encode a QDEVICE_REG; the name is shorter than QDEVICE_NAME_LEN."""
+    return QDEVICE_REG.little.pack(QDEVICE_REG_ID, QDEVICE_REG_LEN, *message)
+
+
 def decode_qdevice_reg(data: Buffer, big_endian: bool) -> QdeviceReg:
     """Decode a QDEVICE_REG; raises MalformedFrame."""
     need(data, QDEVICE_REG_LEN - 5, "votequorum qdevice registration")
     padded = bytes(data[:QDEVICE_REG_LEN]).ljust(QDEVICE_REG_LEN, b"\0")
     _, _, operation, name = QDEVICE_REG.of(big_endian).unpack(padded)
-    return QdeviceReg(operation, name.partition(b"\0")[0])
+    return QdeviceReg(operation, _decode_name(name))
+
+
+def encode_qdevice_reconfigure(message: QdeviceReconfigure) -> bytes:
+    """Encode a QDEVICE_RECONFIGURE; the names are shorter than QDEVICE_NAME_LEN."""
+    return QDEVICE_RECONFIGURE.little.pack(
+        QDEVICE_RECONFIGURE_ID, QDEVICE_RECONFIGURE_LEN, *message
+    )
 
 
 def decode_qdevice_reconfigure(data: Buffer, big_endian: bool) -> QdeviceReconfigure:
@@ -131,4 +154,11 @@ def decode_qdevice_reconfigure(data: Buffer, big_endian: bool) -> QdeviceReconfi
     need(data, QDEVICE_RECONFIGURE_LEN - 2, "votequorum qdevice renaming")
     padded = bytes(data[:QDEVICE_RECONFIGURE_LEN]).ljust(QDEVICE_RECONFIGURE_LEN, b"\0")
     _, _, old_name, new_name = QDEVICE_RECONFIGURE.of(big_endian).unpack(padded)
-    return QdeviceReconfigure(old_name.partition(b"\0")[0], new_name.partition(b"\0")[0])
+    return QdeviceReconfigure(_decode_name(old_name), _decode_name(new_name))
+
+
+def _decode_name(field: bytes) -> bytes:
+    name, end, _ = field.partition(b"\0")
+    if not end:
+        raise MalformedFrame("name of a quorum device without an end")
+    return name

@@ -113,10 +113,6 @@ def test_tie_breaker_of_an_odd_cluster():
             "f:5: totem.crypto_hash: encryption is not in this version",
         ),
         (conf(rest="quorum {\nprovider: corosync_ykd\n}"), "quorum.provider: corosync_ykd"),
-        (
-            conf(rest="quorum {\nprovider: corosync_votequorum\ndevice {\nmodel: net\n}\n}"),
-            "quorum.device.model: quorum devices",
-        ),
     ],
 )
 def test_what_this_version_cannot_run_is_no_fault_of_the_file(content, message):
@@ -150,10 +146,6 @@ def test_nothing_is_unsupported_in_a_plain_file():
         (conf(rest="logging {\nto_logfile: yes\n}"), "has no effect without logfile"),
         (conf(rest="logging {\nlogger_subsys {\nsubsys: NONE\n}\n}"), "is not a subsystem"),
         (conf(rest="pload {\ncount: many\n}"), "pload.count: expected to be integer"),
-        (
-            conf(rest="quorum {\nprovider: corosync_votequorum\nlast_man_standing: 1\n}"),
-            "last_man_standing: has no effect in this version",
-        ),
     ],
 )
 def test_warnings_name_what_has_no_effect(content, warning):

@@ -17,7 +17,8 @@ from corosync_tw.services.effects import CpgConfchg, CpgDeliver, QuorumChange
 from corosync_tw.services.exec_wire import decode_id, exec_id
 from corosync_tw.services.quorum.engine import QuorumEngine
 from corosync_tw.services.sync.engine import SyncEngine
-from corosync_tw.services.votequorum.engine import VotequorumEngine, VotequorumParams
+from corosync_tw.services.votequorum.engine import VotequorumEngine
+from corosync_tw.services.votequorum.params import VotequorumParams
 
 ROUNDS_MAX = 1000
 

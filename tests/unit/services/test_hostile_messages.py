@@ -27,8 +27,8 @@ RING = RingId(1, 8)
 @pytest.mark.parametrize(
     "message",
     [
-        encode_nodeinfo(NodeInfo(7, U32_MAX, U32_MAX, 0)),
-        encode_nodeinfo(NodeInfo(1, U32_MAX, U32_MAX, U32_MAX)),
+        encode_nodeinfo(NodeInfo(2, U32_MAX, U32_MAX, 0)),
+        encode_nodeinfo(NodeInfo(2, U32_MAX, U32_MAX, U32_MAX)),
         encode_nodeinfo(NodeInfo(0, U32_MAX, 0, 0)),
         encode_reconfigure(Reconfigure(1, U32_MAX, ReconfigureParam.NODE_VOTES)),
         encode_reconfigure(Reconfigure(1, U32_MAX, ReconfigureParam.EXPECTED_VOTES)),

@@ -17,7 +17,7 @@ from corosync_tw.services.effects import (
 from corosync_tw.services.hello import HELLO_GROUP
 from corosync_tw.services.params import ServiceParams
 from corosync_tw.services.stack import Stack
-from corosync_tw.services.votequorum.engine import NodeState
+from corosync_tw.services.votequorum.nodes import NodeState
 from corosync_tw.totem.const import MembState
 from corosync_tw.totem.params import TotemParams
 from tests.unit.services.memory_ring import MemoryRing

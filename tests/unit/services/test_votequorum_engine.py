@@ -5,7 +5,8 @@ import pytest
 from corosync_tw.corotypes import PROCESSOR_COUNT_MAX
 from corosync_tw.errors import MalformedFrame
 from corosync_tw.services.exec_wire import decode_id
-from corosync_tw.services.votequorum.engine import NodeState, quorum_needed
+from corosync_tw.services.votequorum.nodes import NodeState
+from corosync_tw.services.votequorum.voting import quorum_needed
 from corosync_tw.services.votequorum.wire import (
     NODEINFO_ID,
     QDEVICE_RECONFIGURE,
@@ -314,7 +315,7 @@ def test_the_table_of_nodes_is_bounded():
     bus = cluster(1, 2)
     bus.form((1, 2))
     for nodeid in range(10, 3 * PROCESSOR_COUNT_MAX):
-        info(bus.nodes[1], 2, nodeid, 0, 3, 0)
+        info(bus.nodes[1], nodeid, nodeid, 0, 3, 0)
     nodes = bus.nodes[1].votequorum.nodes
     assert len(nodes) <= PROCESSOR_COUNT_MAX
     assert {1, 2} <= set(nodes)
