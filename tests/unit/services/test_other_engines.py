@@ -9,6 +9,7 @@ from corosync_tw.services.cmap.engine import CmapEngine
 from corosync_tw.services.effects import FatalError, QuorumChange
 from corosync_tw.services.flow import QueueLevel, next_level
 from corosync_tw.services.hello import Capabilities, Features, Hello, decode_hello, encode_hello
+from corosync_tw.services.quorum.effects import QuorumNodelist
 from corosync_tw.services.quorum.engine import QuorumEngine
 from tests.unit.services.ordered_bus import FakeBus, Node, OrderedBus
 
@@ -92,7 +93,11 @@ class TestQuorumService:
         engine.sync_init((), (1, 2), RingId(1, 4))
         assert engine.sync_process()
         engine.sync_activate()
-        assert bus.effects == [QuorumChange(True, (1, 2), RingId(1, 4))]
+        ring_id = RingId(1, 4)
+        assert bus.effects == [
+            QuorumNodelist(ring_id, (1, 2), (1, 2), ()),
+            QuorumChange(True, (1, 2), ring_id),
+        ]
 
     def test_who_left_and_joined_since_the_last_activation(self):
         engine = QuorumEngine(True, FakeBus())
