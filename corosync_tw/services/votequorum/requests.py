@@ -212,7 +212,7 @@ class VoteRequests:
     # Clients that follow changes
 
     def present(
-        self, flags: int, conn: int, context: int
+        self, conn: int, flags: int, context: int
     ) -> tuple[NodelistNotification, QuorumNotification] | None:
         """Make the news that a client gets when it begins to follow; None without a flag for it."""
         if not flags & SHOWS_PRESENT:
