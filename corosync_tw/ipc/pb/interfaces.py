@@ -53,6 +53,9 @@ class ILocalServices(Interface):
 
     nodeid: int = Attribute("The node id of this node.")
 
+    def new_conn() -> int:
+        """Number a client, unique among all clients of this node."""
+
     def attach(listener: ILocalListener) -> None:
         """Tell ``listener`` of rings and quorum from now on."""
 

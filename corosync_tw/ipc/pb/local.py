@@ -76,6 +76,10 @@ class LocalServices:
                 return False
         return True
 
+    def new_conn(self) -> int:
+        """Number a client, unique among all clients of this node."""
+        return self.stack.new_conn()
+
     def attach(self, listener: ILocalListener) -> None:
         """Tell ``listener`` of rings and quorum from now on."""
         self._observers.append(listener)

@@ -9,7 +9,7 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from twisted.internet import protocol
@@ -19,6 +19,7 @@ from twisted.logger import Logger
 
 from corosync_tw.errors import CsExist
 from corosync_tw.ipc.pb.broker import PlainBroker
+from corosync_tw.ipc.pb.hubs import Hub
 from corosync_tw.ipc.pb.interfaces import ILocalServices
 from corosync_tw.ipc.pb.peercred import AccessList, PeerCredentials, peer_credentials
 from corosync_tw.ipc.pb.session import Session
@@ -71,17 +72,20 @@ class PbServer(protocol.Factory):
         services: ILocalServices,
         access: AccessList,
         credentials: Callable[[Any], PeerCredentials | None] = peer_credentials,
+        hubs: Sequence[Hub] = (),
     ) -> None:
         """
         Serve ``services`` to whom ``access`` allows; nothing is opened before `listen`.
 
         :param credentials: tells who is at the other end of a transport.
+        :param hubs: the services beside process groups.
         """
         self.brokers: set[PlainBroker] = set()
         self._reactor = reactor
         self._services = services
         self._access = access
         self._credentials = credentials
+        self._hubs = hubs
         self._ports: list[IListeningPort] = []
 
     def listen(self, endpoint: IStreamServerEndpoint) -> Deferred[IListeningPort]:
@@ -124,7 +128,14 @@ class PbServer(protocol.Factory):
             return None
         broker = ServerBroker(is_client=False, our_name=SERVER_NAME, their_name=CLIENT_NAME)
         broker.factory = self
-        Session(self._reactor, self._services, broker, self._access, self._credentials)
+        Session(
+            self._reactor,
+            self._services,
+            broker,
+            self._access,
+            self._credentials,
+            hubs=self._hubs,
+        )
         return broker
 
     def clientConnectionMade(self, broker: PlainBroker) -> None:

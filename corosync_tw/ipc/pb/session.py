@@ -5,7 +5,7 @@ A client is a stranger until its hello was accepted. A slow one first finds its 
 waiting, and is cut off when UNSENT_DELIVERIES_BYTES_MAX are queued for it; the ring never waits.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -24,6 +24,7 @@ from corosync_tw.errors import (
     CsNotSupported,
 )
 from corosync_tw.ipc.pb.broker import PlainBroker
+from corosync_tw.ipc.pb.hubs import Desk, Hub
 from corosync_tw.ipc.pb.interfaces import ILocalListener, ILocalServices
 from corosync_tw.ipc.pb.outbox import Outbox
 from corosync_tw.ipc.pb.peercred import AccessList, PeerCredentials
@@ -59,6 +60,8 @@ class Session:
     The server's end of one connection.
 
     :ivar pid: of the client, as groups show it; 0 before hello.
+    :ivar conn: its number among all clients of this node, for the services beside process groups; 0
+        before hello.
     """
 
     log = Logger()
@@ -70,9 +73,18 @@ class Session:
         broker: PlainBroker,
         access: AccessList,
         credentials: Callable[[Any], PeerCredentials | None],
+        *,
+        hubs: Sequence[Hub] = (),
     ) -> None:
-        """Serve ``broker``, which has no transport yet."""
+        """
+        Serve ``broker``, which has no transport yet.
+
+        :param hubs: the services beside process groups.
+        """
         self.pid = 0
+        self.conn = 0
+        self._hubs = hubs
+        self._desks: list[Desk] = []
         self._clock = clock
         self._services = services
         self._broker = broker
@@ -112,8 +124,13 @@ class Session:
         if self._hello_deadline.active():
             self._hello_deadline.cancel()
         self._broker.len_bytes_max = EXPRESSION_LEN_BYTES_MAX
+        if not self.conn:
+            self.conn = self._services.new_conn()
+            self._desks = [hub.open(self) for hub in self._hubs]
+        others = {name: method for desk in self._desks for name, method in desk.methods().items()}
         self._broker.serve(
             {
+                **others,
                 "hello": self.hello,
                 "watch": self.watch,
                 "status": self._services.status,
@@ -126,6 +143,15 @@ class Session:
             }
         )
         return {"version": PROTOCOL_VERSION, "nodeid": self._services.nodeid, "pid": self.pid}
+
+    def event(self, method: str, *args: object) -> None:
+        """Queue a call of the client, behind all earlier ones."""
+        self._outbox.event(method, *args)
+        self._queued()
+
+    def submit(self, attempt: Callable[[], object]) -> Deferred[object]:
+        """Carry out ``attempt`` after the client's earlier requests, again while CsTryAgain."""
+        return self._requests.submit(attempt, timeout_s=JOIN_TIMEOUT_S)
 
     def watch(self) -> None:
         """Send totem_confchg and quorum_change from now on."""
@@ -239,6 +265,9 @@ class Session:
         self._services.detach(self)
         for conn in list(self._conns):
             self._forget(conn)
+        desks, self._desks = self._desks, []
+        for desk in desks:
+            desk.close()
 
     def _check_conn(self, conn: object) -> None:
         if conn not in self._conns:

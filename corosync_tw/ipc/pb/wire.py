@@ -128,6 +128,11 @@ def error_answer(fault: CsError) -> list[object]:
     return [fault.code, str(fault)]
 
 
+def error_of(code: int, text: str) -> CsError:
+    """Make the exception of a cs_error_t; CsError itself for an unknown one."""
+    return _ERRORS.get(code, CsError)(text)
+
+
 def read_answer(answer: object) -> object:
     """
     Give the result of an answer.
@@ -138,7 +143,7 @@ def read_answer(answer: object) -> object:
         case [int(code), value] if code == CS_OK:
             return value
         case [int(code), str(text)]:
-            raise _ERRORS.get(code, CsError)(text)
+            raise error_of(code, text)
         case _:
             raise CsError("the answer is not [code, value]")
 

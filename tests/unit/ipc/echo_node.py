@@ -39,6 +39,7 @@ class EchoNode:
         self._automatic = automatic
         self._queue = deque()
         self._last_conn = 100
+        self.clients = 0
 
     def attach(self, listener):
         self.observers.append(listener)
@@ -46,6 +47,10 @@ class EchoNode:
     def detach(self, listener):
         if listener in self.observers:
             self.observers.remove(listener)
+
+    def new_conn(self):
+        self.clients += 1
+        return 9000 + self.clients
 
     def cpg_open(self, listener):
         self._last_conn += 1
