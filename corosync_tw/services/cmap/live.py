@@ -86,15 +86,12 @@ class LiveKeys:
         """Compare tracked values with those of the last poll, in the order of the keys."""
         now = dict(self._tracked(trackers))
         seen, self._seen = self._seen, now
-        wanted = trackers.prefixes_touching(self.prefix)
-        single = set(trackers.keys_under(self.prefix))
         changes = []
         for key in sorted(now.keys() | seen.keys()):
             new, old = now.get(key), seen.get(key)
             if new is None:
-                # Gone, unless it is only that nobody tracks it any more.
-                if key in single or key.startswith(wanted):
-                    changes.append(LiveChange(Track.DELETE, key, None, old))
+                # Or nobody tracks it any more; then nobody is told.
+                changes.append(LiveChange(Track.DELETE, key, None, old))
             elif old is None:
                 changes.append(LiveChange(Track.ADD, key, new, None))
             elif not new.same(old):
