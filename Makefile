@@ -8,10 +8,11 @@ PYTEST := $(BIN)/python -m pytest
 # Interop tests make name spaces and interfaces.
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
 WORKERS := 2
-# How long make soak takes: mutated frames, simulated clusters, minutes of killing real nodes.
+# How long make soak takes: mutated frames, simulated clusters, minutes of killing real nodes, kills in one ring.
 FRAMES := 10000000
 SEEDS := 2000
 MINUTES := 60
+KILLS := 200
 
 .PHONY: help run test deps lint types test-unit test-sim test-interop bench soak clean
 .DEFAULT_GOAL := help
@@ -64,6 +65,8 @@ soak: deps $(VENV)/.test
 	$(BIN)/python -m tests.soak.fuzz_decoder --frames $(FRAMES) $(if $(SEED),--seed $(SEED))
 	$(BIN)/python -m tests.soak.sim_campaign --seeds $(SEEDS) $(if $(SEED),--first $(SEED))
 	$(AS_ROOT) $(BIN)/python -m tests.soak.kill_campaign --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+	$(AS_ROOT) $(BIN)/python -m tests.soak.kill_loop --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+	$(AS_ROOT) $(BIN)/python -m tests.soak.kill_loop --kills $(KILLS) --stock 2 $(if $(SEED),--seed $(SEED))
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .hypothesis var

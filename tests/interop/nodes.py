@@ -219,7 +219,7 @@ class Client:
         """Whole lines written so far."""
         if not self.out.exists():
             return []
-        return self.out.read_text().rpartition("\n")[0].split("\n")
+        return self.out.read_text().rpartition("\n")[0].splitlines()
 
     def delivered(self) -> int:
         return sum(line.startswith("D") for line in self.lines())

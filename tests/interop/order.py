@@ -205,3 +205,50 @@ def check_strangers(log: ClientLog, reference: ClientLog, own_nodeids: set[int])
     known = set(reference.messages())
     foreign = [m for m in log.messages() if m not in known and m.nodeid not in own_nodeids]
     assert not foreign, f"{log.label} delivered what {reference.label} never did: {foreign[:3]}"
+
+
+def check_overlap(one: ClientLog, other: ClientLog) -> None:
+    """
+    Equal messages, and an equal group at each, from the first that both were delivered to the last.
+
+    A newcomer may lack messages that began before it (see ``check_same_tail``). A daemon that was
+    killed may have delivered messages of its own node that nobody else ever got.
+    """
+    common = set(one.messages()) & set(other.messages())
+    if not common:
+        return
+    first, second = _stretch(one, other, common), _stretch(other, one, common)
+    if one.disconnected or other.disconnected:
+        first = [(message, "") for message, _ in first]
+        second = [(message, "") for message, _ in second]
+    for index, (left, right) in enumerate(itertools.zip_longest(first, second)):
+        assert left == right, (
+            f"common message {index}: {one.label} saw {left}, {other.label} saw {right}"
+        )
+
+
+def _stretch(
+    log: ClientLog, other: ClientLog, common: set[Message]
+) -> list[tuple[Event | str, str]]:
+    """Take the views of the stretch that two logs share, less what the other may lack."""
+    views = [view for view in _views(log.events) if isinstance(view[0], Message)]
+    places = [index for index, (message, _) in enumerate(views) if message in common]
+    begun: dict[tuple[int, int], int] = {}
+    for message in other.messages():
+        begun.setdefault((message.nodeid, message.pid), message.counter)
+    own = log.own_nodeids() if log.disconnected else set()
+    kept = []
+    lacking: dict[int, int] = {}
+    for message, members in views[places[0] : places[-1] + 1]:
+        assert isinstance(message, Message)
+        before = message.counter < begun.get((message.nodeid, message.pid), 0)
+        if message in common:
+            kept.append((message, members))
+        elif before:
+            lacking[message.nodeid] = lacking.get(message.nodeid, 0) + 1
+        elif message.nodeid not in own:
+            kept.append((message, members))
+    assert all(count <= STRADDLING_MAX for count in lacking.values()), (
+        f"{other.label} lacks {lacking} messages by nodeid that {log.label} has"
+    )
+    return kept

@@ -88,3 +88,37 @@ def test_a_member_that_left_and_came_back_between_two_messages_is_no_difference(
     split.events = [full, split.messages()[0], alone, split.messages()[1], full]
     with pytest.raises(AssertionError, match="event 1"):
         order.check_same([calm, split], 2)
+
+
+def test_logs_that_overlap_pass():
+    early = log("a", [(1, 1), (2, 1), (1, 2), (2, 2)])
+    late = log("b", [(1, 2), (2, 2), (2, 3)])
+    order.check_overlap(early, late)
+    order.check_overlap(late, early)
+    order.check_overlap(early, log("c", [(3, 1)]))
+
+
+def test_a_hole_in_an_overlap_is_found():
+    whole = log("a", [(1, 1), (2, 1), (1, 2)])
+    holed = log("b", [(1, 1), (1, 2)])
+    for one, other in ((whole, holed), (holed, whole)):
+        with pytest.raises(AssertionError, match="common message 1"):
+            order.check_overlap(one, other)
+
+
+def test_another_group_at_a_message_is_found():
+    one = log("a", [(1, 1)])
+    other = log("b", [(1, 1)], changes=["C 1:10,2:20,3:30 - 3:30"])
+    with pytest.raises(AssertionError, match="common message 0"):
+        order.check_overlap(one, other)
+
+
+def test_what_a_killed_node_alone_delivered_of_its_own_is_let_pass():
+    stayed = log("a", [(1, 1), (2, 3)])
+    killed = log("b", [(1, 1), (2, 2), (2, 3)], changes=["C 1:10,2:20 - 2:20"])
+    killed.disconnected = True
+    order.check_overlap(stayed, killed)
+    foreign = log("b", [(1, 1), (1, 2), (2, 3)], changes=["C 1:10,2:20 - 2:20"])
+    foreign.disconnected = True
+    with pytest.raises(AssertionError, match="common message 1"):
+        order.check_overlap(stayed, foreign)
