@@ -1,0 +1,1 @@
+"""The server of C clients: libqb's handshake, its two transports, its flow control."""

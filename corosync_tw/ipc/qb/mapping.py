@@ -1,0 +1,70 @@
+"""A file of a client's connection, made by us, owned by the client, mapped by both."""
+
+import mmap
+import os
+from contextlib import suppress
+from ctypes import c_ubyte
+from typing import Final
+
+from corosync_tw.ipc.qb.faults import GUARD
+from corosync_tw.ipc.qb.layout import Peer
+from corosync_tw.ipc.qb.libc import map_shared, unmap
+
+FILE_MODE: Final = 0o600
+
+
+class SharedFile:
+    """
+    A mapped file; its descriptor is closed at once.
+
+    The file is sparse: the client reserves its memory when it opens it, as libqb does on both
+    sides, and is the one that fails when there is none.
+
+    :ivar memory: its bytes; never kept by anyone else beyond ``close``.
+    :ivar words: the same as unsigned 32-bit words; loads and stores of one word are atomic.
+    :ivar broken: the client cut it off; the contents are zeros.
+    """
+
+    __slots__ = ("address", "broken", "len_bytes", "memory", "path", "words")
+
+    def __init__(self, path: str, len_bytes: int, peer: Peer) -> None:
+        """
+        Make the file and map it.
+
+        :param len_bytes: a multiple of four.
+        Raises: OSError, with nothing left behind.
+        """
+        self.path = path
+        self.broken = False
+        self.len_bytes = -(-len_bytes // mmap.PAGESIZE) * mmap.PAGESIZE
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(path, flags, FILE_MODE)
+        try:
+            os.ftruncate(fd, len_bytes)
+            give_to(fd, peer)
+            self.address = map_shared(fd, self.len_bytes)
+        except OSError:
+            os.unlink(path)
+            raise
+        finally:
+            os.close(fd)
+        GUARD.add(self)
+        self.memory = memoryview((c_ubyte * len_bytes).from_address(self.address)).cast("B")
+        self.words = self.memory.cast("I")
+
+    def close(self) -> None:
+        """Unmap the file; it is removed with its directory."""
+        if not self.len_bytes:
+            return
+        self.words.release()
+        self.memory.release()
+        GUARD.remove(self)
+        unmap(self.address, self.len_bytes)
+        self.len_bytes = 0
+
+
+def give_to(path: str | int, peer: Peer) -> None:
+    """Make a client the owner; a server that is not root serves but its own user."""
+    if (peer.uid, peer.gid) != (os.geteuid(), os.getegid()):
+        with suppress(PermissionError):
+            os.chown(path, peer.uid, peer.gid)

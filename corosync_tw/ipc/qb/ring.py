@@ -1,0 +1,273 @@
+"""
+libqb's ring buffer: one writer, one reader, two files and a semaphore.
+
+The header file (offsets in bytes):
+
+=====  ========  ==========================================================================
+0      u32       write_pt, in words of four bytes
+4      u32       read_pt
+8      u32       word_size, the length of the data file in words
+12     char[]    path of the header file, 4096 bytes
+4108   char[]    path of the data file, 4096 bytes
+8204   i32       ref_count: 1 for the maker and 1 for the client
+8208   sem_t     how many chunks may be read
+8240   i32       user_data: level of flow control, in the ring of requests
+=====  ========  ==========================================================================
+
+A chunk in the data file is a word with its length in bytes, a word with a magic number, and the
+bytes, filled up to whole words. It may wrap at any word. The writer fills the chunk, advances
+write_pt and posts the semaphore; the reader takes the semaphore, copies, and advances read_pt.
+
+What the client may write is never trusted: each side's own position is kept here, not read back,
+and the other's is checked. Bytes are copied once, straight between the messages and the file.
+Source: libqb 2.0.6 lib/ringbuffer.c, lib/ringbuffer_helper.c, lib/ringbuffer_int.h.
+"""
+
+import mmap
+import sys
+from struct import Struct
+from typing import Final
+
+from corosync_tw.corotypes import Slices
+from corosync_tw.ipc.qb.layout import PATH_LEN_BYTES, Site
+from corosync_tw.ipc.qb.libc import sem_init_shared, sem_post, sem_trywait
+from corosync_tw.ipc.qb.mapping import SharedFile
+
+WORD_LEN_BYTES: Final = 4
+CHUNK_HEADER_WORDS: Final = 2
+# What a writer wants free beyond the bytes themselves: a chunk's header and a word to fill up.
+CHUNK_MARGIN_BYTES: Final = 12
+
+MAGIC_COMMITTED: Final = 0xA1A1A1A1
+MAGIC_DEAD: Final = 0xD0D0D0D0
+
+# write_pt, read_pt, word_size, header path, data path, ref_count
+_HEADER: Final = Struct(f"=III{PATH_LEN_BYTES}s{PATH_LEN_BYTES}si")
+_WRITE_PT: Final = 0
+_READ_PT: Final = 1
+_REF_COUNT_WORD: Final = 8204 // WORD_LEN_BYTES
+_SEM_OFFSET: Final = 8208
+# glibc keeps the value in the low half of the first eight bytes.
+_SEM_VALUE_WORD: Final = _SEM_OFFSET // WORD_LEN_BYTES + (sys.byteorder == "big")
+_USER_DATA_WORD: Final = 8240 // WORD_LEN_BYTES
+HEADER_LEN_BYTES: Final = 8252
+
+assert _HEADER.size == _SEM_OFFSET
+
+
+class RingViolation(Exception):
+    """The other side broke the ring; its client cannot be served any longer."""
+
+
+def data_len_bytes(max_msg_size: int) -> int:
+    """Give the length of the data file for messages up to ``max_msg_size`` bytes."""
+    needed = max_msg_size + CHUNK_MARGIN_BYTES + 1
+    return -(-needed // mmap.PAGESIZE) * mmap.PAGESIZE
+
+
+def footprint_bytes(max_msg_size: int) -> int:
+    """Give the memory that one ring can come to use."""
+    return data_len_bytes(max_msg_size) + -(-HEADER_LEN_BYTES // mmap.PAGESIZE) * mmap.PAGESIZE
+
+
+class Ring:
+    """The two files of a ring, and what both of its ends have in common."""
+
+    def __init__(self, path: str, site: Site) -> None:
+        """
+        Make the files and map them.
+
+        :param path: without the endings ``-header`` and ``-data``.
+        Raises: OSError; files already made lie in the connection's directory and go with it.
+        """
+        self._max_msg_size = site.max_msg_size
+        data_bytes = data_len_bytes(site.max_msg_size)
+        self._header = SharedFile(f"{path}-header", HEADER_LEN_BYTES, site.peer)
+        try:
+            self._file = SharedFile(f"{path}-data", data_bytes, site.peer)
+        except OSError:
+            self._header.close()
+            raise
+        self._word_size = data_bytes // WORD_LEN_BYTES
+        _HEADER.pack_into(
+            self._header.memory,
+            0,
+            0,
+            0,
+            self._word_size,
+            self._header.path.encode(),
+            self._file.path.encode(),
+            1,
+        )
+        self._sem = self._header.address + _SEM_OFFSET
+        sem_init_shared(self._sem)
+        # Where our own end is; in words.
+        self._at = 0
+
+    def set_user_data(self, value: int) -> None:
+        """Store the level of flow control."""
+        self._header.words[_USER_DATA_WORD] = value
+
+    def close(self) -> None:
+        """Unmap both files, and have a client's next call see that nobody is there."""
+        if self._header.len_bytes:
+            self._header.words[_REF_COUNT_WORD] = 0
+        self._header.close()
+        self._file.close()
+
+    def check(self) -> None:
+        """
+        Raise RingViolation when the memory is gone.
+
+        To be called after access, and before anybody relies on what was read or written.
+        """
+        if self._header.broken or self._file.broken:
+            raise RingViolation("its shared memory was cut off")
+
+
+class RingReader(Ring):
+    """Our end of the ring that the client writes requests to."""
+
+    def take(self, count: int, len_bytes_max: int) -> list[bytes]:
+        """
+        Copy out as many chunks as were announced, in order.
+
+        :param count: how many are known to be there.
+        :param len_bytes_max: no further chunk is taken when this many bytes are reached.
+        Raises: RingViolation.
+        """
+        words, memory, word_size = self._file.words, self._file.memory, self._word_size
+        sem, at, taken = self._sem, self._at, []
+        room_bytes = len_bytes_max
+        while count and room_bytes > 0:
+            count -= 1
+            magic_at = at + 1 if at + 1 < word_size else 0
+            if sem_trywait(sem) != 0 or words[magic_at] != MAGIC_COMMITTED:
+                self.check()
+                raise RingViolation("it announced a request that is not there")
+            len_bytes = words[at]
+            if len_bytes > self._max_msg_size:
+                raise RingViolation(f"it wrote a request of {len_bytes} bytes")
+            start = (at + CHUNK_HEADER_WORDS) * WORD_LEN_BYTES
+            end = start + len_bytes
+            if end <= word_size * WORD_LEN_BYTES:
+                taken.append(memory[start:end].tobytes())
+            else:
+                taken.append(self._wrapped(start, len_bytes))
+            words[at] = 0
+            words[magic_at] = MAGIC_DEAD
+            at += CHUNK_HEADER_WORDS + (len_bytes + 3) // WORD_LEN_BYTES
+            if at >= word_size:
+                at -= word_size
+            room_bytes -= len_bytes
+        self._at = at
+        self._header.words[_READ_PT] = at
+        self.check()
+        return taken
+
+    def _wrapped(self, start: int, len_bytes: int) -> bytes:
+        size_bytes = self._word_size * WORD_LEN_BYTES
+        memory = self._file.memory
+        if start >= size_bytes:
+            start -= size_bytes
+            return memory[start : start + len_bytes].tobytes()
+        head = size_bytes - start
+        return b"".join((memory[start:], memory[: len_bytes - head]))
+
+
+class RingWriter(Ring):
+    """
+    Our end of a ring that the client reads responses or events from.
+
+    :ivar unposted: chunks that are written but that the client was not told of.
+    """
+
+    def __init__(self, path: str, site: Site) -> None:
+        super().__init__(path, site)
+        self.unposted = 0
+        # A lower bound: grows only when we look at the client's position.
+        self._free_bytes = self._word_size * WORD_LEN_BYTES
+
+    def write(self, slices: Slices, len_bytes: int) -> bool:
+        """
+        Copy a message in, for the client to see after ``post``.
+
+        :param len_bytes: of all slices.
+        :return: False when there is no room now.
+        Raises: RingViolation.
+        """
+        if len_bytes + CHUNK_MARGIN_BYTES > self._free_bytes:
+            self._look_for_room(len_bytes)
+            if len_bytes + CHUNK_MARGIN_BYTES > self._free_bytes:
+                return False
+        at, words, word_size = self._at, self._file.words, self._word_size
+        words[at] = len_bytes
+        words[at + 1 if at + 1 < word_size else 0] = MAGIC_COMMITTED
+        position = (at + CHUNK_HEADER_WORDS) * WORD_LEN_BYTES
+        if position + len_bytes <= word_size * WORD_LEN_BYTES:
+            memory = self._file.memory
+            for piece in slices:
+                end = position + len(piece)
+                memory[position:end] = piece
+                position = end
+        else:
+            self._write_wrapped(slices, position)
+        used_words = CHUNK_HEADER_WORDS + (len_bytes + 3) // WORD_LEN_BYTES
+        self._free_bytes -= used_words * WORD_LEN_BYTES
+        at += used_words
+        if at >= word_size:
+            at -= word_size
+        self._at = at
+        self.unposted += 1
+        return True
+
+    def post(self) -> None:
+        """
+        Let the client see what was written, and wake it if it sleeps on the semaphore.
+
+        Raises: RingViolation.
+        """
+        self._header.words[_WRITE_PT] = self._at
+        count, self.unposted = self.unposted, 0
+        sem = self._sem
+        for _ in range(count):
+            sem_post(sem)
+        self.check()
+
+    def chunks(self) -> int:
+        """Read how many chunks the client has not taken yet, by its own account."""
+        return self._header.words[_SEM_VALUE_WORD]
+
+    def _look_for_room(self, len_bytes: int) -> None:
+        if len_bytes + CHUNK_MARGIN_BYTES >= self._word_size * WORD_LEN_BYTES:
+            raise RingViolation(f"a message of {len_bytes} bytes for it never fits its ring")
+        read_at = self._header.words[_READ_PT]
+        self.check()
+        if read_at >= self._word_size:
+            raise RingViolation(f"it moved its reading position to {read_at}")
+        free_words = read_at - self._at
+        if free_words == 0:
+            # A full ring is never filled up to equal positions: it is empty.
+            free_words = self._word_size
+        elif free_words < 0:
+            free_words += self._word_size - 1
+        else:
+            free_words -= 1
+        self._free_bytes = free_words * WORD_LEN_BYTES
+
+    def _write_wrapped(self, slices: Slices, position: int) -> None:
+        size_bytes = self._word_size * WORD_LEN_BYTES
+        memory = self._file.memory
+        if position >= size_bytes:
+            position -= size_bytes
+        for piece in slices:
+            end = position + len(piece)
+            if end <= size_bytes:
+                memory[position:end] = piece
+                position = end
+                continue
+            head = size_bytes - position
+            view = memoryview(piece)
+            memory[position:] = view[:head]
+            position = len(piece) - head
+            memory[:position] = view[head:]

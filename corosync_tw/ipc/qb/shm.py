@@ -1,0 +1,222 @@
+"""
+The transport in shared memory: three rings, and a stream socket that rings the bell.
+
+The client sends one byte a request, after the request is in its ring; we send one byte an event.
+A response has no byte: the client sleeps on its ring's semaphore.
+Source: libqb 2.0.6 lib/ipc_shm.c, lib/ipcs.c qb_ipcs_dispatch_connection_request,
+new_event_notification.
+Deviation: requests are counted by the bytes on the socket, and those sent before the client hung up
+are served. A byte without a request ends the connection; libqb reads it and goes on.
+"""
+
+import socket
+from typing import Final
+
+from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor, IWriteDescriptor
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from corosync_tw.corotypes import Slices
+from corosync_tw.ipc.qb.layout import Paths, Site
+from corosync_tw.ipc.qb.link import (
+    BLOCKED,
+    REQUEST_BYTES_PER_TURN_MAX,
+    REQUESTS_PER_TURN_MAX,
+    LinkEnded,
+    LinkUser,
+    LinkViolation,
+)
+from corosync_tw.ipc.qb.ring import RingReader, RingViolation, RingWriter, footprint_bytes
+
+BELLS_PER_READ_MAX: Final = 4096
+# The shortest request fills this much of a ring; no more of them can wait than fit in.
+_REQUEST_LEN_BYTES_MIN: Final = 24
+
+_BELLS: Final = bytes(4096)
+
+
+def shm_bytes(max_msg_size: int) -> int:
+    """Give the shared memory that one connection can come to use."""
+    return 3 * footprint_bytes(max_msg_size)
+
+
+@implementer(IReadDescriptor, IWriteDescriptor)
+class ShmLink:
+    """One client's rings and socket."""
+
+    def __init__(
+        self,
+        reactor: IReactorFDSet,
+        sock: socket.socket,
+        site: Site,
+    ) -> None:
+        """
+        Make the rings.
+
+        :param sock: the stream socket; taken over unless this raises.
+        Raises: OSError, with nothing left mapped; the files go with their directory.
+        """
+        self._reactor = reactor
+        self._sock = sock
+        self._user: LinkUser | None = None
+        self._announced = 0
+        self._announced_max = footprint_bytes(site.max_msg_size) // _REQUEST_LEN_BYTES_MIN
+        # Bells that the full socket did not take.
+        self._unrung = 0
+        self._closed = False
+        self.paths = Paths(*(f"{site.base}-{ring}-{site.service}" for ring in Paths._fields))
+        self._requests = RingReader(self.paths.request, site)
+        try:
+            self._responses = RingWriter(self.paths.response, site)
+            try:
+                self._events = RingWriter(self.paths.event, site)
+            except OSError:
+                self._responses.close()
+                raise
+        except OSError:
+            self._requests.close()
+            raise
+
+    # Link
+
+    def start(self, user: LinkUser) -> None:
+        """Begin to listen for bells."""
+        self._user = user
+        self._reactor.addReader(self)
+
+    def take(self) -> list[bytes]:
+        """Copy requests out of the ring, as many as were announced."""
+        count = min(self._announced, REQUESTS_PER_TURN_MAX)
+        if not count:
+            return []
+        try:
+            batch = self._requests.take(count, REQUEST_BYTES_PER_TURN_MAX)
+        except RingViolation as error:
+            raise LinkViolation(str(error)) from None
+        self._announced -= len(batch)
+        return batch
+
+    def has_more(self) -> bool:
+        """Tell whether more requests were announced."""
+        return self._announced > 0
+
+    def hold(self, held: bool) -> None:
+        """Nothing to do: bells are counted all the time, so that the end is heard."""
+
+    def set_flow_control(self, level: int) -> None:
+        """Store the level in the ring of requests."""
+        self._requests.set_user_data(level)
+
+    def respond(self, response: bytes) -> bool:
+        """Write the response and wake the client."""
+        ring = self._responses
+        try:
+            written = ring.write((response,), len(response))
+            if written:
+                ring.post()
+        except RingViolation as error:
+            raise LinkViolation(str(error)) from None
+        return written
+
+    def event(self, slices: Slices, len_bytes: int) -> bool:
+        """Write the event into its ring."""
+        try:
+            return self._events.write(slices, len_bytes)
+        except RingViolation as error:
+            raise LinkViolation(str(error)) from None
+
+    def flush(self) -> None:
+        """Post the events and ring once for all of them."""
+        count = self._events.unposted
+        if not count:
+            return
+        try:
+            self._events.post()
+        except RingViolation as error:
+            raise LinkViolation(str(error)) from None
+        self._ring_bell(count)
+
+    def wait_for_room(self) -> bool:
+        """Nothing tells when the client reads."""
+        return False
+
+    def queue_len(self) -> int:
+        """Read the semaphore of the events' ring."""
+        return self._events.chunks()
+
+    def close(self) -> None:
+        """Hang up and unmap."""
+        if self._closed:
+            return
+        self._closed = True
+        self._reactor.removeReader(self)
+        self._reactor.removeWriter(self)
+        self._requests.close()
+        self._responses.close()
+        self._events.close()
+        self._sock.close()
+
+    def _ring_bell(self, count: int) -> None:
+        unrung = self._unrung + count
+        waiting = self._unrung > 0
+        if not waiting:
+            unrung -= self._send_bells(unrung)
+            if unrung:
+                self._reactor.addWriter(self)
+        self._unrung = unrung
+
+    def _send_bells(self, count: int) -> int:
+        try:
+            return self._sock.send(_BELLS[:count])
+        except OSError as error:
+            if error.errno in BLOCKED:
+                return 0
+            raise LinkEnded from None
+
+    # IReadDescriptor, IWriteDescriptor
+
+    def fileno(self) -> int:
+        """Give the socket's descriptor, -1 once closed."""
+        return self._sock.fileno()
+
+    def doRead(self) -> None:
+        """Count bells, or notice the end."""
+        user = self._user
+        assert user is not None
+        try:
+            bells = len(self._sock.recv(BELLS_PER_READ_MAX))
+        except OSError as error:
+            if error.errno in BLOCKED:
+                return
+            bells = 0
+        if not bells:
+            self._reactor.removeReader(self)
+            user.ended()
+            return
+        self._announced += bells
+        if self._announced > self._announced_max:
+            user.violated("it announced more requests than its ring holds")
+            return
+        user.requests_arrived()
+
+    def doWrite(self) -> None:
+        """Ring the bells that waited."""
+        user = self._user
+        assert user is not None
+        try:
+            self._unrung -= self._send_bells(self._unrung)
+        except LinkEnded:
+            self._reactor.removeWriter(self)
+            user.ended()
+            return
+        if not self._unrung:
+            self._reactor.removeWriter(self)
+
+    def connectionLost(self, reason: Failure) -> None:  # noqa: ARG002
+        """The reactor noticed the end before we read it, or ends itself."""
+        if not self._closed and self._user is not None:
+            self._user.ended()
+
+    def logPrefix(self) -> str:
+        """Name this in Twisted's log."""
+        return "qb"
