@@ -12,7 +12,7 @@ from twisted.logger import LogPublisher, globalLogPublisher
 
 from corosync_tw.corotypes import ConfChangeType
 from corosync_tw.daemon.troubles import Troubles
-from corosync_tw.logsys.levels import Level
+from corosync_tw.logsys.levels import LEVEL_BY_NAME, Level
 from corosync_tw.logsys.logger import SubsysLogger
 from corosync_tw.logsys.settings import SUBSYSTEMS
 from corosync_tw.logsys.system import Logsys
@@ -25,7 +25,10 @@ from corosync_tw.logsys.traces import (
     trace_level,
     view_list,
 )
+from corosync_tw.services.cfg.effects import NodeShutDown, ShutdownDecided
 from corosync_tw.services.effects import QuorumChange, StackEffect, SyncDone, TotemConfchg
+from corosync_tw.services.log_line import LogLine
+from corosync_tw.services.votequorum.effects import VotequorumRemark
 from corosync_tw.totem.effects import Trace
 from corosync_tw.totem.trace import TraceCode
 
@@ -77,14 +80,32 @@ class Journal:
         self.main = self._loggers["MAIN"]
         self.totem = self._loggers["TOTEM"]
         self.serv = self._loggers["SERV"]
+        self.cfg = self._loggers["CFG"]
         self.troubles = Troubles(lambda text: self.totem.warning("{text}", text=text), now_ns)
         self._nodeid = nodeid
         self._left: tuple[int, ...] = ()
         self._quorate = False
 
+    def reconfigure(self, logsys: Logsys, *, with_place: bool) -> None:
+        """Make as many events as the log system prints by now."""
+        for subsys, logger in self._loggers.items():
+            logger.level_max = logsys.level_max(subsys)
+            logger.with_place = with_place
+
     def write(self, message: Message) -> None:
         """Print one line."""
         self._loggers[message.subsys].emit(message.level, "{text}", text=message.text)
+
+    def qb_line(self, level: str, text: str) -> None:
+        """Print what the server of C clients has to say."""
+        self.write(Message("QB", LEVEL_BY_NAME[level], text))
+
+    def engine_loaded(self, title: str, service_id: int, socket_name: str) -> None:
+        """Print that a service is there (service.c corosync_service_link_and_init)."""
+        self.serv.notice(
+            "Service engine loaded: {title} [{number}]", title=title, number=service_id
+        )
+        self.qb_line("info", f"server name: {socket_name}")
 
     def effect(self, effect: StackEffect) -> None:
         """Print what an effect is worth."""
@@ -97,6 +118,14 @@ class Journal:
                 self._quorum(effect)
             case SyncDone():
                 self.write(SYNC_COMPLETED)
+            case LogLine(subsys, level, text):
+                self.write(Message(subsys, LEVEL_BY_NAME[level], text))
+            case NodeShutDown(nodeid):
+                self.write(shut_down(nodeid))
+            case ShutdownDecided():
+                self.write(shutdown_decision(effect.yes, effect.no, effect.flags))
+            case VotequorumRemark(level, text):
+                self.write(Message("VOTEQ", LEVEL_BY_NAME[level], text))
 
     def _trace(self, code: int, values: tuple[int, ...]) -> None:
         trouble = _TROUBLES.get(code)

@@ -15,6 +15,7 @@ from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
 from corosync_tw.daemon.settings import Settings, TlsSettings
 from corosync_tw.errors import CsError
 from corosync_tw.ipc.pb.server import PbServer
+from corosync_tw.ipc.qb.server import QbServer
 
 
 def listen_for_clients(reactor: Any, server: PbServer, settings: Settings) -> None:
@@ -36,6 +37,22 @@ def listen_for_clients(reactor: Any, server: PbServer, settings: Settings) -> No
         settings.pb_socket,
         "Name another socket with --pb-socket PATH.",
     )
+
+
+def listen_for_programs(server: QbServer) -> None:
+    """
+    Accept C clients.
+
+    Raises: DaemonError, with nothing of it open.
+    """
+    try:
+        server.listen()
+    except OSError as error:
+        raise DaemonError(
+            ExitCode.SERVICE_ENGINE_INIT,
+            f"Cannot listen for C clients: {error.strerror}. Stop the other Corosync of this"
+            " machine, or give this one a network name space of its own.",
+        ) from error
 
 
 def _listen_tls(reactor: Any, server: PbServer, tls: TlsSettings) -> Deferred[Any]:

@@ -21,19 +21,18 @@ from corosync_tw.config.schema import Config
 from corosync_tw.corotypes import NS_PER_MS
 from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
 from corosync_tw.daemon.journal import Journal
-from corosync_tw.daemon.listening import listen_for_clients
+from corosync_tw.daemon.listening import listen_for_clients, listen_for_programs
 from corosync_tw.daemon.lockfile import LockFile
+from corosync_tw.daemon.maps import Maps
 from corosync_tw.daemon.network import make_transport, transport_title
+from corosync_tw.daemon.serving import Serving
 from corosync_tw.daemon.settings import Settings
 from corosync_tw.daemon.watch import Watch
-from corosync_tw.ipc.pb.local import LocalServices
-from corosync_tw.ipc.pb.peercred import AccessList
-from corosync_tw.ipc.pb.server import PbServer
 from corosync_tw.net.driver import Driver
 from corosync_tw.net.errors import NetError, StorageError
 from corosync_tw.net.interfaces import IDriverObserver, INetObserver, NetEvent
 from corosync_tw.net.ringid_store import FileRingIdStore
-from corosync_tw.services.effects import FatalError, QuorumChange, SyncDone, TotemConfchg
+from corosync_tw.services.effects import CpgConfchg, CpgDeliver, FatalError, SyncDone
 from corosync_tw.services.stack import Stack
 
 LEAVE_CHECK_INTERVAL_S: Final = 0.02
@@ -98,9 +97,15 @@ class Node:
             totem_params(config, config.nodeid), service_params(config), ring_seq, now_ns
         )
         self.driver = Driver(reactor, self.stack, self.transport, store, self)
-        uidgid = config.uidgid
-        self.local = LocalServices(self.stack, config.nodeid, Driver.now_ns, self.driver.pump)
-        self.pb = PbServer(reactor, self.local, AccessList(uidgid.uids, uidgid.gids))
+        self.maps = Maps(config, self.stack, Driver.now_ns, self.transport.stats)
+        self.serving = Serving(
+            reactor,
+            lambda: self._config,
+            self.stack,
+            self,
+            self.maps,
+            log=self._journal.qb_line,
+        )
         held.callback(self.driver.stop)
         self._watch = Watch(
             reactor, self._journal.troubles, self.stack.srp.stats, self.transport.stats
@@ -108,7 +113,11 @@ class Node:
         held.callback(self._watch.stop)
         self.driver.start()
         self._watch.start()
-        listen_for_clients(reactor, self.pb, settings)
+        for title, handler in self.serving.engines():
+            self._journal.engine_loaded(title, handler.service_id, handler.socket_name)
+        listen_for_programs(self.serving.qb)
+        held.callback(self.serving.qb.stop)
+        listen_for_clients(reactor, self.serving.pb, settings)
 
     @inlineCallbacks
     def close(self, *, leave: bool) -> Any:
@@ -124,9 +133,20 @@ class Node:
                     break
                 yield deferLater(self._reactor, LEAVE_CHECK_INTERVAL_S)
         self._watch.stop()
-        yield self.pb.stop()
+        yield self.serving.qb.stop()
+        yield self.serving.pb.stop()
         yield self.driver.stop()
         self._lock.release()
+
+    # Shell
+
+    def now_ns(self) -> int:
+        """Read the driver's clock."""
+        return Driver.now_ns()
+
+    def pump(self) -> None:
+        """Have the stack polled, later in this turn of the loop."""
+        self.driver.pump()
 
     # INetObserver
 
@@ -138,20 +158,22 @@ class Node:
 
     def effects_emitted(self, effects: Sequence[Any]) -> None:
         """Hand a run of effects to the log and to the clients, in order."""
+        self.serving.clients.execute(effects)
         for effect in effects:
-            if self.local.execute(effect):
-                if isinstance(effect, (TotemConfchg, QuorumChange)):
-                    self._journal.effect(effect)
+            kind = type(effect)
+            if kind is CpgDeliver or kind is CpgConfchg:
                 continue
             self._journal.effect(effect)
-            if isinstance(effect, SyncDone) and self._on_ready is not None:
+            if kind is SyncDone and self._on_ready is not None:
                 ready, self._on_ready = self._on_ready, None
+                self.serving.ready = True
                 ready()
-            elif isinstance(effect, FatalError):
+            elif kind is FatalError:
                 self._later(ExitCode(effect.exit_code), effect.text, effect.leave_first)
 
     def turn_ended(self) -> None:
-        """Nothing waits for the core."""
+        """Let those send who waited for room in the ring's queue."""
+        self.serving.clients.turn_ended()
 
     def storage_failed(self, error: StorageError) -> None:
         """End: the ring's name cannot be kept."""
@@ -178,6 +200,7 @@ class Node:
             gap_ms=gap_ns / NS_PER_MS,
             threshold_ms=threshold_ns / NS_PER_MS,
         )
+        self.maps.stats.schedmiss.add(int(time.time() * 1000), gap_ns / NS_PER_MS)
 
     def _later(self, code: ExitCode, text: str, leave: bool) -> None:
         self._reactor.callLater(0, self._on_fatal, code, text, leave)

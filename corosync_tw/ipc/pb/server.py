@@ -21,7 +21,7 @@ from corosync_tw.errors import CsExist
 from corosync_tw.ipc.pb.broker import PlainBroker
 from corosync_tw.ipc.pb.hubs import Hub
 from corosync_tw.ipc.pb.interfaces import ILocalServices
-from corosync_tw.ipc.pb.peercred import AccessList, PeerCredentials, peer_credentials
+from corosync_tw.ipc.pb.peercred import Access, PeerCredentials, peer_credentials
 from corosync_tw.ipc.pb.session import Session
 from corosync_tw.ipc.pb.wire import CLIENT_NAME, CONNECTIONS_MAX, SERVER_NAME
 
@@ -70,7 +70,7 @@ class PbServer(protocol.Factory):
         self,
         reactor: Any,
         services: ILocalServices,
-        access: AccessList,
+        access: Access,
         credentials: Callable[[Any], PeerCredentials | None] = peer_credentials,
         hubs: Sequence[Hub] = (),
     ) -> None:

@@ -27,7 +27,7 @@ from corosync_tw.ipc.pb.broker import PlainBroker
 from corosync_tw.ipc.pb.hubs import Desk, Hub
 from corosync_tw.ipc.pb.interfaces import ILocalListener, ILocalServices
 from corosync_tw.ipc.pb.outbox import Outbox
-from corosync_tw.ipc.pb.peercred import AccessList, PeerCredentials
+from corosync_tw.ipc.pb.peercred import Access, PeerCredentials
 from corosync_tw.ipc.pb.requests import McastBatch, Requests
 from corosync_tw.ipc.pb.wire import (
     EXPRESSION_LEN_BYTES_MAX,
@@ -71,7 +71,7 @@ class Session:
         clock: IReactorTime,
         services: ILocalServices,
         broker: PlainBroker,
-        access: AccessList,
+        access: Access,
         credentials: Callable[[Any], PeerCredentials | None],
         *,
         hubs: Sequence[Hub] = (),

@@ -7,8 +7,10 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from corosync_tw.client.node import connect
-from corosync_tw.ipc.pb.peercred import AccessList, PeerCredentials
+from corosync_tw.daemon.access import Access
+from corosync_tw.ipc.pb.peercred import PeerCredentials
 from corosync_tw.ipc.pb.server import PbServer
+from corosync_tw.services.cmap.store import CmapStore
 from tests.unit.ipc.echo_node import EchoNode
 
 
@@ -33,7 +35,7 @@ class Bed:
         self.path = str(tmp_path / "pb.sock")
         self.node = EchoNode(reactor, **node_options)
         self.credentials = Credentials(PeerCredentials(4000, 0, 0))
-        self.server = PbServer(reactor, self.node, AccessList(), self.credentials)
+        self.server = PbServer(reactor, self.node, Access(CmapStore()), self.credentials)
         self.clients = []
 
     async def client(self, pid=4000, uid=0, gid=0):

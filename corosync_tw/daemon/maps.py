@@ -1,0 +1,73 @@
+"""
+The configuration maps of a running node: what the file says, what is in force, what is counted.
+
+Source: Corosync exec/main.c, main, set_icmap_ro_keys_flag.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from corosync_tw.config.keys import config_keys, readonly_keys
+from corosync_tw.config.schema import Config
+from corosync_tw.services.cmap.readonly import protect
+from corosync_tw.services.cmap.session import CmapSessions, MapId
+from corosync_tw.services.cmap.store import CmapStore
+from corosync_tw.services.lib_interfaces import LibClient
+from corosync_tw.services.stack import Stack
+from corosync_tw.services.stats.stats_map import StatsMap
+
+
+class ConnectionCounts:
+    """
+    The connections of C clients, for the stats map, which is made before their server.
+
+    :ivar server: None until there is one.
+    """
+
+    def __init__(self) -> None:
+        self.server: Any = None
+
+    @property
+    def active(self) -> int:
+        """Connections now."""
+        return int(self.server.stats.active) if self.server else 0
+
+    @property
+    def closed(self) -> int:
+        """Connections that are gone."""
+        return int(self.server.stats.closed) if self.server else 0
+
+    def clients(self) -> Iterable[tuple[int, LibClient]]:
+        """Give the service id and the client of each connection."""
+        return self.server.clients() if self.server else ()
+
+    def clear_stats(self) -> None:
+        """Begin to count anew."""
+        if self.server:
+            self.server.clear_stats()
+
+
+class Maps:
+    """
+    Both maps.
+
+    :ivar icmap: configuration and state; ``stats``: counters.
+    :ivar connections: to be told of the server of C clients.
+    """
+
+    def __init__(
+        self, config: Config, stack: Stack, now_ns: Callable[[], int], transport_stats: Any
+    ) -> None:
+        self.connections = ConnectionCounts()
+        self.icmap = CmapStore()
+        for key, value in config_keys(config).items():
+            self.icmap.set(key, value)
+        protect(self.icmap)
+        for key in readonly_keys(config):
+            if not self.icmap.is_readonly(key):
+                self.icmap.set_readonly(key)
+        self.stats = StatsMap(stack, self.connections, now_ns, transport_stats)
+
+    def sessions(self) -> CmapSessions:
+        """Offer the maps to one kind of clients."""
+        return CmapSessions({MapId.ICMAP: self.icmap, MapId.STATS: self.stats})

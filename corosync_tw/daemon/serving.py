@@ -1,0 +1,105 @@
+"""
+All servers of one node's local clients, made of the engines in its stack.
+
+The order of the handlers is the order in which Corosync loads its services.
+Source: Corosync exec/service.c, default_services; exec/ipc_glue.c, cs_ipcs_service_init.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+from corosync_tw.config.schema import Config
+from corosync_tw.daemon.access import Access
+from corosync_tw.daemon.clients import Clients
+from corosync_tw.daemon.facts import NodeFacts
+from corosync_tw.daemon.maps import Maps
+from corosync_tw.ipc.pb.cfg import CfgHub
+from corosync_tw.ipc.pb.cmap import CmapHub
+from corosync_tw.ipc.pb.hubs import Hub
+from corosync_tw.ipc.pb.local import LocalServices
+from corosync_tw.ipc.pb.server import PbServer
+from corosync_tw.ipc.qb.server import QbServer
+from corosync_tw.ipc.zerocopy import ZeroCopyFiles
+from corosync_tw.services.cfg.handler import CfgHandler
+from corosync_tw.services.cmap.handler import CmapHandler
+from corosync_tw.services.cpg.handler import CpgHandler
+from corosync_tw.services.lib_interfaces import LibHandler, Shell
+from corosync_tw.services.quorum.handler import QuorumHandler
+from corosync_tw.services.stack import Stack
+from corosync_tw.services.votequorum.handler import VotequorumHandler
+
+
+class Serving:
+    """
+    Everybody who serves clients.
+
+    :ivar pb: the Perspective Broker server, ``qb`` that of C clients; neither listens yet.
+    :ivar clients: routes effects to both.
+    :ivar ready: whether C clients are let in; set when the first ring is synchronized.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        config: Callable[[], Config],
+        stack: Stack,
+        shell: Shell,
+        maps: Maps,
+        *,
+        log: Callable[[str, str], None],
+    ) -> None:
+        """
+        Put the servers together.
+
+        :param config: gives the configuration in force.
+        :param log: takes lines of the server of C clients: level, text.
+        """
+        self.ready = False
+        nodeid = config().nodeid
+        facts = NodeFacts(config, stack, maps.icmap)
+        handlers = self._handlers(stack, shell, maps, facts, nodeid)
+        access = Access(maps.icmap)
+        self.qb = QbServer(
+            reactor,
+            handlers,
+            ipc_type=ipc_type(config()),
+            allowed=access.allowed,
+            ready=lambda: self.ready,
+            new_conn=stack.new_conn,
+            log=log,
+        )
+        maps.connections.server = self.qb
+        self.local = LocalServices(stack, nodeid, shell.now_ns, shell.pump)
+        hubs: list[Hub] = [CmapHub(maps.sessions()), CfgHub(stack, shell, facts)]
+        self.pb = PbServer(reactor, self.local, access, hubs=hubs)
+        self.clients = Clients(stack, self.qb, handlers, self.local.execute)
+        for hub in hubs:
+            for kind, route in hub.effect_handlers().items():
+                self.clients.route(kind, route)
+        self.handlers = handlers
+        engines = (stack.cmap, stack.cfg, stack.cpg, stack.quorum, stack.votequorum)
+        self._titles = {e.service_id: e.name for e in engines if e is not None}
+
+    @staticmethod
+    def _handlers(
+        stack: Stack, shell: Shell, maps: Maps, facts: NodeFacts, nodeid: int
+    ) -> Sequence[LibHandler]:
+        handlers: list[LibHandler] = [
+            CmapHandler(maps.icmap, maps.stats, shell),
+            CfgHandler(stack, shell, facts),
+            CpgHandler(stack, shell, nodeid, ZeroCopyFiles()),
+            QuorumHandler(stack.quorum),
+        ]
+        if stack.votequorum is not None:
+            handlers.append(VotequorumHandler(stack.votequorum, shell))
+        return handlers
+
+    def engines(self) -> list[tuple[str, LibHandler]]:
+        """Name the services as Corosync's log does."""
+        titles = self._titles
+        return [(titles[handler.service_id], handler) for handler in self.handlers]
+
+
+def ipc_type(config: Config) -> Literal["shm", "socket"]:
+    """Choose libqb's transport; ``native`` is shared memory, as in libqb."""
+    return "socket" if config.system.qb_ipc_type == "socket" else "shm"
