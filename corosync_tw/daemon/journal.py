@@ -25,7 +25,6 @@ from corosync_tw.logsys.traces import (
     trace_level,
     view_list,
 )
-from corosync_tw.services.cfg.effects import NodeShutDown, ShutdownDecided
 from corosync_tw.services.effects import QuorumChange, StackEffect, SyncDone, TotemConfchg
 from corosync_tw.services.log_line import LogLine
 from corosync_tw.services.votequorum.effects import VotequorumRemark
@@ -120,10 +119,6 @@ class Journal:
                 self.write(SYNC_COMPLETED)
             case LogLine(subsys, level, text):
                 self.write(Message(subsys, LEVEL_BY_NAME[level], text))
-            case NodeShutDown(nodeid):
-                self.write(shut_down(nodeid))
-            case ShutdownDecided():
-                self.write(shutdown_decision(effect.yes, effect.no, effect.flags))
             case VotequorumRemark(level, text):
                 self.write(Message("VOTEQ", LEVEL_BY_NAME[level], text))
 
