@@ -43,11 +43,13 @@ from corosync_tw.services.hello import (
     encode_hello,
 )
 from corosync_tw.services.interfaces import ExecHandler, SyncedService, TimedService
+from corosync_tw.services.mon.engine import MonEngine
 from corosync_tw.services.params import ServiceParams
 from corosync_tw.services.quorum.engine import QuorumEngine
 from corosync_tw.services.stats.counters import StackStats
 from corosync_tw.services.sync.engine import SyncEngine
 from corosync_tw.services.votequorum.engine import VotequorumEngine
+from corosync_tw.services.wd.engine import WdEngine
 from corosync_tw.totem.effects import ConfigurationChange, Deliver, TokenSent
 from corosync_tw.totem.params import TotemParams
 from corosync_tw.totem.pg import Totempg
@@ -69,6 +71,7 @@ class Stack:
     :ivar pg: totempg; its queue_level is for observers.
     :ivar meter: what is counted and timed.
     :ivar cfg: cluster-wide administration; likewise cmap, quorum, votequorum (None without it).
+    :ivar mon: monitors, idle until ``mon.start()``; likewise the watchdog, wd, after it.
     :ivar ring_id: of the last regular configuration that was delivered; likewise members.
     """
 
@@ -111,7 +114,9 @@ class Stack:
             self.votequorum = VotequorumEngine(services.voting(), self.quorum.set_quorum, self._bus)
             synced.append(self.votequorum)
             by_service[self.votequorum.service_id] = self.votequorum.exec_handlers()
-        self._timed: tuple[TimedService, ...] = (self.cfg, self._changeover)
+        self.mon = MonEngine(self.cmap.store, self._bus)
+        self.wd = WdEngine(self.cmap.store, self._bus)
+        self._timed: tuple[TimedService, ...] = (self.cfg, self.mon, self.wd, self._changeover)
         self._announce_leave = services.votequorum and services.allow_downscale
         self.sync = SyncEngine(synced, self._bus.sync_group_mcast, self._on_sync_completed)
         self._handlers: dict[int, ExecHandler] = {

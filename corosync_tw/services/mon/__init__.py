@@ -1,0 +1,1 @@
+"""Monitors of the machine's memory and load (Corosync exec/mon.c)."""

@@ -1,0 +1,1 @@
+"""The watchdog over monitored resources and processes (Corosync exec/wd.c)."""
