@@ -1,9 +1,8 @@
 """
-All keys of cmap that a configuration makes, with their types, and which of them clients may not
-change.
+All keys of cmap that a configuration makes, with their types.
 
-Source: corosync 3.1.7 exec/main.c, set_icmap_ro_keys_flag; exec/votequorum.c,
-votequorum_set_icmap_ro_keys; exec/totemconfig.c, totem_config_read.
+Source: corosync 3.1.7 exec/votequorum.c, votequorum_set_icmap_ro_keys; exec/coroparse.c,
+read_uidgid_files_into_icmap.
 """
 
 from typing import Final
@@ -13,37 +12,8 @@ from corosync_tw.config.file_keys import Keys, file_keys
 from corosync_tw.config.schema import Config
 from corosync_tw.services.cmap.values import TypedValue
 
-# All keys under these prefixes are read-only.
-READONLY_PREFIXES: Final = (
-    "internal_configuration.",
-    "runtime.services.",
-    "runtime.config.",
-    "runtime.totem.",
-    "uidgid.config.",
-    "system.",
-    "nodelist.",
-)
-READONLY_KEYS: Final = (
-    "totem.crypto_cipher",
-    "totem.crypto_hash",
-    "totem.crypto_model",
-    "totem.keyfile",
-    "totem.key",
-    "totem.secauth",
-    "totem.ip_version",
-    "totem.rrp_mode",
-    "totem.transport",
-    "totem.cluster_name",
-    "totem.netmtu",
-    "totem.threads",
-    "totem.version",
-    "totem.nodeid",
-    "totem.clear_node_high_bit",
-    "config.reload_in_progress",
-    "config.totemconfig_reload_in_progress",
-    "nodelist.local_node_pos",
-)
-# Beside them with quorum.provider: corosync_votequorum.
+# Which clients may not change, beside those of services.cmap.readonly, with
+# quorum.provider: corosync_votequorum.
 VOTEQUORUM_READONLY_KEYS: Final = (
     "quorum.allow_downscale",
     "quorum.wait_for_all",
@@ -66,7 +36,7 @@ def config_keys(config: Config) -> Keys:
 
 
 def readonly_keys(config: Config) -> tuple[str, ...]:
-    """Name the single keys that clients may not change."""
+    """Name the keys that clients may not change because of what is configured."""
     if config.quorum.provider == "corosync_votequorum":
-        return READONLY_KEYS + VOTEQUORUM_READONLY_KEYS
-    return READONLY_KEYS
+        return VOTEQUORUM_READONLY_KEYS
+    return ()

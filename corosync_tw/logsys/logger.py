@@ -15,8 +15,8 @@ class SubsysLogger:
     Formats are twisted.logger's: ``{name}`` refers to a keyword argument; ``level`` and ``format``
     are not free as names.
 
-    :param level_max: least urgent level anybody prints; cheaper events are not even made.
-    :param with_place: find the caller's file, line and function, at a frame look-up a message.
+    :ivar level_max: least urgent level anybody prints; cheaper events are not even made.
+    :ivar with_place: find the caller's file, line and function, at a frame look-up a message.
     """
 
     def __init__(
@@ -29,14 +29,14 @@ class SubsysLogger:
     ) -> None:
         self.subsys = subsys
         self.level_max = level_max
-        self._with_place = with_place
+        self.with_place = with_place
         self._logger = Logger(f"corosync_tw.{subsys}", observer=publisher)
 
     def emit(self, level: Level, text_format: str, /, **fields: Any) -> None:
         """Log one event at any level."""
         if level > self.level_max:
             return
-        if self._with_place:
+        if self.with_place:
             frame = sys._getframe(2)
             name = frame.f_code.co_filename.rpartition("/")[2]
             fields["corosync_place"] = f"{name}:{frame.f_lineno}"

@@ -89,10 +89,31 @@ class Logsys:
     def __init__(self, settings: LogSettings, targets: Targets | None = None) -> None:
         self._settings = settings
         self.targets = Targets(settings) if targets is None else targets
+        self._started = False
+        self._dropped_before = 0
         self._default = self.targets.route(settings.default)
         self._routes = {
             name: self.targets.route(subsys) for name, subsys in settings.subsystems.items()
         }
+
+    def take_over(self, fresh: "Logsys") -> None:
+        """
+        Go on with the settings of another log system, which is of no use afterwards.
+
+        Whoever makes it finds out whether its files can be opened, while nothing is changed yet.
+        """
+        old, started = self.targets, self._started
+        self._dropped_before = self.dropped_lines
+        self._settings, self.targets = fresh._settings, fresh.targets
+        self._default, self._routes = fresh._default, fresh._routes
+        self._started = False
+        if started:
+            self.start()
+        old.close()
+        for target in self.targets:
+            if isinstance(target.sink, SyslogSink):
+                # The old one closed the connection of the process.
+                target.sink.open()
 
     def level_max(self, subsys: str) -> Level:
         """Return the least urgent level of a subsystem that any target prints."""
@@ -106,11 +127,13 @@ class Logsys:
 
     def start(self) -> None:
         """Move the writing into threads; after a fork, never before."""
+        self._started = True
         for target in self.targets:
             target.start()
 
     def stop(self) -> None:
         """Write out what is pending; whatever comes later is written at once."""
+        self._started = False
         for target in self.targets:
             target.stop()
 
@@ -131,7 +154,7 @@ class Logsys:
     @property
     def dropped_lines(self) -> int:
         """Lines lost since the start, all targets together."""
-        return sum(target.dropped_lines for target in self.targets)
+        return self._dropped_before + sum(target.dropped_lines for target in self.targets)
 
     def __call__(self, event: LogEvent) -> None:
         """Print one event of twisted.logger."""

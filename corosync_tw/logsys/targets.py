@@ -83,7 +83,12 @@ class SyslogSink:
 
     def __init__(self, line_format: LineFormat, facility: str) -> None:
         self.render = line_format.syslog
-        syslog.openlog("corosync", syslog.LOG_PID, getattr(syslog, f"LOG_{facility.upper()}"))
+        self._facility = getattr(syslog, f"LOG_{facility.upper()}")
+        self.open()
+
+    def open(self) -> None:
+        """Name ourselves and the facility; of a process's connections the last one counts."""
+        syslog.openlog("corosync", syslog.LOG_PID, self._facility)
 
     def write(self, lines: list[tuple[Level, str]]) -> int:
         """Hand the lines to the system log one by one."""

@@ -123,7 +123,7 @@ class Driver:
         self._observer = observer
         self._now_ns = now_ns
         self._pause = PauseDetector(
-            reactor, now_ns, core.params.token_timeout_ns, observer.loop_paused
+            reactor, now_ns, lambda: core.params.token_timeout_ns, observer.loop_paused
         )
         self._running = False
         self._timer: IDelayedCall | None = None

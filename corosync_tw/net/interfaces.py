@@ -108,6 +108,9 @@ class IMemberTable(Interface):
     def remove_member(nodeid: int) -> None:
         """Forget a node; an unknown one is ignored."""
 
+    def block_unlisted(block: bool) -> None:
+        """Drop what comes from addresses of no member (totem.block_unlisted_ips), or take it."""
+
 
 class IRingIdStore(Interface):
     """Keeps the ring sequence number over restarts."""

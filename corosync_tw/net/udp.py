@@ -152,6 +152,9 @@ class UdpTransport:
         self._members.pop(nodeid, None)
         self._addresses.pop(nodeid, None)
 
+    def block_unlisted(self, block: bool) -> None:
+        """Take no notice: a multicast may come from anywhere, its group is the limit."""
+
     def stop(self) -> Deferred[None]:
         """Send what still can be sent and close the sockets."""
         self._queue.flush()

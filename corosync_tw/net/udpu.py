@@ -10,6 +10,7 @@ Source: Corosync exec/totemudpu.c.
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorFDSet
@@ -136,6 +137,11 @@ class UdpuTransport:
         self._addresses.pop(nodeid, None)
         self._list_addresses()
 
+    def block_unlisted(self, block: bool) -> None:
+        """Drop what comes from addresses that are not listed, or take it."""
+        self._settings = replace(self._settings, block_unlisted_ips=block)
+        self._list_addresses()
+
     def stop(self) -> Deferred[None]:
         """Send what still can be sent and close the sockets."""
         self._queue.flush()
@@ -156,8 +162,9 @@ class UdpuTransport:
             for nodeid in sorted(self._addresses)
             if ring is None or nodeid in ring
         ]
-        if self._settings.block_unlisted_ips:
-            self._filter.listed = {sockaddr[0] for sockaddr in self._addresses.values()}
+        block = self._settings.block_unlisted_ips
+        listed = {sockaddr[0] for sockaddr in self._addresses.values()}
+        self._filter.listed = listed if block else None
 
     def _interface_changed(self, interface: InterfaceAddress | None) -> None:
         if interface is None:

@@ -28,21 +28,21 @@ class PauseDetector:
         self,
         reactor: IReactorTime,
         now_ns: Callable[[], int],
-        token_timeout_ns: int,
+        token_timeout_ns: Callable[[], int],
         on_pause: Callable[[int, int], None],
     ) -> None:
         """
         Prepare; ``start`` sets the timer.
 
         :param now_ns: monotonic clock, nanoseconds.
+        :param token_timeout_ns: asked anew at each check, for it may change.
         :param on_pause: called with the gap and the threshold, nanoseconds.
         """
-        assert token_timeout_ns > 0
         self._reactor = reactor
         self._now_ns = now_ns
         self._on_pause = on_pause
-        self._threshold_ns = token_timeout_ns * THRESHOLD_PERCENT // 100
-        self._interval_s = seconds_of(token_timeout_ns // CHECKS_PER_TOKEN_TIMEOUT)
+        self._token_timeout_ns = token_timeout_ns
+        self._threshold_ns = 0
         self._call: IDelayedCall | None = None
         self._previous_ns = 0
         self.pauses = 0
@@ -52,7 +52,7 @@ class PauseDetector:
         """Begin to watch."""
         assert self._call is None
         self._previous_ns = self._now_ns()
-        self._call = self._reactor.callLater(self._interval_s, self._check)
+        self._plan()
 
     def stop(self) -> None:
         """Watch no longer."""
@@ -64,8 +64,17 @@ class PauseDetector:
         now_ns = self._now_ns()
         gap_ns = now_ns - self._previous_ns
         self._previous_ns = now_ns
-        self._call = self._reactor.callLater(self._interval_s, self._check)
+        threshold_ns = self._threshold_ns
+        self._plan()
         self.longest_gap_ns = max(self.longest_gap_ns, gap_ns)
-        if gap_ns > self._threshold_ns:
+        if gap_ns > threshold_ns:
             self.pauses += 1
-            self._on_pause(gap_ns, self._threshold_ns)
+            self._on_pause(gap_ns, threshold_ns)
+
+    def _plan(self) -> None:
+        """Check again in a share of the token timeout that is in force now."""
+        token_timeout_ns = self._token_timeout_ns()
+        assert token_timeout_ns > 0
+        self._threshold_ns = token_timeout_ns * THRESHOLD_PERCENT // 100
+        interval_s = seconds_of(token_timeout_ns // CHECKS_PER_TOKEN_TIMEOUT)
+        self._call = self._reactor.callLater(interval_s, self._check)

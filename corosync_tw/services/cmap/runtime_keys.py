@@ -144,7 +144,7 @@ class RuntimeKeys:
         votequorum = self._stack.votequorum
         if votequorum is None:
             return
-        for name, value in votequorum.runtime_values()._asdict().items():
+        for name, value in votequorum.runtime()._asdict().items():
             if value is not None:
                 kind = ValueType.UINT8 if name in _VOTEQUORUM_U8 else ValueType.UINT32
                 self._store.set(f"runtime.votequorum.{name}", TypedValue(kind, int(value)))

@@ -10,8 +10,12 @@ class Bed:
         self.clock = Clock()
         self.lag_ns = 0
         self.pauses = []
+        self.token_timeout_ns = TOKEN_TIMEOUT_NS
         self.detector = PauseDetector(
-            self.clock, self.now_ns, TOKEN_TIMEOUT_NS, lambda *args: self.pauses.append(args)
+            self.clock,
+            self.now_ns,
+            lambda: self.token_timeout_ns,
+            lambda *args: self.pauses.append(args),
         )
 
     def now_ns(self):
@@ -51,3 +55,15 @@ def test_stop_leaves_no_timer_behind():
     bed.detector.stop()
     bed.detector.stop()
     assert bed.clock.getDelayedCalls() == []
+
+
+def test_another_token_timeout_counts_from_the_next_check():
+    bed = Bed()
+    bed.detector.start()
+    bed.token_timeout_ns = 300_000_000
+    bed.clock.advance(1)
+    bed.clock.advance(0.2)
+    assert not bed.pauses
+    bed.lag_ns = 200_000_000
+    bed.clock.advance(0.1)
+    assert bed.pauses == [(300_000_000, 240_000_000)]

@@ -1,0 +1,117 @@
+"""
+A configuration in force: what a running node is made to do when another one takes its place.
+
+Source: corosync 3.1.7 exec/totemconfig.c, totemconfig_commit_new_params; exec/totempg.c,
+totempg_put_config.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from corosync_tw.config.load import service_params, totem_params
+from corosync_tw.config.schema import Config
+from corosync_tw.daemon.journal import Journal
+from corosync_tw.errors import CsInvalidParam
+from corosync_tw.logsys.configured import log_settings
+from corosync_tw.logsys.system import LogFileError, Logsys
+from corosync_tw.services.stack import Stack
+
+
+class MemberTable(Protocol):
+    """The part of a transport that follows the nodelist."""
+
+    def add_member(self, nodeid: int, address: str) -> None:
+        """List a node."""
+
+    def remove_member(self, nodeid: int) -> None:
+        """Forget a node."""
+
+    def block_unlisted(self, block: bool) -> None:
+        """Drop what comes from addresses that are not listed, or take it."""
+
+
+class Refused(Exception):
+    """A configuration cannot be put in force; ``args[0]`` says why. Nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """
+    What a running node is made of, as far as a configuration reaches.
+
+    :ivar pump: has the stack polled, later in this turn of the loop.
+    """
+
+    stack: Stack
+    transport: MemberTable
+    logsys: Logsys
+    journal: Journal
+    now_ns: Callable[[], int]
+    pump: Callable[[], None]
+
+
+class Running:
+    """
+    The configuration that a node runs with.
+
+    :ivar config: in force.
+    """
+
+    def __init__(self, config: Config, parts: Parts) -> None:
+        self.config = config
+        self._parts = parts
+
+    def adopt(self, config: Config) -> None:
+        """
+        Put a configuration in force, all of it or nothing.
+
+        Pre: what cannot change at run time is what it was.
+        Raises: Refused.
+        """
+        fresh_log = self._prepare_log(config)
+        try:
+            self._adopt_votes(config)
+        except CsInvalidParam as error:
+            if fresh_log is not None:
+                fresh_log.close()
+            raise Refused(f"quorum: {error}") from error
+        # From here on nothing fails.
+        old, self.config = self.config, config
+        self._adopt_members(old, config)
+        parts = self._parts
+        parts.stack.reconfigure(totem_params(config, config.nodeid), parts.now_ns())
+        if fresh_log is not None:
+            parts.logsys.take_over(fresh_log)
+            logging = config.logging
+            with_place = logging.fileline or logging.function_name
+            parts.journal.reconfigure(parts.logsys, with_place=with_place)
+        parts.pump()
+
+    def _prepare_log(self, config: Config) -> Logsys | None:
+        """Open what a changed log needs; None when nothing changed. Raises: Refused."""
+        settings = log_settings(config.logging)
+        if settings == log_settings(self.config.logging):
+            return None
+        try:
+            return Logsys(settings)
+        except LogFileError as error:
+            raise Refused(str(error)) from error
+
+    def _adopt_votes(self, config: Config) -> None:
+        votequorum = self._parts.stack.votequorum
+        old = service_params(self.config).voting()
+        new = service_params(config).voting()
+        if votequorum is not None and new != old:
+            votequorum.reconfigure(new)
+
+    def _adopt_members(self, old: Config, new: Config) -> None:
+        transport = self._parts.transport
+        before = {member.nodeid: member for member in old.membership.links[0].members}
+        after = {member.nodeid: member for member in new.membership.links[0].members}
+        for nodeid in before.keys() - after.keys():
+            transport.remove_member(nodeid)
+        for nodeid, member in after.items():
+            if nodeid not in before:
+                transport.add_member(nodeid, str(member.address))
+        transport.block_unlisted(new.totem.block_unlisted_ips)
