@@ -27,7 +27,7 @@ from corosync_tw.cli.demo_nodes import DemoNode
 from corosync_tw.cli.demo_report import Report
 from corosync_tw.cli.demo_screen import Screen
 from corosync_tw.cli.demo_tally import numbered
-from corosync_tw.cli.running import PROGRAM
+from corosync_tw.cli.stock_tools import PROGRAM
 from corosync_tw.daemon.settings import SOCKET_PATH_LEN_BYTES_MAX
 from corosync_tw.errors import CsError
 from corosync_tw.ipc.pb.server import SOCKET_NAME

@@ -1,11 +1,20 @@
-"""``corosync-tw``: the tool that holds the tools; each is a module beside this one."""
+"""
+``corosync-tw``: the tool that holds the tools; each is a module beside this one.
 
-import argparse
+A tool is imported when it is asked for: those that stand in for stock ones are called in loops, and
+must not wait for a reactor they do not need.
+"""
+
+import sys
 from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
 
 from corosync_tw import __version__
-from corosync_tw.cli import cpg, status
-from corosync_tw.cli.running import PROGRAM
+from corosync_tw.cli.stock_run import run
+from corosync_tw.cli.stock_tools import PROGRAM, STOCK_TOOLS
+
+_OWN_TOOLS: Final = ("cpg", "status", "tools")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -14,11 +23,25 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     Raises: SystemExit; 0 when all is well, 1 after an error, 2 for a wrong command line.
     """
-    parser = argparse.ArgumentParser(prog=PROGRAM, description="Speak to a corosync_tw daemon.")
+    argv = sys.argv[1:] if argv is None else argv
+    if argv and argv[0] in STOCK_TOOLS:
+        run(import_module(f"corosync_tw.cli.{argv[0]}").main, argv[1:])
+    _main_of_own(argv)
+
+
+def _main_of_own(argv: Sequence[str]) -> None:
+    import argparse  # noqa: PLC0415
+
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="Speak to a daemon: cpg and status to corosync_tw's own, the others to any.",
+    )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     tools = parser.add_subparsers(metavar="TOOL", required=True)
-    for tool in (cpg, status):
-        tool.add_parser(tools)
+    for name in _OWN_TOOLS:
+        import_module(f"corosync_tw.cli.{name}").add_parser(tools)
+    for name, text in STOCK_TOOLS.items():
+        tools.add_parser(name, help=f"{text} (as corosync-{name})", add_help=False)
     args = parser.parse_args(argv)
     args.run(args)
 

@@ -2,14 +2,13 @@
 
 import sys
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import Any
 
 from twisted.internet import task
 from twisted.internet.defer import Deferred
 
+from corosync_tw.cli.stock_tools import PROGRAM
 from corosync_tw.errors import CsError
-
-PROGRAM: Final = "corosync-tw"
 
 
 def complain(text: str) -> None:

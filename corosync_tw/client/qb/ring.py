@@ -66,7 +66,8 @@ class Ring:
 
     def close(self) -> None:
         """Let go; the files are the daemon's."""
-        self._words[REF_COUNT] -= 1
+        # As libqb does; who ends first ends the ring for both (qb_rb_lastref_and_ret).
+        self._words[REF_COUNT] = 0
         self._semaphore.close()
         for view, mapping in ((self._words, self._header), (self._chunks, self._data)):
             view.release()
