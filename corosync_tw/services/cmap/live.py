@@ -45,23 +45,22 @@ class LiveKeys:
     """
     One provider in its place.
 
-    :ivar listed: its keys as last listed.
+    :ivar known: its keys as last listed.
     """
 
     def __init__(self, prefix: str, provider: Provider) -> None:
         self.prefix = prefix
         self.provider = provider
-        self.listed: Sequence[str] = ()
+        self.known: frozenset[str] = frozenset()
+        self._listed: Sequence[str] = ()
         self._seen: dict[str, TypedValue] = {}
 
-    def relist(self) -> bool:
-        """List the keys anew; True when they may have changed."""
-        listed = self.provider.keys()
-        if listed is self.listed:
-            return False
-        changed = set(listed) != set(self.listed)
-        self.listed = listed
-        return changed
+    def relist(self) -> tuple[frozenset[str], frozenset[str]]:
+        """List the keys anew; give those that came and those that went."""
+        listed, known = self.provider.keys(), self.known
+        if listed is not self._listed:
+            self._listed, self.known = listed, frozenset(listed)
+        return self.known - known, known - self.known
 
     def concerns(self, prefix: str) -> bool:
         """Tell whether an iteration over a prefix may meet these keys."""
@@ -99,10 +98,11 @@ class LiveKeys:
         return changes
 
     def _tracked(self, trackers: Trackers) -> Iterator[tuple[str, TypedValue]]:
-        wanted = trackers.prefixes_touching(self.prefix)
-        single = trackers.keys_under(self.prefix)
-        listed = self.provider.keys() if wanted else ()
-        return self._values({*single, *(key for key in listed if key.startswith(wanted))})
+        keys = set(trackers.keys_under(self.prefix))
+        if trackers.may_match_under(self.prefix):
+            listed = self.provider.keys()
+            keys.update(key for key in listed if trackers.matches(key))
+        return self._values(keys)
 
     def _values(self, keys: Collection[str]) -> Iterator[tuple[str, TypedValue]]:
         for key in keys:

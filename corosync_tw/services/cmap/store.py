@@ -9,7 +9,7 @@ on until the iterator moves. A type that is no ValueType is refused; stock takes
 """
 
 import re
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -24,6 +24,8 @@ KEY_LEN_MAX: Final = 255
 # What clients may fill; the daemon's own keys always find room. In stock memory is the limit.
 KEYS_MAX: Final = 131072
 CONTENT_BYTES_MAX: Final = 64 * 1024 * 1024
+# Beyond so many live keys that came or went, sorting all is quicker than placing each.
+SINGLY_LISTED_MAX: Final = 1000
 _KEY: Final = re.compile(rf"[A-Za-z0-9._/:-]{{{KEY_LEN_MIN},{KEY_LEN_MAX}}}")
 
 assert KEY_LEN_MAX < 256, "a key must fit a mar_name_t"
@@ -218,21 +220,25 @@ class CmapStore:
         self._values[key] = value
         if old is not None:
             self._content_bytes -= len(key) + len(old.encode())
-        elif not self._is_listed(key):
-            insort(self._keys, key)
-            self._version += 1
+        else:
+            self._list(key)
 
     def _remove(self, key: str) -> TypedValue:
         old = self._values.pop(key)
         self._content_bytes -= len(key) + len(old.encode())
-        if not any(key in live.listed for live in self._live if key.startswith(live.prefix)):
+        if not self._is_live(key):
             del self._keys[bisect_left(self._keys, key)]
             self._version += 1
         return old
 
-    def _is_listed(self, key: str) -> bool:
+    def _is_live(self, key: str) -> bool:
+        return any(key in live.known for live in self._live)
+
+    def _list(self, key: str) -> None:
         index = bisect_left(self._keys, key)
-        return index < len(self._keys) and self._keys[index] == key
+        if index == len(self._keys) or self._keys[index] != key:
+            self._keys.insert(index, key)
+            self._version += 1
 
     def _stored(self, prefix: str) -> list[str]:
         """List the stored keys under a prefix, ascending."""
@@ -240,12 +246,23 @@ class CmapStore:
 
     def _relist(self, prefix: str) -> None:
         """Bring the live keys that an iteration over a prefix may meet up to date."""
-        # No short cut: each of them has to be asked.
-        changed = [live.relist() for live in self._live if live.concerns(prefix)]
-        if any(changed):
-            live_keys = {key for live in self._live for key in live.listed}
+        came, went = set[str](), set[str]()
+        for live in self._live:
+            if live.concerns(prefix):
+                new, gone = live.relist()
+                came |= new
+                went |= gone
+        if len(came) + len(went) > SINGLY_LISTED_MAX:
+            live_keys = {key for live in self._live for key in live.known}
             self._keys = sorted(self._values.keys() | live_keys)
             self._version += 1
+            return
+        for key in came:
+            self._list(key)
+        for key in went:
+            if key not in self._values and not self._is_live(key):
+                del self._keys[bisect_left(self._keys, key)]
+                self._version += 1
 
 
 class KeyIterator:

@@ -5,6 +5,7 @@ Source: Corosync exec/icmap.c icmap_track_add, icmap_notify_fn; libqb lib/trie.c
 trie_notify, which fix the order in which trackers hear of a change.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from enum import IntFlag
 
@@ -55,7 +56,9 @@ class Trackers:
         self._exact: dict[str, list[Tracker]] = {}
         self._prefixes: dict[str, list[Tracker]] = {}
         self._all: list[Tracker] = []
+        # Of the tracked prefixes, longest first, and how many prefixes have each.
         self._lengths: tuple[int, ...] = ()
+        self._with_length: Counter[int] = Counter()
         self.count = 0
 
     def add(self, key: str | None, mask: int, notify: Notify) -> Tracker:
@@ -71,8 +74,9 @@ class Trackers:
         if key is None:
             self._all.insert(0, tracker)
         elif mask & Track.PREFIX:
+            if key not in self._prefixes:
+                self._count_length(len(key), 1)
             self._prefixes.setdefault(key, []).append(tracker)
-            self._measure()
         else:
             self._exact.setdefault(key, []).insert(0, tracker)
         return tracker
@@ -91,10 +95,15 @@ class Trackers:
         trackers.remove(tracker)
         if not trackers:
             del table[tracker.key]
-            self._measure()
+            if table is self._prefixes:
+                self._count_length(len(tracker.key), -1)
 
-    def _measure(self) -> None:
-        self._lengths = tuple(sorted({len(prefix) for prefix in self._prefixes}, reverse=True))
+    def _count_length(self, length: int, step: int) -> None:
+        before = self._with_length[length]
+        self._with_length[length] += step
+        if not before or not self._with_length[length]:
+            lengths = (length for length, count in self._with_length.items() if count)
+            self._lengths = tuple(sorted(lengths, reverse=True))
 
     def tell(self, event: Track, key: str, new: TypedValue | None, old: TypedValue | None) -> None:
         """Call everybody whom a change concerns."""
@@ -113,9 +122,16 @@ class Trackers:
         """Give the single keys under a prefix that somebody tracks."""
         return [key for key in self._exact if key.startswith(prefix)]
 
-    def prefixes_touching(self, prefix: str) -> tuple[str, ...]:
-        """Give the tracked prefixes that match keys under a prefix; "" for all keys."""
-        touching = [p for p in self._prefixes if p.startswith(prefix) or prefix.startswith(p)]
+    def may_match_under(self, prefix: str) -> bool:
+        """Tell whether a tracked prefix may match keys under a prefix."""
         if any(tracker.mask & Track.PREFIX for tracker in self._all):
-            touching.append("")
-        return tuple(touching)
+            return True
+        return any(p.startswith(prefix) or prefix.startswith(p) for p in self._prefixes)
+
+    def matches(self, key: str) -> bool:
+        """Tell whether a tracked prefix, or a tracker of all, matches a key."""
+        if any(tracker.mask & Track.PREFIX for tracker in self._all):
+            return True
+        return any(
+            length <= len(key) and key[:length] in self._prefixes for length in self._lengths
+        )

@@ -1,8 +1,11 @@
 """Keys that are computed when somebody looks, and how their trackers hear of changes."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from corosync_tw.errors import CsNotExist
+from corosync_tw.services.cmap import store as store_module
 from corosync_tw.services.cmap.store import CmapStore
 from corosync_tw.services.cmap.trackers import Track
 from corosync_tw.services.cmap.values import TypedValue
@@ -160,3 +163,38 @@ def test_the_second_tracker_is_not_told_twice(store, numbers):
 def test_replacing_leaves_live_keys_alone(store):
     store.replace(["live.", "a."], {})
     assert store.keys() == ["live.a", "live.b", "lively"]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_live_and_stored_keys_come_and_go(data):
+    """Two providers and the store itself, whose keys overlap, against plain sets."""
+    names = st.sampled_from(
+        [f"{prefix}{letter}" for prefix in ("li.", "li.ve.") for letter in "ab"]
+    )
+    outer, inner, store = Numbers(), Numbers(), CmapStore()
+    store.provide("li.", outer)
+    store.provide("li.ve.", inner)
+    stored, iterator, last = set(), store.iterate("li."), ""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store_module, "SINGLY_LISTED_MAX", data.draw(st.sampled_from([0, 1000])))
+        for _ in range(data.draw(st.integers(1, 25))):
+            key, action = data.draw(names), data.draw(st.integers(0, 4))
+            if action == 0:
+                outer.numbers = dict.fromkeys(data.draw(st.sets(names)), 1)
+            elif action == 1:
+                drawn = data.draw(st.sets(names))
+                inner.numbers = {name: 2 for name in drawn if name.startswith("li.ve.")}
+            elif action == 2:
+                stored.add(key)
+                store.set(key, TypedValue.u8(3))
+            elif action == 3 and key in stored:
+                stored.remove(key)
+                store.delete(key)
+            there = sorted(stored | outer.numbers.keys() | inner.numbers.keys())
+            assert store.keys("li.") == there
+            if action == 4:
+                found = iterator.next()
+                ahead = [name for name in there if name > last and store.find(name)]
+                assert (found and found[0]) == (ahead[0] if ahead else None)
+                iterator, last = (iterator, found[0]) if found else (store.iterate("li."), "")
