@@ -236,6 +236,7 @@ def service_params(config: Config) -> ServiceParams:
         listed_votes=sum(node_votes),
         device=_device(quorum, node_votes),
         votequorum=quorum.provider == "corosync_votequorum",
+        ykd=quorum.provider == "corosync_ykd",
         config_version=config.totem.config_version,
         ip_text="".join(texts),
     )

@@ -15,7 +15,6 @@ def unsupported(sections: Sections) -> list[str]:
     :return: one message each, with the remedy; empty when the daemon can start.
     """
     totem = sections.totem
-    quorum = sections.quorum
     transport = sections.transport()
     report = Report(sections.file)
     if transport not in {"udp", "udpu"}:
@@ -32,11 +31,5 @@ def unsupported(sections: Sections) -> list[str]:
             next((key for key in keys if totem.given(key)), "secauth"),
             'encryption is not in this version, write "crypto_cipher: none", "crypto_hash: none" '
             'and "secauth: off", and keep the network closed',
-        )
-    if quorum.provider is not None and quorum.provider != "corosync_votequorum":
-        report.fault(
-            quorum,
-            "provider",
-            f'{quorum.provider} is not in this version, write "provider: corosync_votequorum"',
         )
     return report.faults

@@ -6,6 +6,7 @@ from corosync_tw.corotypes import Guarantee, Slices
 from corosync_tw.services.effects import StackEffect
 from corosync_tw.services.exec_wire import EXEC_GROUP, SYNC_GROUP
 from corosync_tw.services.stats.meter import StackMeter
+from corosync_tw.services.ykd.wire import YKD_GROUP
 from corosync_tw.totem.pg import Totempg
 
 
@@ -43,4 +44,9 @@ class StackBus:
     def sync_group_mcast(self, message: bytes) -> None:
         """Queue a message of the synchronization machine itself; raises CsTryAgain."""
         self._pg.mcast(SYNC_GROUP, (message,), trans=True)
+        self.sent = True
+
+    def ykd_mcast(self, message: bytes, trans: bool) -> None:
+        """Queue a message of the YKD quorum provider; raises CsTryAgain."""
+        self._pg.mcast(YKD_GROUP, (message,), trans=trans)
         self.sent = True

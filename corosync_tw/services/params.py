@@ -35,6 +35,7 @@ class ServiceParams:
     :ivar device: quorum.device with a model.
     :ivar votequorum: quorum.provider is corosync_votequorum; without a provider the node is always
     quorate.
+    :ivar ykd: quorum.provider is corosync_ykd; at most one of the two.
     :ivar config_version: totem.config_version; 0 when it is not written.
     :ivar ip_text: our addresses as Corosync shows them, ``r(0) ip(127.0.0.1) ``.
     """
@@ -53,6 +54,7 @@ class ServiceParams:
     listed_votes: int = 0
     device: DeviceParams | None = None
     votequorum: bool = True
+    ykd: bool = False
     config_version: int = 0
     ip_text: str = ""
 

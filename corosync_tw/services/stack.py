@@ -20,10 +20,7 @@ from typing import Final
 from corosync_tw.corotypes import Buffer, ConfChangeType, Guarantee, RingId, Slices
 from corosync_tw.errors import CsNotSupported, CsTryAgain, MalformedFrame
 from corosync_tw.services.bus import StackBus
-from corosync_tw.services.cfg.engine import CfgEngine
 from corosync_tw.services.changeover import Changeover
-from corosync_tw.services.cmap.engine import CmapEngine
-from corosync_tw.services.cpg.engine import CpgEngine
 from corosync_tw.services.cpg.groups import Wants
 from corosync_tw.services.cpg.wire import PartialType
 from corosync_tw.services.effects import (
@@ -32,7 +29,8 @@ from corosync_tw.services.effects import (
     SyncDone,
     TotemConfchg,
 )
-from corosync_tw.services.exec_wire import EXEC_GROUP, HEADER_LEN, SYNC_GROUP, exec_id
+from corosync_tw.services.engines import Engines
+from corosync_tw.services.exec_wire import EXEC_GROUP, HEADER_LEN, SYNC_GROUP
 from corosync_tw.services.flow import QueueLevel, next_level
 from corosync_tw.services.hello import (
     HELLO_GROUP,
@@ -42,14 +40,10 @@ from corosync_tw.services.hello import (
     Hello,
     encode_hello,
 )
-from corosync_tw.services.interfaces import ExecHandler, SyncedService, TimedService
-from corosync_tw.services.mon.engine import MonEngine
+from corosync_tw.services.interfaces import TimedService
 from corosync_tw.services.params import ServiceParams
-from corosync_tw.services.quorum.engine import QuorumEngine
 from corosync_tw.services.stats.counters import StackStats
-from corosync_tw.services.sync.engine import SyncEngine
-from corosync_tw.services.votequorum.engine import VotequorumEngine
-from corosync_tw.services.wd.engine import WdEngine
+from corosync_tw.services.ykd.wire import YKD_GROUP
 from corosync_tw.totem.effects import ConfigurationChange, Deliver, TokenSent
 from corosync_tw.totem.params import TotemParams
 from corosync_tw.totem.pg import Totempg
@@ -71,6 +65,7 @@ class Stack:
     :ivar pg: totempg; its queue_level is for observers.
     :ivar meter: what is counted and timed.
     :ivar cfg: cluster-wide administration; likewise cmap, quorum, votequorum (None without it).
+    :ivar pload: floods the ring when it is told to.
     :ivar mon: monitors, idle until ``mon.start()``; likewise the watchdog, wd, after it.
     :ivar ring_id: of the last regular configuration that was delivered; likewise members.
     """
@@ -102,28 +97,14 @@ class Stack:
         self._make_services(services)
 
     def _make_services(self, services: ServiceParams) -> None:
-        nodeid = services.nodeid
-        self.cmap = CmapEngine(nodeid, services.config_version, self._bus)
-        self.cfg = CfgEngine(nodeid, self._bus)
-        self.cpg = CpgEngine(nodeid, self._bus)
-        self.quorum = QuorumEngine(services.votequorum, self._bus)
-        self.votequorum: VotequorumEngine | None = None
-        synced: list[SyncedService] = [self.cmap, self.cpg, self.quorum]
-        by_service = {s.service_id: s.exec_handlers() for s in (self.cmap, self.cfg, self.cpg)}
-        if services.votequorum:
-            self.votequorum = VotequorumEngine(services.voting(), self.quorum.set_quorum, self._bus)
-            synced.append(self.votequorum)
-            by_service[self.votequorum.service_id] = self.votequorum.exec_handlers()
-        self.mon = MonEngine(self.cmap.store, self._bus)
-        self.wd = WdEngine(self.cmap.store, self._bus)
-        self._timed: tuple[TimedService, ...] = (self.cfg, self.mon, self.wd, self._changeover)
+        engines = Engines(services, self._bus, self._on_sync_completed)
+        self.cmap, self.cfg, self.cpg = engines.cmap, engines.cfg, engines.cpg
+        self.quorum, self.votequorum, self._ykd = engines.quorum, engines.votequorum, engines.ykd
+        self.mon, self.wd, self.pload = engines.mon, engines.wd, engines.pload
+        self.sync = engines.sync
+        self._handlers, self._waiting = engines.handlers, engines.waiting
+        self._timed: tuple[TimedService, ...] = (*engines.timed, self._changeover)
         self._announce_leave = services.votequorum and services.allow_downscale
-        self.sync = SyncEngine(synced, self._bus.sync_group_mcast, self._on_sync_completed)
-        self._handlers: dict[int, ExecHandler] = {
-            exec_id(service, function): handler
-            for service, handlers in by_service.items()
-            for function, handler in handlers.items()
-        }
 
     # Feeding and polling
 
@@ -343,6 +324,8 @@ class Stack:
     def _on_other_group(self, nodeid: int, group: bytes, data: Buffer, big_endian: bool) -> None:
         if group == SYNC_GROUP:
             self.sync.deliver(nodeid, data, big_endian)
+        elif group == YKD_GROUP and self._ykd is not None:
+            self._ykd.deliver(nodeid, data, big_endian)
         elif group == HELLO_GROUP:
             self._capabilities.deliver(nodeid, data, big_endian)
             # The ring may be a step ahead of what is delivered.
@@ -358,9 +341,8 @@ class Stack:
         waiting, backlog = pg.waiting_msgs, pg.backlog_frames()
         self.meter.token_visit(self._bus.now_ns, rotation_ns, waiting, backlog, srp.marks)
         self.sync.token_sent()
-        self.cpg.send_leaves()
-        if self.votequorum is not None:
-            self.votequorum.token_sent()
+        for send in self._waiting:
+            send()
         if self._leave_visits and not self.sync.in_progress and not self.pg.queue_level:
             self._leave_visits -= 1
             if not self._leave_visits:
@@ -381,6 +363,8 @@ class Stack:
             return
         self._capabilities.begin(change.ring_id)
         self.sync.regular(change.members, change.ring_id)
+        if self._ykd is not None:
+            self._ykd.configuration_change(change.members, change.ring_id)
         hello = Hello(change.ring_id, OWN_FEATURES)
         with suppress(CsTryAgain):
             self.pg.mcast(HELLO_GROUP, (encode_hello(hello),), trans=True)
@@ -389,6 +373,8 @@ class Stack:
         self.meter.sync_done(self._bus.now_ns)
         self.pg.trans_ack()
         self._bus.sent = True
+        if self._ykd is not None:
+            self._ykd.sync_completed()
         self._out.append(SyncDone(self.ring_id, self.members, self.safe_supported))
 
     def _leave_now(self) -> None:

@@ -105,7 +105,7 @@ class CpgEngine:
         its leave is under way, or the queue is full. CsBusy: the connection's leave is under way.
         CsNoMemory: LOCAL_PROCESSES_MAX is reached. CsNameTooLong, CsInvalidParam.
         """
-        if not group or not 0 <= pid <= 0xFFFFFFFF:
+        if not 0 <= pid <= 0xFFFFFFFF:
             raise CsInvalidParam(f"group {group!r}, pid {pid}")
         if len(group) > CPG_MAX_NAME_LENGTH:
             raise CsNameTooLong(f"group name of {len(group)} bytes")

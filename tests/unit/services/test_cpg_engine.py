@@ -109,6 +109,15 @@ def test_after_its_leave_a_connection_may_join_again():
     assert one.confchgs()[-1] == (10, [(1, 100)], [], [(1, 100, JOIN)])
 
 
+def test_a_group_may_have_no_name():
+    bus, (one,) = cluster(1)
+    one.cpg.join(10, b"", 100)
+    bus.run()
+    one.cpg.mcast(10, [(b"m",)])
+    bus.run()
+    assert one.texts() == [(10, 1, b"m")]
+
+
 def test_two_processes_of_a_node_are_two_members():
     bus, (one, two) = cluster(1, 2)
     one.cpg.join(10, b"g", 200)
@@ -183,8 +192,6 @@ def test_a_process_that_comes_back_is_not_taken_out_by_the_leave_of_its_lost_con
 class TestRefusals:
     def test_join(self):
         bus, (one,) = cluster(1)
-        with pytest.raises(CsInvalidParam):
-            one.cpg.join(10, b"", 1)
         with pytest.raises(CsInvalidParam):
             one.cpg.join(10, b"g", 1 << 32)
         with pytest.raises(CsNameTooLong):
