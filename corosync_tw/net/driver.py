@@ -162,6 +162,11 @@ class Driver:
         self._halt()
         return self._transport.stop()
 
+    @property
+    def storing(self) -> bool:
+        """Whether a ring id is on its way to the disk, and the ring waits for it."""
+        return self._storing
+
     def frames_received(self, frames: list[Buffer]) -> None:
         """Feed a batch to the core. Called by the transport."""
         if self._running:
