@@ -96,6 +96,9 @@ static void walk_connections(void)
 	printf("context is %s\n", context == NULL ? "none" : "some");
 }
 
+static void on_change(cmap_handle_t handle, cmap_track_handle_t tracker, int32_t event, const char *key,
+		      struct cmap_notify_value new_value, struct cmap_notify_value old_value, void *user_data);
+
 static void call_all(cmap_handle_t handle)
 {
 	char key[CMAP_KEYNAME_MAXLEN + 1], *text;
@@ -142,6 +145,7 @@ static void call_all(cmap_handle_t handle)
 	step("cmap_iter_init", cmap_iter_init(handle, NULL, &number));
 	step("cmap_iter_next", cmap_iter_next(handle, 1, key, &len, &type));
 	step("cmap_iter_finalize", cmap_iter_finalize(handle, 1));
+	step("cmap_track_add", cmap_track_add(handle, "walk.x", EVERY_EVENT, on_change, NULL, &number));
 	step("cmap_track_delete", cmap_track_delete(handle, 1));
 }
 
