@@ -25,7 +25,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     argv = sys.argv[1:] if argv is None else argv
     if argv and argv[0] in STOCK_TOOLS:
-        run(import_module(f"corosync_tw.cli.{argv[0]}").main, argv[1:])
+        tool = import_module(f"corosync_tw.cli.{argv[0]}").main
+        run(tool, argv[1:], f"corosync-{argv[0]}")
     _main_of_own(argv)
 
 

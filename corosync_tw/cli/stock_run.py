@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final, NoReturn, TypeVar
 
 from corosync_tw.cli.gnu_options import WrongOption
@@ -63,10 +64,11 @@ def repeated(call: Callable[[], _T], tries: int, pause_s: float = 1.0) -> _T:
     return call()
 
 
-def run(tool: Callable[[Sequence[str]], int], argv: Sequence[str]) -> NoReturn:
+def run(tool: Callable[[Sequence[str]], int], argv: Sequence[str], name: str) -> NoReturn:
     """
     Run a tool as a C program would run: signals end it silently, bytes pass unchanged.
 
+    :param name: of the process, by which the daemon knows its clients.
     Raises: SystemExit with the tool's exit code.
     """
     for number in (signal.SIGINT, signal.SIGPIPE):
@@ -75,6 +77,8 @@ def run(tool: Callable[[Sequence[str]], int], argv: Sequence[str]) -> NoReturn:
         # What a caller put in its place has no such method.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+    with suppress(OSError), open("/proc/self/comm", "w", encoding="utf-8") as comm:
+        comm.write(name)
     raise SystemExit(exit_code(tool, argv))
 
 

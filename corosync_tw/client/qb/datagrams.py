@@ -13,10 +13,9 @@ from typing import Final
 
 from corosync_tw.client.qb.faults import Disconnected, ForeignBytes, fault_of
 from corosync_tw.client.qb.handshake import Accepted
-from corosync_tw.client.qb.layout import CONTROL_FLOW_CONTROL, CONTROL_LEN
 from corosync_tw.client.qb.sharing import SharedDirectory, remove_left_files
 from corosync_tw.errors import CsTooBig, CsTryAgain
-from corosync_tw.ipc.qb.layout import abstract_address
+from corosync_tw.ipc.qb.layout import CONTROL, CONTROL_FLOW_CONTROL_WORD, abstract_address
 
 _HUNG_UP: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
@@ -39,9 +38,9 @@ class DatagramTransport:
         finally:
             directory.close()
         try:
-            if os.fstat(control).st_size < CONTROL_LEN:
+            if os.fstat(control).st_size < CONTROL.size:
                 raise ForeignBytes("the control file is too short")
-            self._control = mmap.mmap(control, CONTROL_LEN)
+            self._control = mmap.mmap(control, CONTROL.size)
         finally:
             os.close(control)
         self._words = memoryview(self._control).cast("I")
@@ -54,7 +53,7 @@ class DatagramTransport:
 
     def flow_control(self) -> int:
         """Read the level the daemon set, 0, 1 or 2."""
-        return self._words[CONTROL_FLOW_CONTROL]
+        return self._words[CONTROL_FLOW_CONTROL_WORD]
 
     def send(self, request: bytes) -> None:
         """

@@ -18,6 +18,7 @@ from corosync_tw.ipc.qb.layout import (
     CONNECTION_REQUEST,
     CONNECTION_RESPONSE,
     CREDENTIALS,
+    FORCE_FILESYSTEM_SOCKETS,
     MSG_AUTHENTICATE,
     abstract_address,
 )
@@ -25,7 +26,6 @@ from corosync_tw.ipc.qb.layout import (
 # What Corosync's libraries ask for (lib/util.h IPC_REQUEST_SIZE).
 MAX_MSG_LEN: Final = 1024 * 1024
 MAX_MSG_LEN_LIMIT: Final = 16 * MAX_MSG_LEN
-FORCE_FILESYSTEM_SOCKETS: Final = "/etc/libqb/force-filesystem-sockets"
 # Where builds of libqb put their sockets then: upstream, and Debian's.
 SOCKET_DIRECTORIES: Final = ("/run", "/var/run", "/tmp")  # noqa: S108
 _ERRNO_MAX: Final = 4095

@@ -11,22 +11,23 @@ import os
 from typing import Final
 
 from corosync_tw.client.qb.faults import ForeignBytes
-from corosync_tw.client.qb.layout import (
-    CHUNK_ALLOCATED,
-    CHUNK_COMMITTED,
-    CHUNK_HEADER_WORDS,
-    CHUNK_MARGIN,
-    CHUNK_RECLAIMED,
-    FLOW_CONTROL,
-    READ_PT,
-    REF_COUNT,
-    RING_HEADER_LEN,
-    SEMAPHORE_OFFSET,
-    WORD_SIZE,
-    WRITE_PT,
-)
 from corosync_tw.client.qb.semaphore import Semaphore
 from corosync_tw.client.qb.sharing import SharedDirectory
+from corosync_tw.ipc.qb.layout import (
+    CHUNK_HEADER_WORDS,
+    CHUNK_MARGIN_BYTES,
+    MAGIC_ALLOCATED,
+    MAGIC_COMMITTED,
+    MAGIC_DEAD,
+    READ_PT_WORD,
+    REF_COUNT_WORD,
+    RING_HEADER_LEN_BYTES,
+    SEM_OFFSET,
+    USER_DATA_WORD,
+    WORD_LEN_BYTES,
+    WORD_SIZE_WORD,
+    WRITE_PT_WORD,
+)
 
 RING_LEN_MAX: Final = 64 * 1024 * 1024
 # Both ends hold the ring.
@@ -47,13 +48,13 @@ class Ring:
         Raises: ForeignBytes, OSError.
         """
         self.max_msg_len = max_msg_len
-        if os.fstat(header).st_size < RING_HEADER_LEN:
+        if os.fstat(header).st_size < RING_HEADER_LEN_BYTES:
             raise ForeignBytes("a ring's header is too short")
         self._header = mmap.mmap(header, os.fstat(header).st_size & ~3)
         self._words = memoryview(self._header).cast("I")
-        self._size_words = self._words[WORD_SIZE]
-        data_len = self._size_words * 4
-        if not max_msg_len + CHUNK_MARGIN < data_len <= RING_LEN_MAX:
+        self._size_words = self._words[WORD_SIZE_WORD]
+        data_len = self._size_words * WORD_LEN_BYTES
+        if not max_msg_len + CHUNK_MARGIN_BYTES < data_len <= RING_LEN_MAX:
             raise ForeignBytes(f"a ring of {data_len} bytes for messages of {max_msg_len}")
         if os.fstat(data).st_size < data_len:
             raise ForeignBytes("a ring's data are shorter than its header says")
@@ -61,13 +62,13 @@ class Ring:
         os.posix_fallocate(data, 0, data_len)
         self._data = mmap.mmap(data, data_len)
         self._chunks = memoryview(self._data).cast("I")
-        self._semaphore = Semaphore(self._header, SEMAPHORE_OFFSET)
-        self._words[REF_COUNT] += 1
+        self._semaphore = Semaphore(self._header, SEM_OFFSET)
+        self._words[REF_COUNT_WORD] += 1
 
     def close(self) -> None:
         """Let go; the files are the daemon's."""
         # As libqb does; who ends first ends the ring for both (qb_rb_lastref_and_ret).
-        self._words[REF_COUNT] = 0
+        self._words[REF_COUNT_WORD] = 0
         self._semaphore.close()
         for view, mapping in ((self._words, self._header), (self._chunks, self._data)):
             view.release()
@@ -75,11 +76,11 @@ class Ring:
 
     def held_by_both(self) -> bool:
         """Tell whether the daemon still holds its end."""
-        return self._words[REF_COUNT] == REF_COUNT_BOTH
+        return self._words[REF_COUNT_WORD] == REF_COUNT_BOTH
 
     def flow_control(self) -> int:
         """Read the daemon's level, 0, 1 or 2; in a ring of requests alone."""
-        return self._words[FLOW_CONTROL]
+        return self._words[USER_DATA_WORD]
 
     def write(self, message: bytes) -> bool:
         """
@@ -87,16 +88,16 @@ class Ring:
 
         Raises: ForeignBytes, OSError.
         """
-        at = self._pointer(WRITE_PT)
-        if self._free_len(at) < len(message) + CHUNK_MARGIN:
+        at = self._pointer(WRITE_PT_WORD)
+        if self._free_len(at) < len(message) + CHUNK_MARGIN_BYTES:
             return False
         magic_at = (at + 1) % self._size_words
         self._chunks[at] = 0
-        self._chunks[magic_at] = CHUNK_ALLOCATED
+        self._chunks[magic_at] = MAGIC_ALLOCATED
         self._copy_in(at, message)
         self._chunks[at] = len(message)
-        self._words[WRITE_PT] = self._behind(at, len(message))
-        self._chunks[magic_at] = CHUNK_COMMITTED
+        self._words[WRITE_PT_WORD] = self._behind(at, len(message))
+        self._chunks[magic_at] = MAGIC_COMMITTED
         self._semaphore.post()
         return True
 
@@ -108,17 +109,17 @@ class Ring:
         """
         if not self._semaphore.wait(patience_s):
             return None
-        at = self._pointer(READ_PT)
+        at = self._pointer(READ_PT_WORD)
         magic_at = (at + 1) % self._size_words
-        if self._chunks[magic_at] != CHUNK_COMMITTED:
+        if self._chunks[magic_at] != MAGIC_COMMITTED:
             raise ForeignBytes("a message in a ring was not committed")
         length = self._chunks[at]
         if length > self.max_msg_len:
             raise ForeignBytes(f"a message of {length} bytes, {self.max_msg_len} are allowed")
         message = self._copy_out(at, length)
         self._chunks[at] = 0
-        self._chunks[magic_at] = CHUNK_RECLAIMED
-        self._words[READ_PT] = self._behind(at, length)
+        self._chunks[magic_at] = MAGIC_DEAD
+        self._words[READ_PT_WORD] = self._behind(at, length)
         return message
 
     def _pointer(self, which: int) -> int:
@@ -128,25 +129,25 @@ class Ring:
         return at
 
     def _free_len(self, write_at: int) -> int:
-        read_at = self._pointer(READ_PT)
+        read_at = self._pointer(READ_PT_WORD)
         if write_at == read_at:
             words = 0 if self._semaphore.value() else self._size_words
         else:
             words = (read_at - write_at) % self._size_words - 1
-        return words * 4
+        return words * WORD_LEN_BYTES
 
     def _behind(self, at: int, length: int) -> int:
-        return (at + CHUNK_HEADER_WORDS + -(-length // 4)) % self._size_words
+        return (at + CHUNK_HEADER_WORDS + -(-length // WORD_LEN_BYTES)) % self._size_words
 
     def _copy_in(self, at: int, message: bytes) -> None:
-        start = (at + CHUNK_HEADER_WORDS) % self._size_words * 4
-        room = self._size_words * 4 - start
+        start = (at + CHUNK_HEADER_WORDS) % self._size_words * WORD_LEN_BYTES
+        room = self._size_words * WORD_LEN_BYTES - start
         self._data[start : start + min(len(message), room)] = message[:room]
         if len(message) > room:
             self._data[: len(message) - room] = message[room:]
 
     def _copy_out(self, at: int, length: int) -> bytes:
-        start = (at + CHUNK_HEADER_WORDS) % self._size_words * 4
+        start = (at + CHUNK_HEADER_WORDS) % self._size_words * WORD_LEN_BYTES
         first = self._data[start : start + length]
         return first + self._data[: length - len(first)] if len(first) < length else first
 

@@ -11,14 +11,20 @@ credentials and ignored.
 
 import errno
 import socket
-from struct import Struct
 from typing import Final
 
 from twisted.internet.interfaces import IReactorFDSet
 
 from corosync_tw.corotypes import Slices
 from corosync_tw.ipc.qb.descriptor import Descriptor
-from corosync_tw.ipc.qb.layout import CREDENTIALS, Paths, Site, abstract_address
+from corosync_tw.ipc.qb.layout import (
+    CONTROL,
+    CONTROL_FLOW_CONTROL_WORD,
+    CREDENTIALS,
+    Paths,
+    Site,
+    abstract_address,
+)
 from corosync_tw.ipc.qb.link import (
     BLOCKED,
     REQUEST_BYTES_PER_TURN_MAX,
@@ -29,8 +35,6 @@ from corosync_tw.ipc.qb.link import (
 )
 from corosync_tw.ipc.qb.mapping import SharedFile
 
-_CONTROL: Final = Struct("=iiiiii")
-_FLOW_CONTROL_WORD: Final = 1
 _ALIVE_LEN_BYTES: Final = 4096
 # Above what an unprivileged socket may have; needs CAP_NET_ADMIN.
 _SO_SNDBUFFORCE: Final = 32
@@ -60,7 +64,7 @@ class SocketLink:
         self._uid = site.peer.uid
         self._scratch = memoryview(scratch)
         self.paths = Paths(f"{site.base}-control-{site.service}", f"{site.base}-{site.service}", "")
-        self._control = SharedFile(self.paths.request, _CONTROL.size, site.peer)
+        self._control = SharedFile(self.paths.request, CONTROL.size, site.peer)
         opened: list[Descriptor] = []
         try:
             for name in ("request", "event-tx"):
@@ -122,7 +126,7 @@ class SocketLink:
 
     def set_flow_control(self, level: int) -> None:
         """Store the level in the control file."""
-        self._control.words[_FLOW_CONTROL_WORD] = level
+        self._control.words[CONTROL_FLOW_CONTROL_WORD] = level
 
     def respond(self, response: bytes) -> bool:
         """Send the response."""

@@ -25,6 +25,30 @@ CREDENTIALS: Final = Struct("=iII")
 # An address is the whole sockaddr_un; a shorter one would be another name.
 ABSTRACT_NAME_LEN_BYTES: Final = 108
 
+# A ring's header, beside its documentation in ``ring``; by 32-bit word but for the semaphore.
+WORD_LEN_BYTES: Final = 4
+WRITE_PT_WORD: Final = 0
+READ_PT_WORD: Final = 1
+WORD_SIZE_WORD: Final = 2
+REF_COUNT_WORD: Final = 8204 // WORD_LEN_BYTES
+SEM_OFFSET: Final = 8208
+USER_DATA_WORD: Final = 8240 // WORD_LEN_BYTES
+RING_HEADER_LEN_BYTES: Final = 8252
+
+CHUNK_HEADER_WORDS: Final = 2
+# What a writer wants free beyond the bytes themselves: a chunk's header and a word to fill up.
+CHUNK_MARGIN_BYTES: Final = 12
+MAGIC_ALLOCATED: Final = 0xA110CED0
+MAGIC_COMMITTED: Final = 0xA1A1A1A1
+MAGIC_DEAD: Final = 0xD0D0D0D0
+
+# The control file of sockets: sent and flow_control of requests, responses and events.
+CONTROL: Final = Struct("=iiiiii")
+CONTROL_FLOW_CONTROL_WORD: Final = 1
+
+# Makes clients look for sockets in the file system.
+FORCE_FILESYSTEM_SOCKETS: Final = "/etc/libqb/force-filesystem-sockets"
+
 assert (CONNECTION_REQUEST.size, CONNECTION_RESPONSE.size) == (24, 12328)
 
 

@@ -29,30 +29,30 @@ from struct import Struct
 from typing import Final
 
 from corosync_tw.corotypes import Slices
-from corosync_tw.ipc.qb.layout import PATH_LEN_BYTES, Site
+from corosync_tw.ipc.qb.layout import (
+    CHUNK_HEADER_WORDS,
+    CHUNK_MARGIN_BYTES,
+    MAGIC_COMMITTED,
+    MAGIC_DEAD,
+    PATH_LEN_BYTES,
+    READ_PT_WORD,
+    REF_COUNT_WORD,
+    RING_HEADER_LEN_BYTES,
+    SEM_OFFSET,
+    USER_DATA_WORD,
+    WORD_LEN_BYTES,
+    WRITE_PT_WORD,
+    Site,
+)
 from corosync_tw.ipc.qb.libc import sem_init_shared, sem_post, sem_trywait
 from corosync_tw.ipc.qb.mapping import SharedFile
 
-WORD_LEN_BYTES: Final = 4
-CHUNK_HEADER_WORDS: Final = 2
-# What a writer wants free beyond the bytes themselves: a chunk's header and a word to fill up.
-CHUNK_MARGIN_BYTES: Final = 12
-
-MAGIC_COMMITTED: Final = 0xA1A1A1A1
-MAGIC_DEAD: Final = 0xD0D0D0D0
-
 # write_pt, read_pt, word_size, header path, data path, ref_count
 _HEADER: Final = Struct(f"=III{PATH_LEN_BYTES}s{PATH_LEN_BYTES}si")
-_WRITE_PT: Final = 0
-_READ_PT: Final = 1
-_REF_COUNT_WORD: Final = 8204 // WORD_LEN_BYTES
-_SEM_OFFSET: Final = 8208
 # glibc keeps the value in the low half of the first eight bytes.
-_SEM_VALUE_WORD: Final = _SEM_OFFSET // WORD_LEN_BYTES + (sys.byteorder == "big")
-_USER_DATA_WORD: Final = 8240 // WORD_LEN_BYTES
-HEADER_LEN_BYTES: Final = 8252
+_SEM_VALUE_WORD: Final = SEM_OFFSET // WORD_LEN_BYTES + (sys.byteorder == "big")
 
-assert _HEADER.size == _SEM_OFFSET
+assert _HEADER.size == SEM_OFFSET
 
 
 class RingViolation(Exception):
@@ -67,7 +67,7 @@ def data_len_bytes(max_msg_size: int) -> int:
 
 def footprint_bytes(max_msg_size: int) -> int:
     """Give the memory that one ring can come to use."""
-    return data_len_bytes(max_msg_size) + -(-HEADER_LEN_BYTES // mmap.PAGESIZE) * mmap.PAGESIZE
+    return data_len_bytes(max_msg_size) + -(-RING_HEADER_LEN_BYTES // mmap.PAGESIZE) * mmap.PAGESIZE
 
 
 class Ring:
@@ -82,7 +82,7 @@ class Ring:
         """
         self._max_msg_size = site.max_msg_size
         data_bytes = data_len_bytes(site.max_msg_size)
-        self._header = SharedFile(f"{path}-header", HEADER_LEN_BYTES, site.peer)
+        self._header = SharedFile(f"{path}-header", RING_HEADER_LEN_BYTES, site.peer)
         try:
             self._file = SharedFile(f"{path}-data", data_bytes, site.peer)
         except OSError:
@@ -99,19 +99,19 @@ class Ring:
             self._file.path.encode(),
             1,
         )
-        self._sem = self._header.address + _SEM_OFFSET
+        self._sem = self._header.address + SEM_OFFSET
         sem_init_shared(self._sem)
         # Where our own end is; in words.
         self._at = 0
 
     def set_user_data(self, value: int) -> None:
         """Store the level of flow control."""
-        self._header.words[_USER_DATA_WORD] = value
+        self._header.words[USER_DATA_WORD] = value
 
     def close(self) -> None:
         """Unmap both files, and have a client's next call see that nobody is there."""
         if self._header.len_bytes:
-            self._header.words[_REF_COUNT_WORD] = 0
+            self._header.words[REF_COUNT_WORD] = 0
         self._header.close()
         self._file.close()
 
@@ -161,7 +161,7 @@ class RingReader(Ring):
                 at -= word_size
             room_bytes -= len_bytes
         self._at = at
-        self._header.words[_READ_PT] = at
+        self._header.words[READ_PT_WORD] = at
         self.check()
         return taken
 
@@ -227,7 +227,7 @@ class RingWriter(Ring):
 
         Raises: RingViolation.
         """
-        self._header.words[_WRITE_PT] = self._at
+        self._header.words[WRITE_PT_WORD] = self._at
         count, self.unposted = self.unposted, 0
         sem = self._sem
         for _ in range(count):
@@ -241,7 +241,7 @@ class RingWriter(Ring):
     def _look_for_room(self, len_bytes: int) -> None:
         if len_bytes + CHUNK_MARGIN_BYTES >= self._word_size * WORD_LEN_BYTES:
             raise RingViolation(f"a message of {len_bytes} bytes for it never fits its ring")
-        read_at = self._header.words[_READ_PT]
+        read_at = self._header.words[READ_PT_WORD]
         self.check()
         if read_at >= self._word_size:
             raise RingViolation(f"it moved its reading position to {read_at}")

@@ -21,7 +21,15 @@ from corosync_tw.ipc.qb.complaints import Complaints, Log
 from corosync_tw.ipc.qb.datagram import SocketLink
 from corosync_tw.ipc.qb.directory import SHM_DIR, ConnectionDirectory, sweep, sweep_own
 from corosync_tw.ipc.qb.handshake import Listener, Waiting
-from corosync_tw.ipc.qb.layout import CONNECTION_RESPONSE, IpcType, Peer, Site, refusal, welcome
+from corosync_tw.ipc.qb.layout import (
+    CONNECTION_RESPONSE,
+    FORCE_FILESYSTEM_SOCKETS,
+    IpcType,
+    Peer,
+    Site,
+    refusal,
+    welcome,
+)
 from corosync_tw.ipc.qb.link import Link
 from corosync_tw.ipc.qb.shm import ShmLink, shm_bytes
 from corosync_tw.services.lib_interfaces import ClientStats, LibHandler
@@ -37,7 +45,6 @@ POLL_S_MIN: Final = 0.001
 POLL_S_MAX: Final = 0.005
 # Where libqb's clients look for sockets in the file system; as Debian builds it.
 SOCKET_DIR: Final = "/tmp"  # noqa: S108
-FORCE_FILESYSTEM_SOCKETS: Final = "/etc/libqb/force-filesystem-sockets"
 
 _TYPES: Final = {"shm": IpcType.SHM, "socket": IpcType.SOCKET}
 
