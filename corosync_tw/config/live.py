@@ -49,15 +49,15 @@ def with_live_keys(config: Config, texts: Mapping[str, str]) -> tuple[Config | N
         [_section("quorum", texts, "quorum.", _DEVICE)],
         device=config.quorum.device,
     )
-    totem = replace(totem, **_kept(config.totem, FIXED_TOTEM))
-    quorum = replace(quorum, **_kept(config.quorum, FIXED_QUORUM))
+    totem = replace(totem, **_kept(config.totem, FIXED_TOTEM), **_place(config.totem))
+    quorum = replace(quorum, **_kept(config.quorum, FIXED_QUORUM), **_place(config.quorum))
     logging = read_logging(
         [_section("logging", texts, "logging.", _LOGGER, _DAEMON)],
         _loggers(texts),
         (),
         reader,
     )
-    logging = replace(logging, daemons=config.logging.daemons)
+    logging = replace(logging, daemons=config.logging.daemons, **_place(config.logging))
     timing = totem_timing(totem, len(config.membership.links[0].members))
     check_timing(totem, timing, report)
     if report.faults:
@@ -69,6 +69,11 @@ def _kept(section: SectionConfig, keys: frozenset[str]) -> dict[str, Any]:
     """Give the values that do not change while the daemon runs."""
     named = directives(type(section))
     return {name: getattr(section, name) for name, declared in named if declared.key in keys}
+
+
+def _place(section: SectionConfig) -> dict[str, Any]:
+    """Give where in the file the section stands, which a change in the map does not alter."""
+    return {"line_no": section.line_no, "lines": section.lines}
 
 
 def _section(name: str, texts: Mapping[str, str], prefix: str, *others: str) -> Section:

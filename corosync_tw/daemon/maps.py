@@ -9,7 +9,6 @@ from typing import Any
 
 from corosync_tw.config.keys import config_keys, readonly_keys
 from corosync_tw.config.schema import Config
-from corosync_tw.services.cmap.readonly import protect
 from corosync_tw.services.cmap.session import CmapSessions, MapId
 from corosync_tw.services.cmap.store import CmapStore
 from corosync_tw.services.lib_interfaces import LibClient
@@ -59,10 +58,9 @@ class Maps:
         self, config: Config, stack: Stack, now_ns: Callable[[], int], transport_stats: Any
     ) -> None:
         self.connections = ConnectionCounts()
-        self.icmap = CmapStore()
+        self.icmap: CmapStore = stack.cmap.store
         for key, value in config_keys(config).items():
             self.icmap.set(key, value)
-        protect(self.icmap)
         for key in readonly_keys(config):
             if not self.icmap.is_readonly(key):
                 self.icmap.set_readonly(key)

@@ -5,7 +5,7 @@ Source: corosync 3.1.7 exec/totemconfig.c, totemconfig_commit_new_params; exec/t
 totempg_put_config.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,7 +19,10 @@ from corosync_tw.services.stack import Stack
 
 
 class MemberTable(Protocol):
-    """The part of a transport that follows the nodelist."""
+    """The part of a transport that follows the nodelist (IMemberTable)."""
+
+    def members(self) -> Mapping[int, str]:
+        """Give the address of every other node."""
 
     def add_member(self, nodeid: int, address: str) -> None:
         """List a node."""
@@ -56,11 +59,12 @@ class Running:
     The configuration that a node runs with.
 
     :ivar config: in force.
+    :ivar parts: of the node.
     """
 
     def __init__(self, config: Config, parts: Parts) -> None:
         self.config = config
-        self._parts = parts
+        self.parts = parts
 
     def adopt(self, config: Config) -> None:
         """
@@ -79,7 +83,7 @@ class Running:
         # From here on nothing fails.
         old, self.config = self.config, config
         self._adopt_members(old, config)
-        parts = self._parts
+        parts = self.parts
         parts.stack.reconfigure(totem_params(config, config.nodeid), parts.now_ns())
         if fresh_log is not None:
             parts.logsys.take_over(fresh_log)
@@ -99,14 +103,14 @@ class Running:
             raise Refused(str(error)) from error
 
     def _adopt_votes(self, config: Config) -> None:
-        votequorum = self._parts.stack.votequorum
+        votequorum = self.parts.stack.votequorum
         old = service_params(self.config).voting()
         new = service_params(config).voting()
         if votequorum is not None and new != old:
             votequorum.reconfigure(new)
 
     def _adopt_members(self, old: Config, new: Config) -> None:
-        transport = self._parts.transport
+        transport = self.parts.transport
         before = {member.nodeid: member for member in old.membership.links[0].members}
         after = {member.nodeid: member for member in new.membership.links[0].members}
         for nodeid in before.keys() - after.keys():

@@ -75,3 +75,16 @@ class NodeShutDown(LocalEffect):
     """Another member is shut down by its administrator, for the log."""
 
     nodeid: int
+
+
+@dataclass(slots=True)
+class NodeKilled(LocalEffect):
+    """
+    Another member was ordered to die.
+
+    :ivar by_nodeid: of the member whose administrator gave the order.
+    """
+
+    nodeid: int
+    by_nodeid: int
+    reason: str

@@ -14,6 +14,7 @@ from typing import Final
 from corosync_tw.corotypes import NS_PER_MS, Buffer, Guarantee
 from corosync_tw.errors import CsAccess, CsBusy, CsExist, CsNotExist, CsTimeout, CsTryAgain
 from corosync_tw.services.cfg.effects import (
+    NodeKilled,
     NodeShutDown,
     ReloadAnswered,
     ReloadRequested,
@@ -242,10 +243,12 @@ class CfgEngine:
         """End at once when we are meant; raises MalformedFrame."""
         del seq
         message = decode_killnode(data, big_endian)
+        reason = message.reason.partition(b"\0")[0].decode("utf-8", "replace")
         if message.nodeid == self._nodeid:
-            reason = message.reason.partition(b"\0")[0].decode("utf-8", "replace")
             text = f"Killed by node {nodeid} : {reason}"
             self._bus.emit(FatalError(text, KILLED_EXIT_CODE, leave_first=False))
+        elif message.nodeid in self.members:
+            self._bus.emit(NodeKilled(message.nodeid, nodeid, reason))
 
     def on_shutdown(self, nodeid: int, seq: int, data: Buffer, big_endian: bool) -> None:
         """Leave cleanly when our own announcement comes back; raises MalformedFrame."""

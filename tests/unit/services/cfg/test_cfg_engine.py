@@ -13,6 +13,7 @@ from corosync_tw.errors import (
     MalformedFrame,
 )
 from corosync_tw.services.cfg.effects import (
+    NodeKilled,
     NodeShutDown,
     ReloadAnswered,
     ReloadRequested,
@@ -68,6 +69,8 @@ def take(bus):
 class TestMessages:
     def test_killed_by_another_node(self, bus, engine):
         engine.on_killnode(2, 1, encode_killnode(KillNode(3, b"not us")), False)
+        assert take(bus) == [NodeKilled(3, 2, "not us")]
+        engine.on_killnode(2, 1, encode_killnode(KillNode(4, b"nobody")), False)
         assert bus.effects == []
         engine.on_killnode(2, 1, encode_killnode(KillNode(1, b"because\0tail")), False)
         text = "Killed by node 2 : because"
