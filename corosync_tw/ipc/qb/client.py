@@ -81,11 +81,10 @@ class Client:
     # LibClient
 
     def respond(self, response: bytes) -> None:
-        """Answer the request under way; events written before are there before the answer."""
+        """Answer the request under way; events written before are there first, at all clients."""
+        self._keeper.flush()
         if self.closed:
             return
-        if self._dirty:
-            self.flush()
         try:
             if self.link.respond(response):
                 self.stats.responses += 1

@@ -8,7 +8,8 @@ through a symbolic link. Source: libqb 2.0.6 lib/ipc_setup.c handle_new_connecti
 
 import os
 import re
-import tempfile
+import secrets
+import string
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from typing import Final
@@ -18,6 +19,9 @@ from corosync_tw.ipc.qb.mapping import give_to
 
 SHM_DIR: Final = "/dev/shm"  # noqa: S108
 DIRECTORY_MODE: Final = 0o770
+
+_LETTERS: Final = string.ascii_letters + string.digits
+_RANDOM_LEN: Final = 6
 
 _NAME: Final = re.compile(r"^qb-(\d+)-\d+-\d+-\w{6}$")
 _FILE: Final = re.compile(
@@ -38,8 +42,8 @@ class ConnectionDirectory:
 
         Raises: OSError.
         """
-        prefix = f"qb-{os.getpid()}-{client_pid}-{fd}-"
-        self.path = tempfile.mkdtemp(prefix=prefix, dir=shm_dir)
+        prefix = f"{shm_dir}/qb-{os.getpid()}-{client_pid}-{fd}-"
+        self.path = _made(prefix)
 
     @property
     def base(self) -> str:
@@ -54,6 +58,15 @@ class ConnectionDirectory:
     def remove(self) -> None:
         """Remove it with the files in it."""
         remove_directory(self.path)
+
+
+def _made(prefix: str) -> str:
+    """Make a directory as mkdtemp(3) does; Python's own has two letters more."""
+    while True:
+        path = prefix + "".join(secrets.choice(_LETTERS) for _ in range(_RANDOM_LEN))
+        with suppress(FileExistsError):
+            os.mkdir(path, 0o700)
+            return path
 
 
 def remove_directory(path: str) -> None:
