@@ -17,8 +17,11 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.python.failure import Failure
 from twisted.spread.pb import DeadReferenceError, PBConnectionLost
 
+from corosync_tw.client.cfg import Cfg
+from corosync_tw.client.cmap import Cmap
 from corosync_tw.client.cpg import Cpg, Member
 from corosync_tw.client.errors import DaemonLost, NoDaemon
+from corosync_tw.client.quorum import Quorum, Votequorum
 from corosync_tw.corotypes import RingId
 from corosync_tw.errors import CsError
 from corosync_tw.ipc.pb.broker import PlainBroker
@@ -29,6 +32,7 @@ from corosync_tw.ipc.pb.wire import (
     SERVER_NAME,
     unpack_deliveries,
 )
+from corosync_tw.services.cmap.session import MapId
 
 OnRing = Callable[[RingId, list[int]], object]
 OnQuorum = Callable[[bool, list[int]], object]
@@ -74,19 +78,39 @@ class Node:
         self._waiting: list[Deferred[None]] = []
         self._on_ring: OnRing | None = None
         self._on_quorum: OnQuorum | None = None
-        broker.serve(
-            {
-                "cpg_deliver": self._cpg_deliver,
-                "cpg_confchg": self._cpg_confchg,
-                "totem_confchg": self._totem_confchg,
-                "quorum_change": self._quorum_change,
-            }
-        )
+        self._heard: dict[str, Callable[..., object]] = {
+            "cpg_deliver": self._cpg_deliver,
+            "cpg_confchg": self._cpg_confchg,
+            "totem_confchg": self._totem_confchg,
+            "quorum_change": self._quorum_change,
+            "votequorum_nodelist": _ignore,
+        }
+        broker.serve(self._heard)
         broker.notifyOnDisconnect(self._connection_lost)  # type: ignore[no-untyped-call]
 
     def cpg(self) -> Cpg:
         """Make a handle of process groups, in no group yet; one handle joins one group."""
         return Cpg(self)
+
+    def cmap(self) -> Cmap:
+        """Give access to the configuration map."""
+        return Cmap(self, MapId.ICMAP)
+
+    def stats(self) -> Cmap:
+        """Give access to the map of counters."""
+        return Cmap(self, MapId.STATS)
+
+    def cfg(self) -> Cfg:
+        """Give access to administration."""
+        return Cfg(self)
+
+    def quorum(self) -> Quorum:
+        """Give access to the quorum service."""
+        return Quorum(self)
+
+    def votequorum(self) -> Votequorum:
+        """Give access to votes."""
+        return Votequorum(self)
 
     def status(self) -> Deferred[dict[str, Any]]:
         """
@@ -140,6 +164,10 @@ class Node:
     def call(self, method: str, *args: object) -> Deferred[Any]:
         """Call a method of the daemon; fails with CsError alone."""
         return self._broker.call(method, *args).addErrback(_as_daemon_lost)
+
+    def hear(self, method: str, callback: Callable[..., object]) -> None:
+        """Give calls of ``method`` by the daemon to ``callback`` from now on."""
+        self._heard[method] = callback
 
     def attach(self, conn: int, cpg: Cpg) -> None:
         """Give events of ``conn`` to ``cpg`` from now on."""
@@ -213,3 +241,7 @@ def _as_daemon_lost(failure: Failure) -> object:
     if isinstance(failure.value, PBConnectionLost | DeadReferenceError):
         raise DaemonLost("the daemon closed the connection") from failure.value
     return failure
+
+
+def _ignore(*_args: object) -> None:
+    """Take no interest."""

@@ -17,7 +17,9 @@ from corosync_tw.ipc.pb.cfg import CfgHub
 from corosync_tw.ipc.pb.cmap import CmapHub
 from corosync_tw.ipc.pb.hubs import Hub
 from corosync_tw.ipc.pb.local import LocalServices
+from corosync_tw.ipc.pb.quorum import QuorumHub
 from corosync_tw.ipc.pb.server import PbServer
+from corosync_tw.ipc.pb.votequorum import VotequorumHub
 from corosync_tw.ipc.qb.server import QbServer
 from corosync_tw.ipc.zerocopy import ZeroCopyFiles
 from corosync_tw.services.cfg.handler import CfgHandler
@@ -70,7 +72,7 @@ class Serving:
         )
         maps.connections.server = self.qb
         self.local = LocalServices(stack, nodeid, shell.now_ns, shell.pump)
-        hubs: list[Hub] = [CmapHub(maps.sessions()), CfgHub(stack, shell, facts)]
+        hubs = self._hubs(stack, shell, maps, facts)
         self.pb = PbServer(reactor, self.local, access, hubs=hubs)
         self.clients = Clients(stack, self.qb, handlers, self.local.execute)
         for hub in hubs:
@@ -93,6 +95,17 @@ class Serving:
         if stack.votequorum is not None:
             handlers.append(VotequorumHandler(stack.votequorum, shell))
         return handlers
+
+    @staticmethod
+    def _hubs(stack: Stack, shell: Shell, maps: Maps, facts: NodeFacts) -> Sequence[Hub]:
+        hubs: list[Hub] = [
+            CmapHub(maps.sessions()),
+            CfgHub(stack, shell, facts),
+            QuorumHub(stack.quorum),
+        ]
+        if stack.votequorum is not None:
+            hubs.append(VotequorumHub(stack.votequorum, shell))
+        return hubs
 
     def engines(self) -> list[tuple[str, LibHandler]]:
         """Name the services as Corosync's log does."""

@@ -1,8 +1,7 @@
 """
 The configuration maps for Perspective Broker clients.
 
-A value travels as ``[type, value]``, the type a ValueType; strings that are no UTF-8 travel as
-bytes. Keys are listed in pages, because a map may be larger than one answer.
+Keys are listed in pages, because a map may be larger than one answer.
 """
 
 from collections.abc import Mapping
@@ -10,10 +9,10 @@ from collections.abc import Mapping
 from corosync_tw.errors import CsInvalidParam, CsNoSections
 from corosync_tw.ipc.pb.broker import Method
 from corosync_tw.ipc.pb.hubs import Peer, number, text
+from corosync_tw.ipc.pb.values import plain, typed
 from corosync_tw.services.cmap.session import CmapSession, CmapSessions, MapId
 from corosync_tw.services.cmap.trackers import Track
 from corosync_tw.services.cmap.values import TypedValue
-from corosync_tw.services.cmap.wire import ValueType
 from corosync_tw.services.lib_interfaces import EffectHandler
 
 PAGE_KEYS_MAX = 256
@@ -66,11 +65,11 @@ class CmapDesk:
 
     def get(self, key: object, which: object = MapId.ICMAP) -> list[object]:
         """Look up a value; raises CsNotExist."""
-        return _plain(self._session(which).get(text(key, "a key")))
+        return plain(self._session(which).get(text(key, "a key")))
 
     def set(self, key: object, kind: object, value: object, which: object = MapId.ICMAP) -> None:
         """Store a value; raises CsAccess, CsInvalidParam, CsNameTooLong, CsNoMemory."""
-        self._session(which).set(text(key, "a key"), _typed(kind, value))
+        self._session(which).set(text(key, "a key"), typed(kind, value))
 
     def delete(self, key: object, which: object = MapId.ICMAP) -> None:
         """Remove a key; raises CsAccess, CsNotExist."""
@@ -96,7 +95,7 @@ class CmapDesk:
                 key, value = session.iter_next(walk)
             except CsNoSections:
                 break
-            page.append([key, *_plain(value)])
+            page.append([key, *plain(value)])
             content_bytes += len(key) + len(value.encode())
         if not page:
             session.iter_finalize(walk)
@@ -104,19 +103,20 @@ class CmapDesk:
 
     def track(self, key: object, mask: object, which: object = MapId.ICMAP) -> int:
         """
-        Have changes told by ``cmap_changed``; give the handle.
+        Have changes told by ``cmap_changed_WHICH_HANDLE``; give the handle.
 
         :param key: None for all keys, with the bit PREFIX; ``mask``: of Track.
         """
         session, bits = self._session(which), number(mask, "a mask")
         name = None if key is None else text(key, "a key")
-        handle = 0
+        method = ""
 
         def notify(event: Track, key: str, new: TypedValue | None, old: TypedValue | None) -> None:
-            values = (None if value is None else _plain(value) for value in (new, old))
-            self._peer.event("cmap_changed", int(which), handle, int(event), key, *values)  # type: ignore[call-overload]
+            values = (None if value is None else plain(value) for value in (new, old))
+            self._peer.event(method, int(event), key, *values)
 
         handle = session.track_add(name, bits, notify)
+        method = f"cmap_changed_{which}_{handle}"
         return handle
 
     def untrack(self, handle: object, which: object = MapId.ICMAP) -> None:
@@ -128,26 +128,3 @@ class CmapDesk:
         if session is None:
             raise CsInvalidParam(f"map {which}")
         return session
-
-
-def _typed(kind: object, value: object) -> TypedValue:
-    try:
-        value_type = ValueType(number(kind, "a type"))
-    except ValueError:
-        raise CsInvalidParam(f"type {kind}") from None
-    if value_type is ValueType.STRING and isinstance(value, bytes):
-        value = value.decode("utf-8", "surrogateescape")
-    if isinstance(value, bool) or not isinstance(value, (int, float, str, bytes)):
-        raise CsInvalidParam("a value is a number, text or bytes")
-    return TypedValue(value_type, value)
-
-
-def _plain(value: TypedValue) -> list[object]:
-    content = value.value
-    if isinstance(content, str):
-        encoded = content.encode("utf-8", "surrogateescape")
-        try:
-            encoded.decode()
-        except UnicodeDecodeError:
-            content = encoded
-    return [int(value.kind), content]

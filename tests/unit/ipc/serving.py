@@ -31,11 +31,11 @@ class Bed:
     :ivar credentials: every connection has the next pid, unless a test says otherwise.
     """
 
-    def __init__(self, tmp_path, **node_options):
+    def __init__(self, tmp_path, services=None, hubs=(), **node_options):
         self.path = str(tmp_path / "pb.sock")
-        self.node = EchoNode(reactor, **node_options)
+        self.node = services or EchoNode(reactor, **node_options)
         self.credentials = Credentials(PeerCredentials(4000, 0, 0))
-        self.server = PbServer(reactor, self.node, Access(CmapStore()), self.credentials)
+        self.server = PbServer(reactor, self.node, Access(CmapStore()), self.credentials, hubs)
         self.clients = []
 
     async def client(self, pid=4000, uid=0, gid=0):
