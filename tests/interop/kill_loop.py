@@ -56,8 +56,6 @@ class KillLoop:
         self._all: list[Client] = []
         self._running: dict[int, Client] = {}
         self._start_level: dict[int, Holding] = {}
-        for node in cluster.nodes.values():
-            node.pb_clients = False
 
     def run(self, kills: int, told: Callable[[str], None] = lambda _: None) -> Mapping[str, int]:
         """

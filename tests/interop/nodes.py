@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -145,7 +145,7 @@ class OurNode(Node):
     """
 
     kind = "ours"
-    pb_clients = True
+    pb_clients = False
 
     @property
     def socket(self) -> Path:
@@ -193,8 +193,10 @@ def built(source: Path) -> Path:
 
 def libraries(source: Path) -> list[str]:
     """Name the linker options for the headers of Corosync that a source includes."""
-    headers = re.findall(r"^#include <corosync/(\w+)\.h>", source.read_text(), re.MULTILINE)
-    return [f"-l{name}" for name in headers if name in LIBRARIES] + ["-lcorosync_common"]
+    text = source.read_text()
+    headers = re.findall(r"^#include <corosync/(\w+)\.h>", text, re.MULTILINE)
+    libqb = ["-lqb"] if "#include <qb/" in text else []
+    return [f"-l{name}" for name in headers if name in LIBRARIES] + ["-lcorosync_common"] + libqb
 
 
 class Client:
@@ -250,12 +252,21 @@ class Cluster:
         stock: list[int],
         ours: list[int],
         workdir: Path,
+        *,
+        pb_clients: Collection[int] = (),
         **conf: object,
     ) -> None:
+        """
+        Write the configurations of a ring.
+
+        :param pb_clients: nodes of ours whose order clients speak Perspective Broker.
+        """
         self.nodes: dict[int, Node] = {}
         for nodeid in sorted([*stock, *ours]):
             cls = self.KINDS["stock" if nodeid in stock else "ours"]
-            self.nodes[nodeid] = cls(machines[nodeid], nodeid, workdir)
+            self.nodes[nodeid] = node = cls(machines[nodeid], nodeid, workdir)
+            if isinstance(node, OurNode):
+                node.pb_clients = nodeid in pb_clients
         addresses = {nodeid: machines[nodeid].address for nodeid in self.nodes}
         for node in self.nodes.values():
             text = corosync_conf(addresses, node.state_dir, run_dir=node.run_dir, **conf)  # type: ignore[arg-type]

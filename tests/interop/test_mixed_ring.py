@@ -2,7 +2,7 @@
 Rings of stock corosync 3.1.7 and ours over udpu: one total order, whatever fails on either side.
 
 Ours is once the highest node, once the lowest (the ring's representative), and once two of ours
-frame two stock nodes.
+frame two stock nodes. Beside ours run C clients, and in two layouts one of Perspective Broker.
 """
 
 import pytest
@@ -14,18 +14,19 @@ from tests.interop.nodes import Cluster
 pytestmark = pytest.mark.interop
 
 LAYOUTS = {
-    "ours-highest": ([1, 2], [3]),
-    "ours-lowest": ([2, 3], [1]),
-    "two-of-ours": ([2, 3], [1, 4]),
+    "ours-highest": ([1, 2], [3], []),
+    "ours-lowest": ([2, 3], [1], [1]),
+    "two-of-ours": ([2, 3], [1, 4], [4]),
 }
 
 
 @pytest.fixture(params=LAYOUTS)
 def ring(request, tmp_path):
-    stock, ours = LAYOUTS[request.param]
+    stock, ours, broker = LAYOUTS[request.param]
+    conf = {"token_ms": stories.TOKEN_MS, "pb_clients": broker}
     with (
         NetBed([*stock, *ours]) as bed,
-        Cluster(bed.machines, stock, ours, tmp_path, token_ms=stories.TOKEN_MS) as cluster,
+        Cluster(bed.machines, stock, ours, tmp_path, **conf) as cluster,
     ):
         cluster.start()
         yield cluster

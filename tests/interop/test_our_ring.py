@@ -14,7 +14,7 @@ NODES = [1, 2, 3]
 def ring(request, tmp_path):
     stock, transport = request.param
     ours = [nodeid for nodeid in NODES if nodeid not in stock]
-    conf = {"token_ms": stories.TOKEN_MS, "transport": transport}
+    conf = {"token_ms": stories.TOKEN_MS, "transport": transport, "pb_clients": [1]}
     with NetBed(NODES) as bed, Cluster(bed.machines, stock, ours, tmp_path, **conf) as cluster:
         cluster.start()
         yield cluster

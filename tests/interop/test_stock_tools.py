@@ -23,8 +23,6 @@ def all_stories(stock, ours, workdir):
         NetBed([*stock, *ours]) as bed,
         Cluster(bed.machines, stock, ours, workdir, token_ms=tool_stories.TOKEN_MS) as cluster,
     ):
-        for node in cluster.nodes.values():
-            node.pb_clients = False
         cluster.start()
         texts = {}
         for story in STORIES:

@@ -6,6 +6,7 @@ Every story begins with a whole ring of three nodes and leaves one behind.
 
 import difflib
 import signal
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -17,6 +18,8 @@ TOKEN_MS = 1000
 WITHIN_S = 15.0
 OBSERVED = 1
 LEAVER = 3
+# What no stock node has.
+OUR_KEYS = ("runtime.corosync_tw.", "stats.corosync_tw.")
 
 Texts = Mapping[str, str]
 
@@ -126,10 +129,14 @@ VOTING = (
 
 
 def told(node: Node, command: str) -> str:
-    """Run a tool beside a node: its output, its errors and its exit status."""
-    argv = command.split(" ")
-    outcome = node.machine.run("env", "-C", str(node.workdir), *argv, check=False)
-    text = f"{outcome.stdout}--- errors\n{outcome.stderr}--- exit status {outcome.returncode}\n"
+    """Run a tool beside a node: its output without our own keys, its errors, its exit status."""
+    argv = ["env", "-C", str(node.workdir), *command.split(" ")]
+    try:
+        outcome = node.machine.run(*argv, check=False, timeout_s=WITHIN_S)
+    except subprocess.TimeoutExpired:
+        return f"does not end within {WITHIN_S:.0f} s\n"
+    output = without(outcome.stdout, lambda line: line.startswith(OUR_KEYS))
+    text = f"{output}--- errors\n{outcome.stderr}--- exit status {outcome.returncode}\n"
     return normalised(text, str(node.workdir))
 
 
