@@ -41,7 +41,7 @@ class Petting:
     :param progress: a number that changes with each step of the ring.
     :param blocked: whether the ring's steps come to nothing, as while it waits for the disk.
     :param now_ns: monotonic clock.
-    :param silence_max_ns: how long a healthy ring may go without a step.
+    :param silence_max_ns: how long a healthy ring may go without a step; a reload changes it.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Petting:
         progress: Callable[[], int],
         blocked: Callable[[], bool],
         now_ns: Callable[[], int],
-        silence_max_ns: int,
+        silence_max_ns: Callable[[], int],
         say: Callable[[str], None] = notify,
     ) -> None:
         self._reactor = reactor
@@ -84,5 +84,5 @@ class Petting:
         now_ns, progress = self._now_ns(), self._progress()
         if progress != self._last and not self._blocked():
             self._last, self._last_ns = progress, now_ns
-        if now_ns - self._last_ns <= self._silence_max_ns:
+        if now_ns - self._last_ns <= self._silence_max_ns():
             self._say("WATCHDOG=1")

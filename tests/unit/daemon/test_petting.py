@@ -28,7 +28,7 @@ class Ring:
             progress=lambda: self.steps,
             blocked=lambda: self.disk_busy,
             now_ns=lambda: int(self.clock.seconds() * NS_PER_S),
-            silence_max_ns=6 * NS_PER_S,
+            silence_max_ns=lambda: 6 * NS_PER_S,
             say=self.words.append,
         )
 
@@ -143,7 +143,7 @@ def test_the_words_on_a_real_socket(tmp_path, monkeypatch):
             progress=lambda: ring_progress(stats),
             blocked=lambda: False,
             now_ns=lambda: int(clock.seconds() * NS_PER_S),
-            silence_max_ns=0,
+            silence_max_ns=lambda: 0,
         )
         petting.start()
         clock.advance(1)
