@@ -45,6 +45,19 @@ def read_configuration(line: CommandLine, environ: Mapping[str, str]) -> Config:
     return config
 
 
+def reread_configuration(path: str, node: str | None) -> Config:
+    """
+    Read the file again for a node that runs.
+
+    Raises: ConfigError, also for directives that this version cannot follow.
+    """
+    config = load_file(path, node=node)
+    lacking = unsupported(config)
+    if lacking:
+        raise ConfigError(lacking)
+    return config
+
+
 def examine_configuration(line: CommandLine, environ: Mapping[str, str]) -> list[str]:
     """
     Say whether Corosync would start with the file, as ``corosync -t`` does.

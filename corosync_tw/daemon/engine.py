@@ -7,6 +7,7 @@ Source: Corosync exec/main.c, main, sig_exit_handler, sig_diag_handler.
 import gc
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any, Final
 
 from twisted.application.service import Service
@@ -15,7 +16,6 @@ from twisted.internet.defer import inlineCallbacks
 from corosync_tw import __version__
 from corosync_tw.config.schema import Config
 from corosync_tw.daemon import scheduling
-from corosync_tw.daemon.dump import state_lines
 from corosync_tw.daemon.ending import Ending
 from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
 from corosync_tw.daemon.journal import Journal
@@ -36,6 +36,8 @@ class Engine(Service):
     """
     The service that twistd runs.
 
+    :param reread: reads and checks the configuration file again; called in a thread, raises
+        ConfigError.
     :param foreground: twistd stays on the terminal; a failed start then ends the process with
         Corosync's code. Behind the terminal, twistd is told, which tells the terminal.
     """
@@ -50,6 +52,7 @@ class Engine(Service):
         logsys: Logsys,
         ending: Ending,
         *,
+        reread: Callable[[], Config],
         foreground: bool = True,
     ) -> None:
         self._reactor = reactor
@@ -67,6 +70,8 @@ class Engine(Service):
             config,
             settings,
             self.journal,
+            logsys,
+            reread=reread,
             on_fatal=self._on_fatal,
             on_ready=self._on_ready,
         )
@@ -177,17 +182,11 @@ class Engine(Service):
         self._stop_reactor()
 
     def _on_hangup(self) -> None:
-        self.journal.main.notice(
-            "SIGHUP ignored: reading corosync.conf again is not offered in this version;"
-            " restart the node to use a changed file."
-        )
+        self.journal.main.notice("SIGHUP: asking all nodes to read their configuration again")
+        self.node.reload()
 
     def _on_dump(self) -> None:
-        more = {"transport": self.node.transport.stats, "stack": self.node.stack.stats}
-        for line in state_lines(self.node.stack, more):
-            self.journal.main.notice("{text}", text=line)
-        lost = self._logsys.dropped_lines
-        self.journal.main.notice("log: {lost} lines lost", lost=lost)
+        self.node.dump_state()
 
     def _stop_reactor(self) -> None:
         if self.running and not self._stopping:

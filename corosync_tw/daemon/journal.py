@@ -99,12 +99,25 @@ class Journal:
         """Print what the server of C clients has to say."""
         self.write(Message("QB", LEVEL_BY_NAME[level], text))
 
-    def engine_loaded(self, title: str, service_id: int, socket_name: str) -> None:
+    def wd_line(self, level: str, text: str) -> None:
+        """Print what the watchdog has to say."""
+        self.write(Message("WD", LEVEL_BY_NAME[level], text))
+
+    def pload_warning(self, text: str) -> None:
+        """Print a warning of pload."""
+        self.write(Message("PLOAD", Level.WARNING, text))
+
+    def using_provider(self, name: str) -> None:
+        """Print who decides on quorum (vsf_quorum.c quorum_exec_init_fn)."""
+        self.write(Message("QUORUM", Level.NOTICE, f"Using quorum provider {name}"))
+
+    def engine_loaded(self, title: str, service_id: int, socket_name: str | None) -> None:
         """Print that a service is there (service.c corosync_service_link_and_init)."""
         self.serv.notice(
             "Service engine loaded: {title} [{number}]", title=title, number=service_id
         )
-        self.qb_line("info", f"server name: {socket_name}")
+        if socket_name is not None:
+            self.qb_line("info", f"server name: {socket_name}")
 
     def effect(self, effect: StackEffect) -> None:
         """Print what an effect is worth."""

@@ -1,16 +1,11 @@
-"""
-The configuration maps of a running node: what the file says, what is in force, what is counted.
-
-Source: Corosync exec/main.c, main, set_icmap_ro_keys_flag.
-"""
+"""The two configuration maps of a running node, for all who serve clients."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from corosync_tw.config.keys import config_keys, readonly_keys
+from corosync_tw.config.keys import readonly_keys
 from corosync_tw.config.schema import Config
 from corosync_tw.services.cmap.session import CmapSessions, MapId
-from corosync_tw.services.cmap.store import CmapStore
 from corosync_tw.services.lib_interfaces import LibClient
 from corosync_tw.services.stack import Stack
 from corosync_tw.services.stats.stats_map import StatsMap
@@ -51,6 +46,7 @@ class Maps:
     Both maps.
 
     :ivar icmap: configuration and state; ``stats``: counters.
+    :ivar sessions: of all clients, with the limits that hold for them together.
     :ivar connections: to be told of the server of C clients.
     """
 
@@ -58,14 +54,8 @@ class Maps:
         self, config: Config, stack: Stack, now_ns: Callable[[], int], transport_stats: Any
     ) -> None:
         self.connections = ConnectionCounts()
-        self.icmap: CmapStore = stack.cmap.store
-        for key, value in config_keys(config).items():
-            self.icmap.set(key, value)
+        self.icmap = stack.cmap.store
         for key in readonly_keys(config):
-            if not self.icmap.is_readonly(key):
-                self.icmap.set_readonly(key)
+            self.icmap.set_readonly(key)
         self.stats = StatsMap(stack, self.connections, now_ns, transport_stats)
-
-    def sessions(self) -> CmapSessions:
-        """Offer the maps to one kind of clients."""
-        return CmapSessions({MapId.ICMAP: self.icmap, MapId.STATS: self.stats})
+        self.sessions = CmapSessions({MapId.ICMAP: self.icmap, MapId.STATS: self.stats})

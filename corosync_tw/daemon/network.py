@@ -11,13 +11,13 @@ from corosync_tw.config.links import Link
 from corosync_tw.config.schema import Config
 from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
 from corosync_tw.net.errors import NetError
-from corosync_tw.net.interfaces import INetObserver, ITransport
+from corosync_tw.net.interfaces import INetObserver
 from corosync_tw.net.settings import UdpSettings
 from corosync_tw.net.sockets import open_udp
 from corosync_tw.net.udp import UdpTransport
 from corosync_tw.net.udpu import UdpuTransport
 
-_MakeTransport = Callable[[Any, UdpSettings, INetObserver], ITransport]
+_MakeTransport = Callable[[Any, UdpSettings, INetObserver], UdpTransport | UdpuTransport]
 _TRANSPORTS: Final[dict[str, _MakeTransport]] = {"udp": UdpTransport, "udpu": UdpuTransport}
 # As stock's log has them.
 _TITLES: Final = {"udp": "UDP/IP Multicast", "udpu": "UDP/IP Unicast"}
@@ -57,6 +57,8 @@ def check_port(config: Config) -> None:
         raise DaemonError(ExitCode(error.exit_code), str(error)) from error
 
 
-def make_transport(reactor: Any, config: Config, observer: INetObserver) -> ITransport:
+def make_transport(
+    reactor: Any, config: Config, observer: INetObserver
+) -> UdpTransport | UdpuTransport:
     """Make the transport; no socket is opened yet. Raises: NetError."""
     return _TRANSPORTS[config.transport()](reactor, udp_settings(config), observer)

@@ -19,20 +19,28 @@ from zope.interface import implementer
 from corosync_tw.config.load import service_params, totem_params
 from corosync_tw.config.schema import Config
 from corosync_tw.corotypes import NS_PER_MS
+from corosync_tw.daemon.errands import Errands, with_stored_barrier
+from corosync_tw.daemon.ev_tracking import EvTrackingFile
 from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
+from corosync_tw.daemon.guard import Guard
 from corosync_tw.daemon.journal import Journal
 from corosync_tw.daemon.listening import listen_for_clients, listen_for_programs
 from corosync_tw.daemon.lockfile import LockFile
 from corosync_tw.daemon.maps import Maps
 from corosync_tw.daemon.network import make_transport, transport_title
+from corosync_tw.daemon.running import Parts, Running
 from corosync_tw.daemon.serving import Serving
 from corosync_tw.daemon.settings import Settings
+from corosync_tw.daemon.upkeep import Upkeep
 from corosync_tw.daemon.watch import Watch
+from corosync_tw.errors import CsTryAgain
+from corosync_tw.logsys.system import Logsys
 from corosync_tw.net.driver import Driver
 from corosync_tw.net.errors import NetError, StorageError
 from corosync_tw.net.interfaces import IDriverObserver, INetObserver, NetEvent
 from corosync_tw.net.ringid_store import FileRingIdStore
 from corosync_tw.services.effects import CpgConfchg, CpgDeliver, FatalError, SyncDone
+from corosync_tw.services.exec_wire import ServiceId
 from corosync_tw.services.stack import Stack
 
 LEAVE_CHECK_INTERVAL_S: Final = 0.02
@@ -47,6 +55,7 @@ class Node:
     """
     One node of the cluster.
 
+    :param reread: reads and checks the file again; called in a thread, raises ConfigError.
     :param on_fatal: the node cannot go on; called outside the driver's own calls.
     :param on_ready: called once, when the first ring is synchronized.
     """
@@ -57,7 +66,9 @@ class Node:
         config: Config,
         settings: Settings,
         journal: Journal,
+        logsys: Logsys,
         *,
+        reread: Callable[[], Config],
         on_fatal: OnFatal,
         on_ready: Callable[[], None],
     ) -> None:
@@ -65,6 +76,8 @@ class Node:
         self._config = config
         self._settings = settings
         self._journal = journal
+        self._logsys = logsys
+        self._reread = reread
         self._on_fatal = on_fatal
         self._on_ready: Callable[[], None] | None = on_ready
         self._lock = LockFile(settings.lock_file)
@@ -83,41 +96,78 @@ class Node:
             raise DaemonError(ExitCode(error.exit_code), str(error)) from error
 
     def _acquire(self, held: ExitStack) -> None:
-        config, settings, reactor = self._config, self._settings, self._reactor
+        config, reactor = self._config, self._reactor
         self._lock.acquire()
         held.callback(self._lock.release)
-        store = FileRingIdStore(reactor, reactor.getThreadPool(), settings.state_dir, config.nodeid)
-        ring_seq = store.load()
         self._journal.totem.notice(
             "Initializing transport ({title}).", title=transport_title(config)
         )
         self.transport = make_transport(reactor, config, self)
-        now_ns = Driver.now_ns()
+        self._make_ring()
+        held.callback(self.driver.stop)
+        self._make_company()
+        for each in self._company:
+            held.callback(each.stop)
+        for each in self._company:
+            each.start()
+        self.driver.start()
+        provider = config.quorum.provider
+        for title, service_id, socket_name in self.serving.engines():
+            if service_id in {ServiceId.QUORUM, ServiceId.VOTEQUORUM} and provider:
+                self._journal.using_provider(provider)
+                provider = ""
+            self._journal.engine_loaded(title, service_id, socket_name)
+        listen_for_programs(self.serving.qb)
+        held.callback(self.serving.qb.stop)
+        listen_for_clients(reactor, self.serving.pb, self._settings)
+
+    def _make_ring(self) -> None:
+        """Make the stack and its driver, with what the disk knows."""
+        config, reactor, state_dir = self._config, self._reactor, self._settings.state_dir
+        threads = reactor.getThreadPool()
+        store = FileRingIdStore(reactor, threads, state_dir, config.nodeid)
+        barrier_file = EvTrackingFile(reactor, threads, state_dir)
         self.stack = Stack(
-            totem_params(config, config.nodeid), service_params(config), ring_seq, now_ns
+            totem_params(config, config.nodeid),
+            with_stored_barrier(service_params(config), barrier_file),
+            store.load(),
+            Driver.now_ns(),
         )
         self.driver = Driver(reactor, self.stack, self.transport, store, self)
-        self.maps = Maps(config, self.stack, Driver.now_ns, self.transport.stats)
+        self._errands = Errands(
+            self.stack,
+            self.driver,
+            self._journal,
+            self._logsys,
+            barrier_file=barrier_file,
+            more={"transport": self.transport.stats, "stack": self.stack.stats},
+        )
+
+    def _make_company(self) -> None:
+        """Make what stands around the ring: maps, clients, watchers."""
+        config, reactor, stack = self._config, self._reactor, self.stack
+        self.maps = Maps(config, stack, Driver.now_ns, self.transport.stats)
+        parts = Parts(
+            stack, self.transport, self._logsys, self._journal, Driver.now_ns, self.driver.pump
+        )
+        running = Running(config, parts)
+        upkeep = Upkeep(reactor, running, self.maps.stats, self._errands, load=self._reread)
         self.serving = Serving(
             reactor,
-            lambda: self._config,
-            self.stack,
-            self,
+            lambda: running.config,
+            stack,
+            self._errands,
             self.maps,
             log=self._journal.qb_line,
         )
-        held.callback(self.driver.stop)
-        self._watch = Watch(
-            reactor, self._journal.troubles, self.stack.srp.stats, self.transport.stats
-        )
-        held.callback(self._watch.stop)
-        self.driver.start()
-        self._watch.start()
-        for title, handler in self.serving.engines():
-            self._journal.engine_loaded(title, handler.service_id, handler.socket_name)
-        listen_for_programs(self.serving.qb)
-        held.callback(self.serving.qb.stop)
-        listen_for_clients(reactor, self.serving.pb, settings)
+        guard = Guard(reactor, stack, self.driver, self._journal.wd_line)
+        watch = Watch(reactor, self._journal.troubles, stack.srp.stats, self.transport.stats)
+        # The map is filled by upkeep before the guard reads it.
+        self._company = (watch, upkeep, guard)
+        self._routes: dict[type, tuple[Callable[[Any], None], ...]] = {}
+        for routes in (upkeep.routes(), self._errands.routes(), guard.effect_handlers()):
+            for kind, route in routes.items():
+                self._routes[kind] = (*self._routes.get(kind, ()), route)
 
     @inlineCallbacks
     def close(self, *, leave: bool) -> Any:
@@ -132,20 +182,26 @@ class Node:
                 if not self.stack.leaving:
                     break
                 yield deferLater(self._reactor, LEAVE_CHECK_INTERVAL_S)
-        self._watch.stop()
+        for each in self._company:
+            each.stop()
         yield self.serving.qb.stop()
         yield self.serving.pb.stop()
         yield self.driver.stop()
         self._lock.release()
 
-    # Shell
+    def dump_state(self) -> None:
+        """Write the state of the node to the log."""
+        self._errands.dump_state()
 
-    def now_ns(self) -> int:
-        """Read the driver's clock."""
-        return Driver.now_ns()
-
-    def pump(self) -> None:
-        """Have the stack polled, later in this turn of the loop."""
+    def reload(self) -> None:
+        """Have all members read their configuration again, as a client would ask."""
+        try:
+            self.stack.check_sending()
+            self.stack.cfg.reload_config(self.stack.new_conn())
+        except CsTryAgain:
+            self._journal.cfg.warning(
+                "The ring is busy, the configuration was not read again; repeat the request."
+            )
         self.driver.pump()
 
     # INetObserver
@@ -157,7 +213,11 @@ class Node:
     # IDriverObserver
 
     def effects_emitted(self, effects: Sequence[Any]) -> None:
-        """Hand a run of effects to the log and to the clients, in order."""
+        """Hand a run of effects to the maps, to the clients and to the log, in order."""
+        routes = self._routes
+        for effect in effects:
+            for route in routes.get(type(effect), ()):
+                route(effect)
         self.serving.clients.execute(effects)
         for effect in effects:
             kind = type(effect)

@@ -79,15 +79,14 @@ class Serving:
             for kind, route in hub.effect_handlers().items():
                 self.clients.route(kind, route)
         self.handlers = handlers
-        engines = (stack.cmap, stack.cfg, stack.cpg, stack.quorum, stack.votequorum)
-        self._titles = {e.service_id: e.name for e in engines if e is not None}
+        self._stack = stack
 
     @staticmethod
     def _handlers(
         stack: Stack, shell: Shell, maps: Maps, facts: NodeFacts, nodeid: int
     ) -> Sequence[LibHandler]:
         handlers: list[LibHandler] = [
-            CmapHandler(maps.icmap, maps.stats, shell),
+            CmapHandler(maps.sessions, shell),
             CfgHandler(stack, shell, facts),
             CpgHandler(stack, shell, nodeid, ZeroCopyFiles()),
             QuorumHandler(stack.quorum),
@@ -99,7 +98,7 @@ class Serving:
     @staticmethod
     def _hubs(stack: Stack, shell: Shell, maps: Maps, facts: NodeFacts) -> Sequence[Hub]:
         hubs: list[Hub] = [
-            CmapHub(maps.sessions()),
+            CmapHub(maps.sessions),
             CfgHub(stack, shell, facts),
             QuorumHub(stack.quorum),
         ]
@@ -107,10 +106,23 @@ class Serving:
             hubs.append(VotequorumHub(stack.votequorum, shell))
         return hubs
 
-    def engines(self) -> list[tuple[str, LibHandler]]:
-        """Name the services as Corosync's log does."""
-        titles = self._titles
-        return [(titles[handler.service_id], handler) for handler in self.handlers]
+    def engines(self) -> list[tuple[str, int, str | None]]:
+        """
+        Name the services in the order in which Corosync loads them.
+
+        :return: title, service id, and the name of the socket of those that have clients.
+        """
+        stack = self._stack
+        sockets = {handler.service_id: handler.socket_name for handler in self.handlers}
+        loaded = (
+            *(stack.cmap, stack.cfg, stack.cpg, stack.pload, stack.mon, stack.wd),
+            *(stack.votequorum, stack.quorum),
+        )
+        return [
+            (engine.name, engine.service_id, sockets.get(engine.service_id))
+            for engine in loaded
+            if engine is not None
+        ]
 
 
 def ipc_type(config: Config) -> Literal["shm", "socket"]:

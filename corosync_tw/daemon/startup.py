@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from twisted.logger import ILogObserver, LogPublisher, globalLogPublisher
 
+from corosync_tw.daemon.checking import reread_configuration
 from corosync_tw.daemon.directories import RUN_DIR_MODE, STATE_DIR_MODE, prepare_directory
 from corosync_tw.daemon.ending import PROCESS_ENDING
 from corosync_tw.daemon.engine import Engine
@@ -46,7 +47,17 @@ def make_daemon(options: Options) -> Engine:
     _LOGSYS.append(logsys)
     if not options.logs_with_us:
         globalLogPublisher.addObserver(logsys)
-    return Engine(reactor, config, settings, logsys, PROCESS_ENDING, foreground=options.foreground)
+    # twistd changes the working directory later.
+    path = os.path.abspath(config.file)
+    return Engine(
+        reactor,
+        config,
+        settings,
+        logsys,
+        PROCESS_ENDING,
+        reread=lambda: reread_configuration(path, options.command_line.node),
+        foreground=options.foreground,
+    )
 
 
 def log_observer() -> ILogObserver:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from corosync_tw.errors import CsInvalidParam
 from corosync_tw.services.cmap import lib_wire as wire
 from corosync_tw.services.cmap.lib_wire import CmapRequest, CmapResponse
-from corosync_tw.services.cmap.session import CmapMap, CmapSession, CmapSessions, MapId
+from corosync_tw.services.cmap.session import CmapSession, CmapSessions
 from corosync_tw.services.cmap.trackers import Track
 from corosync_tw.services.cmap.values import TypedValue, decode_value
 from corosync_tw.services.exec_wire import ServiceId
@@ -35,13 +35,13 @@ class CmapHandler:
     service_id: int = ServiceId.CMAP
     socket_name = "cmap"
 
-    def __init__(self, icmap: CmapMap, stats: CmapMap, shell: Shell) -> None:
+    def __init__(self, sessions: CmapSessions, shell: Shell) -> None:
         """
-        Serve two maps.
+        Serve the maps of ``sessions``.
 
         :param shell: pumped after each change, for a tracker of the daemon may send.
         """
-        self.sessions = CmapSessions({MapId.ICMAP: icmap, MapId.STATS: stats})
+        self.sessions = sessions
         self._shell = shell
         self._clients: dict[int, _Client] = {}
         named, handle_len = wire.NAMED_LEN, wire.HANDLE_LEN

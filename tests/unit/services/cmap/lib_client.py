@@ -5,6 +5,7 @@ from struct import Struct
 from typing import Any, NamedTuple
 
 from corosync_tw.services.cmap.handler import CmapHandler
+from corosync_tw.services.cmap.session import CmapSessions, MapId
 from corosync_tw.services.cmap.store import CmapStore
 from corosync_tw.services.lib_interfaces import ClientStats
 
@@ -64,7 +65,9 @@ class Served:
 
     def __init__(self) -> None:
         self.icmap, self.stats = CmapStore(), CmapStore()
-        self.handler = CmapHandler(self.icmap, self.stats, self)
+        self.handler = CmapHandler(
+            CmapSessions({MapId.ICMAP: self.icmap, MapId.STATS: self.stats}), self
+        )
         self.pumps = 0
         self._conns = 0
 
