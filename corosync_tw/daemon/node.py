@@ -22,10 +22,10 @@ from corosync_tw.corotypes import NS_PER_MS
 from corosync_tw.daemon.errands import Errands, with_stored_barrier
 from corosync_tw.daemon.ev_tracking import EvTrackingFile
 from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
-from corosync_tw.daemon.guard import Guard
 from corosync_tw.daemon.journal import Journal
 from corosync_tw.daemon.listening import listen_for_clients, listen_for_programs
 from corosync_tw.daemon.lockfile import LockFile
+from corosync_tw.daemon.map_keeper import MapKeeper
 from corosync_tw.daemon.maps import Maps
 from corosync_tw.daemon.network import make_transport, transport_title
 from corosync_tw.daemon.running import Parts, Running
@@ -151,7 +151,7 @@ class Node:
             stack, self.transport, self._logsys, self._journal, Driver.now_ns, self.driver.pump
         )
         running = Running(config, parts)
-        upkeep = Upkeep(reactor, running, self.maps.stats, self._errands, load=self._reread)
+        map_keeper = MapKeeper(reactor, running, self.maps.stats, self._errands, load=self._reread)
         self.serving = Serving(
             reactor,
             lambda: running.config,
@@ -160,12 +160,12 @@ class Node:
             self.maps,
             log=self._journal.qb_line,
         )
-        guard = Guard(reactor, stack, self.driver, self._journal.wd_line)
+        upkeep = Upkeep(reactor, stack, self.driver, self._journal.wd_line)
         watch = Watch(reactor, self._journal.troubles, stack.srp.stats, self.transport.stats)
-        # The map is filled by upkeep before the guard reads it.
-        self._company = (watch, upkeep, guard)
+        # The map is filled before upkeep reads it.
+        self._company = (watch, map_keeper, upkeep)
         self._routes: dict[type, tuple[Callable[[Any], None], ...]] = {}
-        for routes in (upkeep.routes(), self._errands.routes(), guard.effect_handlers()):
+        for routes in (map_keeper.routes(), self._errands.routes(), upkeep.effect_handlers()):
             for kind, route in routes.items():
                 self._routes[kind] = (*self._routes.get(kind, ()), route)
 

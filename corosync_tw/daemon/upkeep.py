@@ -1,104 +1,63 @@
 """
-What keeps the configuration maps of a running node true: the runtime keys, reload, and polling for
-those who track live values.
+What looks after the node from outside its ring: monitors, the machine's watchdog, and systemd's.
 
-Source: Corosync exec/main.c corosync_totem_stats_updater, for the interval.
+All of it follows the stack's effects; nothing here is asked by a client.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from corosync_tw.config.schema import Config
-from corosync_tw.corotypes import NS_PER_MS
-from corosync_tw.daemon.reload import Reloader
-from corosync_tw.daemon.running import Running
-from corosync_tw.services.cfg.effects import NodeKilled, NodeShutDown, ReloadRequested
-from corosync_tw.services.cmap.runtime_keys import Actions, RuntimeKeys
-from corosync_tw.services.stats.stats_map import POLL_INTERVAL_MS, StatsMap
-from corosync_tw.timers.clock import seconds_of
-
-POLL_INTERVAL_S: Final = seconds_of(POLL_INTERVAL_MS * NS_PER_MS)
+from corosync_tw.daemon.monitors import Monitors
+from corosync_tw.daemon.notify import watchdog_interval_s
+from corosync_tw.daemon.petting import SILENT_TIMEOUTS, Petting, ring_progress
+from corosync_tw.daemon.status_line import StatusLine
+from corosync_tw.daemon.watchdog import Dog
+from corosync_tw.net.driver import Driver
+from corosync_tw.services.effects import FatalError, QuorumChange, SyncDone, TotemConfchg
+from corosync_tw.services.stack import Stack
 
 
 class Upkeep:
     """
-    Follows one node; its routes are to be given the effects of the stack.
+    Everything that keeps watch.
 
-    :ivar running: the configuration in force.
+    :param log: writes a line of the subsystem WD: level and text.
     """
 
     def __init__(
-        self,
-        reactor: Any,
-        running: Running,
-        stats: StatsMap,
-        actions: Actions,
-        *,
-        load: Callable[[], Config],
+        self, reactor: Any, stack: Stack, driver: Driver, log: Callable[[str, str], None]
     ) -> None:
-        """
-        Fill the map of a node that just starts.
-
-        :param load: reads and checks the file; called in a thread, raises ConfigError.
-        """
-        self._reactor = reactor
-        self.running = running
-        self._parts = running.parts
-        self._stats = stats
-        self._icmap = self._parts.stack.cmap.store
-        self._reloader = Reloader(
+        self._stack = stack
+        self._monitors = Monitors(stack.mon, Driver.now_ns)
+        self._dog = Dog(stack.wd, log)
+        self._status = StatusLine()
+        self._petting = Petting(
             reactor,
-            running,
-            self._icmap,
-            self._parts.journal,
-            load=load,
-            done=self._reload_done,
+            watchdog_interval_s(os.environ, os.getpid()),
+            progress=lambda: ring_progress(stack.srp.stats),
+            blocked=lambda: driver.storing,
+            now_ns=Driver.now_ns,
+            silence_max_ns=lambda: SILENT_TIMEOUTS * stack.params.token_timeout_ns,
         )
-        self._runtime = RuntimeKeys(self._parts.stack, self._addresses, actions)
-        self._call: Any = None
-
-    def routes(self) -> dict[type, Callable[[Any], None]]:
-        """Name the effects of the stack that are of interest."""
-        reasons = self._runtime.reasons
-        return {
-            **self._runtime.routes(),
-            ReloadRequested: self._reloader.request,
-            NodeShutDown: lambda effect: reasons.shut_down(effect.nodeid),
-            NodeKilled: lambda effect: reasons.killed(
-                effect.nodeid, effect.by_nodeid, effect.reason
-            ),
-        }
 
     def start(self) -> None:
-        """Begin to poll."""
-        self._call = self._reactor.callLater(POLL_INTERVAL_S, self._poll)
+        """Begin, before the driver does; corosync.conf is in the map by now."""
+        self._stack.mon.start()
+        self._stack.wd.start()
+        self._status.begin()
+        self._petting.start()
 
     def stop(self) -> None:
-        """Poll no more."""
-        if self._call is not None and self._call.active():
-            self._call.cancel()
-        self._call = None
+        """End; the watchdog is disarmed."""
+        self._petting.stop()
+        self._dog.stop()
 
-    def _poll(self) -> None:
-        self._call = self._reactor.callLater(POLL_INTERVAL_S, self._poll)
-        self._runtime.refresh()
-        self._icmap.poll_providers()
-        self._stats.poll_providers()
-
-    def _reload_done(self, code: int) -> None:
-        self._parts.stack.cfg.reload_done(code)
-        self._parts.pump()
-
-    def _addresses(self, nodeid: int) -> Sequence[str]:
-        """List a node's addresses by link: as configured, else as the transport learnt them."""
-        config = self.running.config
-        if nodeid == config.nodeid:
-            return [str(link.local_address) for link in config.membership.links]
-        listed = [
-            str(member.address)
-            for link in config.membership.links
-            for member in link.members
-            if member.nodeid == nodeid
-        ]
-        learnt = self._parts.transport.members().get(nodeid)
-        return listed or ([] if learnt is None else [learnt])
+    def effect_handlers(self) -> Mapping[type, Callable[[Any], None]]:
+        """Name the effects that are followed."""
+        followed = (TotemConfchg, QuorumChange, SyncDone, FatalError)
+        return {
+            **self._monitors.effect_handlers(),
+            **self._dog.effect_handlers(),
+            **dict.fromkeys(followed, self._status.effect),
+        }

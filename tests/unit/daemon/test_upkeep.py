@@ -6,7 +6,7 @@ import socket
 import pytest
 from twisted.internet.task import Clock
 
-from corosync_tw.daemon.guard import Guard
+from corosync_tw.daemon.upkeep import Upkeep
 from corosync_tw.services.cmap.values import TypedValue
 from tests.unit.services.memory_ring import MemoryRing
 
@@ -48,11 +48,11 @@ def test_a_node_is_looked_after(tmp_path, manager):
     store = stack.cmap.store
     store.set("resources.watchdog_device", TypedValue.string(str(pipe)))
     store.set("resources.system.memory_used.max", TypedValue.string("100"))
-    guard = Guard(clock, stack, Idle(), lambda *line: lines.append(line))
-    guard.start()
+    upkeep = Upkeep(clock, stack, Idle(), lambda *line: lines.append(line))
+    upkeep.start()
     assert heard(manager) == ["STATUS=Looking for other nodes", "WATCHDOG=1"]
 
-    routes = guard.effect_handlers()
+    routes = upkeep.effect_handlers()
     done = 0
     for _ in range(10):
         ring.run_for(1000)
@@ -68,7 +68,7 @@ def test_a_node_is_looked_after(tmp_path, manager):
     assert store.get("resources.system.memory_used.last_updated").value > 0
     assert lines[0] == ("info", f"Watchdog {pipe} is now being tickled by corosync.")
     assert os.read(reader, 100) == b"\0\0\0"
-    guard.stop()
+    upkeep.stop()
     assert os.read(reader, 100) == b"V"
     os.close(reader)
     assert clock.getDelayedCalls() == []
