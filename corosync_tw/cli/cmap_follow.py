@@ -35,15 +35,15 @@ def follow(cmap: Cmap, names: Sequence[str], style: Style, *, by_prefix: bool) -
     if not style.as_json:
         print('Type "q" to finish', flush=True)
     poll = select.poll()
-    poll.register(cmap.fileno(), select.POLLIN)
-    poll.register(sys.stdin.fileno(), select.POLLIN)
-    while True:
+    for fd in (stdin := sys.stdin.fileno(), *cmap.filenos()):
+        poll.register(fd, select.POLLIN)
+    going_on = True
+    while going_on:
         ready = {fd for fd, _ in poll.poll()}
-        finished = sys.stdin.fileno() in ready and _told_to_finish()
-        if cmap.fileno() in ready and not _printed_all(cmap, style):
-            return
-        if finished:
-            return
+        if stdin in ready:
+            going_on = not _told_to_finish()
+        if ready - {stdin}:
+            going_on = _printed_all(cmap, style) and going_on
 
 
 def _told_to_finish() -> bool:

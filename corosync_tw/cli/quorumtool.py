@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from corosync_tw import __version__
 from corosync_tw.cli.gnu_options import Options, WrongOption, number
 from corosync_tw.cli.quorum_session import Session, open_session
 from corosync_tw.cli.quorum_status import Style, members, members_document, print_members, show
@@ -86,7 +85,7 @@ def _read(argv: Sequence[str]) -> Wish:
                     )
                 style.order = argument
             case "V":
-                print(f"{PROGRAM} version: {STOCK_VERSION}\ncorosync_tw version: {__version__}")
+                print(f"{PROGRAM} version: {STOCK_VERSION}")
                 raise Ended(EXIT_SUCCESS)
             case "h":
                 print(QUORUMTOOL, end="")

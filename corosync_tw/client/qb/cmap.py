@@ -94,9 +94,9 @@ class Cmap:
         """Hang up."""
         self._connection.close()
 
-    def fileno(self) -> int:
-        """Give the descriptor that is readable when there are changes."""
-        return self._connection.fileno()
+    def filenos(self) -> tuple[int, ...]:
+        """Give the descriptors of which one is readable when there is a change or the end."""
+        return self._connection.filenos()
 
     def choose(self, which: Map) -> None:
         """Turn to another map. Raises: CsNotSupported by an old daemon."""
@@ -111,14 +111,16 @@ class Cmap:
 
         Raises: CsNotExist, CsNameTooLong.
         """
-        room_len = _FIRST_ROOM_LEN
-        while True:
-            kind, value_len, data = self._get(name, room_len)
-            if value_len <= room_len:
-                return _value(kind, data[:value_len])
+        try:
+            kind, value_len, data = self._get(name, _FIRST_ROOM_LEN)
+        except CsInvalidParam:
+            # Too long for the room; the length is told when there is no room at all.
+            kind, value_len, data = self._get(name, 0)
+        if value_len > len(data):
             if value_len > _ROOM_LEN_MAX:
                 raise ForeignBytes(f"a value of {value_len} bytes")
-            room_len = value_len
+            kind, value_len, data = self._get(name, value_len)
+        return _value(kind, data)
 
     def get_number(self, name: str, kind: ValueType) -> int | None:
         """Read an integer key; None when it is not there or of another type."""
@@ -188,9 +190,9 @@ class Cmap:
         )
         value_len, kind = GET_RESPONSE.unpack_from(answer, RESPONSE_HEADER_LEN)
         data = answer[GET_RESPONSE_LEN:]
-        if len(data) < min(value_len, room_len):
+        if room_len and not len(data) >= value_len <= room_len:
             raise ForeignBytes(f"{len(data)} bytes of a value of {value_len}")
-        return kind, value_len, data
+        return kind, value_len, data[:value_len] if room_len else b""
 
     def _keys(self, handle: bytes) -> Iterator[Key]:
         for _ in range(KEYS_MAX):

@@ -1,7 +1,7 @@
 """
 One connection to a service: requests that are answered, and events.
 
-What a blocking program needs; a reactor can watch ``fileno`` and call ``event(0)``. Source: libqb
+What a blocking program needs; a reactor can watch ``filenos`` and call ``event(0)``. Source: libqb
 lib/ipcc.c.
 """
 
@@ -33,8 +33,8 @@ _POLL_S: Final = 1.0
 class Transport(Protocol):
     """How messages travel."""
 
-    def fileno(self) -> int:
-        """Give the descriptor that is readable when there are events."""
+    def filenos(self) -> tuple[int, ...]:
+        """Give the descriptors of which one is readable when there is an event or the end."""
 
     def flow_control(self) -> int:
         """Read the level the daemon set, 0, 1 or 2."""
@@ -75,10 +75,14 @@ class Connection:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def fileno(self) -> int:
-        """Give the descriptor that is readable when there are events. Raises: Disconnected."""
+    def filenos(self) -> tuple[int, ...]:
+        """
+        Give the descriptors of which one is readable when there is an event or the end.
+
+        Raises: Disconnected.
+        """
         with self._ending() as transport:
-            return transport.fileno()
+            return transport.filenos()
 
     def close(self) -> None:
         """Hang up; harmless when that was done."""

@@ -47,9 +47,9 @@ class DatagramTransport:
         self._requests = _bound(accepted, "response", "request")
         self._events = _bound(accepted, "event", "event-tx")
 
-    def fileno(self) -> int:
-        """Give the descriptor that is readable when there are events."""
-        return self._events.fileno()
+    def filenos(self) -> tuple[int, ...]:
+        """Give the descriptors of which one is readable when there is an event or the end."""
+        return (self._events.fileno(), self._stream.fileno())
 
     def flow_control(self) -> int:
         """Read the level the daemon set, 0, 1 or 2."""

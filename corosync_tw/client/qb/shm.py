@@ -48,9 +48,9 @@ class ShmTransport:
             directory.close()
         self._requests, self._responses, self._events = self._rings
 
-    def fileno(self) -> int:
-        """Give the descriptor that is readable when there are events."""
-        return self._stream.fileno()
+    def filenos(self) -> tuple[int, ...]:
+        """Give the descriptors of which one is readable when there is an event or the end."""
+        return (self._stream.fileno(),)
 
     def flow_control(self) -> int:
         """Read the level the daemon set, 0, 1 or 2."""
