@@ -54,7 +54,7 @@ class MapKeeper:
             load=load,
             done=self._reload_done,
         )
-        self._runtime = RuntimeKeys(self._parts.stack, self._addresses, actions)
+        self._runtime = RuntimeKeys(self._parts.stack, self._addresses, actions, self._say_left)
         self._call: Any = None
 
     def routes(self) -> dict[type, Callable[[Any], None]]:
@@ -84,6 +84,10 @@ class MapKeeper:
         self._runtime.refresh()
         self._icmap.poll_providers()
         self._stats.poll_providers()
+
+    def _say_left(self, nodeid: int, reason: str) -> None:
+        text = "Node {nodeid} left the ring: {reason}"
+        self._parts.journal.totem.notice(text, nodeid=nodeid, reason=reason)
 
     def _reload_done(self, code: int) -> None:
         self._parts.stack.cfg.reload_done(code)

@@ -3,6 +3,7 @@ The step from one set of the ring's parameters to another while the ring runs.
 
 The others take the step too, but not in the same instant: for a time the ring gets along with
 either set.
+Deviation: in Corosync each member changes over at once, and a ring may break at it.
 """
 
 from typing import Final

@@ -13,6 +13,7 @@ from corosync_tw.services.cmap.values import TypedValue
 from corosync_tw.services.cmap.wire import ValueType
 from tests.interop.key_trees import ADDRESS, CONFIGURATIONS, TAIL
 from tests.interop.netbed import Machine, NetBed, Process, require
+from tests.interop.nodes import Cluster
 
 TIMEOUT_S = 5.0
 LETTERS = {
@@ -87,3 +88,34 @@ def test_keys(machine, name, tmp_path):
     assert {text for text in lines if not OTHERS.match(text)} == {
         text for text in stock if not OTHERS.match(text)
     }
+
+
+def listing(machine: Machine, *arguments: str) -> list[str]:
+    return machine.run("corosync-cmapctl", *arguments).stdout.splitlines()
+
+
+def without_figures(text: str, workdir) -> str:
+    """Take out what is another one at each run; types and small numbers stay."""
+    text = re.sub(r"(service\d+)\.\d+\.0x[0-9a-f]+\.", r"\1.PID.PTR.", text)
+    text = re.sub(r"^(stats\..*|runtime\.services.*[rt]x \(u64\)) = \d+$", r"\1 = N", text)
+    text = re.sub(r"^(resources\..*\.(current|last_updated)) \(\w+\) = .*", r"\1", text)
+    return text.replace(str(workdir), "WORKDIR")
+
+
+@pytest.mark.interop
+def test_a_running_node_shows_the_same_keys(tmp_path):
+    """All of both maps, in a ring of two; ours has more under prefixes of its own."""
+    shown = {}
+    with NetBed([1, 2]) as bed:
+        for kind, nodes in (("stock", ([1, 2], [])), ("ours", ([], [1, 2]))):
+            workdir = tmp_path / kind
+            workdir.mkdir()
+            with Cluster(bed.machines, *nodes, workdir) as ring:
+                ring.start()
+                ring.wait_quorate()
+                first = bed.machines[1]
+                lines = listing(first) + listing(first, "-m", "stats")
+            shown[kind] = [
+                without_figures(text, workdir) for text in lines if ".corosync_tw." not in text
+            ]
+    assert shown["ours"] == shown["stock"]

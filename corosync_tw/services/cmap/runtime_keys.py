@@ -99,17 +99,23 @@ class RuntimeKeys:
     """
 
     def __init__(
-        self, stack: Stack, addresses: Callable[[int], Sequence[str]], actions: Actions
+        self,
+        stack: Stack,
+        addresses: Callable[[int], Sequence[str]],
+        actions: Actions,
+        on_left: Callable[[int, str], None],
     ) -> None:
         """
         Make the keys of a node that just starts.
 
         :param addresses: of a node, one for each link.
+        :param on_left: told of a node that left, and why.
         """
         self._stack = stack
         self._store: CmapStore = stack.cmap.store
         self._addresses = addresses
         self._actions = actions
+        self._on_left = on_left
         self.reasons = LeaveReasons()
         votequorum = stack.votequorum is not None
         self._store.provide(_SERVICES, ServiceCounters(stack.meter, votequorum=votequorum))
@@ -156,17 +162,20 @@ class RuntimeKeys:
         Both lists come once: who left with the transitional configuration, who joined with the
         regular one.
         """
-        for nodeid, reason in self.reasons.take(change.left).items() if change.left else ():
-            self._set(nodeid, "status", "left")
-            self._store.set(f"{OUR_PREFIX}members.{nodeid}.left_reason", TypedValue.string(reason))
-            self._store.set(
-                f"{OUR_PREFIX}members.{nodeid}.left_time_ms",
-                TypedValue.u64(self._actions.wall_ms()),
-            )
+        if change.left:
+            for nodeid, reason in self.reasons.take(change.left).items():
+                self._left(nodeid, reason)
         for nodeid in change.joined:
             self._joined(nodeid)
         if change.kind is ConfChangeType.REGULAR:
             self.reasons.take(())
+
+    def _left(self, nodeid: int, reason: str) -> None:
+        self._set(nodeid, "status", "left")
+        prefix = f"{OUR_PREFIX}members.{nodeid}"
+        self._store.set(f"{prefix}.left_reason", TypedValue.string(reason))
+        self._store.set(f"{prefix}.left_time_ms", TypedValue.u64(self._actions.wall_ms()))
+        self._on_left(nodeid, reason)
 
     def _joined(self, nodeid: int) -> None:
         count = f"runtime.members.{nodeid}.join_count"

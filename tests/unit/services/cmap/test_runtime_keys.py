@@ -45,8 +45,13 @@ class KeyRing(MemoryRing):
         super().__init__(IDS, make)
         self.shell = Shell(self)
         self.first = self.nodes[1]
-        self.keys = RuntimeKeys(self.first, lambda nodeid: [f"10.0.0.{nodeid}"], self.shell)
+        self.keys = RuntimeKeys(
+            self.first, lambda nodeid: [f"10.0.0.{nodeid}"], self.shell, self.note_left
+        )
         self.store = self.first.cmap.store
+
+    def note_left(self, nodeid, reason):
+        self.shell.done.append((nodeid, reason))
 
     def _execute(self, nodeid, effects):
         super()._execute(nodeid, effects)
@@ -85,6 +90,7 @@ def test_members_come_and_go(ring):
     assert ours["2.left_reason"] == "leave announced"
     assert ours["2.left_time_ms"] == 1_700_000_000_000
     assert "no answer for" in ours["3.left_reason"]
+    assert (2, "leave announced") in ring.shell.done
     ring.start(3)
     ring.form([1, 3])
     assert ring.values("runtime.members.3.")["join_count"] == 2
