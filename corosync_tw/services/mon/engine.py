@@ -151,7 +151,7 @@ class MonEngine:
             return
         try:
             period_ms = int(value.value)
-        except ValueError:
+        except (ValueError, OverflowError):
             self._log(
                 "warning",
                 f"Could NOT use poll_period: {value.value!r} (not uint64 type) for resource"

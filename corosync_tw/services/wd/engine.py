@@ -7,10 +7,12 @@ Deviation: a changed poll_period counts; Corosync looks it up under a wrong name
 """
 
 import re
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
 from corosync_tw.corotypes import NS_PER_MS
+from corosync_tw.errors import CsNameTooLong
 from corosync_tw.services.cmap.store import CmapStore
 from corosync_tw.services.cmap.trackers import Track
 from corosync_tw.services.cmap.values import TypedValue
@@ -170,16 +172,13 @@ class WdEngine:
         """Watch a resource; True when it is configured wholly. Source: wd_resource_create."""
         if prefix in self._resources:
             return False
+        resource = WdResource(prefix, name)
         if len(self._resources) >= RESOURCES_MAX:
             self._log("warning", f"resource {name} is not watched: there are too many.")
             return False
-        resource = WdResource(prefix, name)
         self._resources[prefix] = resource
-        if u64_of(self._store, prefix + "poll_period") is None:
-            self._store.set(prefix + "poll_period", TypedValue.u64(resource.period_ms))
+        self._track(resource)
         self._set_period(resource)
-        mask = Track.ADD | Track.MODIFY | Track.DELETE | Track.PREFIX
-        resource.tracker = self._store.track_add(prefix, mask, partial(self._on_key, resource))
         if not self._read_recovery(resource):
             return False
         first_ms = max(2 * resource.period_ms, PERIOD_MS_DEFAULT)
@@ -187,6 +186,16 @@ class WdEngine:
         self._enter(resource, ResourceEvent.CONFIG_CHANGED, ResourceState.RUNNING)
         self._measure()
         return True
+
+    def _track(self, resource: WdResource) -> None:
+        """Follow a resource's keys, and show the period that counts when it names none."""
+        store, prefix = self._store, resource.prefix
+        if u64_of(store, prefix + "poll_period") is None:
+            # A client may have made the longest key there is, which has no room for this one.
+            with suppress(CsNameTooLong):
+                store.set(prefix + "poll_period", TypedValue.u64(resource.period_ms))
+        mask = Track.ADD | Track.MODIFY | Track.DELETE | Track.PREFIX
+        resource.tracker = store.track_add(prefix, mask, partial(self._on_key, resource))
 
     def _set_period(self, resource: WdResource) -> None:
         period_ms = u64_of(self._store, resource.prefix + "poll_period")

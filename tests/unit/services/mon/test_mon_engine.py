@@ -7,6 +7,7 @@ import pytest
 from corosync_tw.corotypes import NS_PER_MS
 from corosync_tw.services.cmap.store import CmapStore
 from corosync_tw.services.cmap.values import TypedValue
+from corosync_tw.services.cmap.wire import ValueType
 from corosync_tw.services.log_line import LogLine
 from corosync_tw.services.mon.effects import SampleWanted
 from corosync_tw.services.mon.engine import MonEngine
@@ -156,7 +157,18 @@ def test_a_limit_that_is_no_number_stops(store, engine, text):
     assert tree(store, LOAD)["state"] == "stopped"
 
 
-@pytest.mark.parametrize("period", [u64(499), u64(120_001), u64(2**64 - 1), string("often")])
+@pytest.mark.parametrize(
+    "period",
+    [
+        u64(499),
+        u64(120_001),
+        u64(2**64 - 1),
+        string("often"),
+        TypedValue(ValueType.DOUBLE, float("inf")),
+        TypedValue(ValueType.DOUBLE, float("nan")),
+        TypedValue(ValueType.BINARY, b"\xff\0"),
+    ],
+)
 def test_an_unusable_period_is_not_used(store, engine, bus, period):
     store.set(MEMORY + "max", string("80"))
     store.set(MEMORY + "poll_period", period)

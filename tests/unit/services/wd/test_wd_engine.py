@@ -3,7 +3,7 @@
 import pytest
 
 from corosync_tw.corotypes import NS_PER_MS
-from corosync_tw.services.cmap.store import CmapStore
+from corosync_tw.services.cmap.store import KEY_LEN_MAX, CmapStore
 from corosync_tw.services.cmap.values import TypedValue
 from corosync_tw.services.log_line import LogLine
 from corosync_tw.services.wd.effects import OpenDog, PowerWanted, SetDogTimeout, TickleDog
@@ -260,3 +260,10 @@ class TestResources:
         assert (
             wd.texts().count(f"resource {RESOURCES_MAX} is not watched: there are too many.") == 1
         )
+
+    def test_the_longest_key_there_is(self, wd):
+        wd.engine.start()
+        wd.take()
+        name = "n" * (KEY_LEN_MAX - len("resources.process..state"))
+        wd.store.set(f"resources.process.{name}.state", string("running"))
+        assert wd.texts() == [f"resource {name} missing a recovery key."]
