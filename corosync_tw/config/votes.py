@@ -37,10 +37,12 @@ def expected_votes(quorum: QuorumConfig, node_votes: Sequence[int]) -> int:
     Work out what is expected: as written, or all votes of the nodelist.
 
     The device's votes come to those of the nodelist when they are worked out, not when written.
+    With expected votes tracked, what is written counts only without a nodelist.
 
     :return: 0 when nothing says it.
     """
-    if quorum.expected_votes or not node_votes:
+    tracked = quorum.expected_votes_tracking or quorum.allow_downscale
+    if not node_votes or (quorum.expected_votes and not tracked):
         return quorum.expected_votes
     worked_out = quorum.device is not None and quorum.device.votes is None
     return sum(node_votes) + ((device_votes(quorum, node_votes) or 0) if worked_out else 0)

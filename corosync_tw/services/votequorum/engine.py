@@ -48,9 +48,8 @@ class VotequorumEngine(VoteRequests):
     name = "corosync vote quorum service v1.0"
 
     def __init__(self, params: VotequorumParams, set_quorum: SetQuorum, bus: ServiceBus) -> None:
-        tracking = params.tracks_expected_votes
-        barrier = params.ev_tracking_barrier
-        expected_votes = expected_votes_at(params, barrier, tracking)
+        barrier = params.ev_tracking_barrier if params.tracks_expected_votes else None
+        expected_votes = expected_votes_at(params, barrier)
         us = VotingNode(
             params.nodeid, NodeState.MEMBER, params.votes, expected_votes, NodeFlags.FIRST
         )
@@ -60,7 +59,7 @@ class VotequorumEngine(VoteRequests):
             mode,
             self,
             allow_downscale=params.allow_downscale,
-            ev_tracking_barrier=barrier if tracking else None,
+            ev_tracking_barrier=barrier,
         )
         super().__init__(params, voting, bus)
         self._set_quorum = set_quorum

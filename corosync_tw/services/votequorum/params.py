@@ -63,7 +63,7 @@ class VotequorumParams:
     The part of the configuration that decides quorum.
 
     :ivar votes: ours.
-    :ivar expected_votes: quorum.expected_votes, else the nodelist's sum with the device's votes.
+    :ivar expected_votes: of the cluster, the quorum device included.
     :ivar wait_for_all: None when it is not written, and then it follows two_node.
     :ivar listed_votes: sum of the nodelist's votes, 0 without a nodelist.
     :ivar ev_tracking_barrier: the stored highest expected_votes, 0 at the first start.
@@ -133,12 +133,11 @@ def settle(
     return VotingMode(two_node, wait_for_all, tie_breaker, device_allowed)
 
 
-def expected_votes_at(params: VotequorumParams, ev_tracking_barrier: int, tracking: bool) -> int:
+def expected_votes_at(params: VotequorumParams, ev_tracking_barrier: int | None) -> int:
     """
     Work out the expected votes to begin with.
 
-    :param ev_tracking_barrier: the highest number seen; a floor with ``tracking``.
+    :param ev_tracking_barrier: the highest number seen, below which they do not fall; None when it
+        is not tracked.
     """
-    if not tracking:
-        return params.expected_votes
-    return max(params.listed_votes or params.expected_votes, ev_tracking_barrier)
+    return max(params.expected_votes, ev_tracking_barrier or 0)

@@ -192,9 +192,8 @@ class VoteRequests:
         self._params = params
         self._reloaded = True
         voting.mode = mode
-        barrier = voting.ev_tracking_barrier
         us.votes = params.votes
-        us.expected_votes = expected_votes_at(params, barrier or 0, barrier is not None)
+        us.expected_votes = expected_votes_at(params, voting.ev_tracking_barrier)
         self.device.configure(params.device, allowed=mode.device_allowed)
         voting.ev_barrier = us.expected_votes
         if initial.wait_for_all is None and not mode.wait_for_all and self.wait_for_all_status:
