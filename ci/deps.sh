@@ -25,6 +25,8 @@ need libc6-dev test -e /usr/include/stdio.h
 need iproute2 command -v ip
 need nftables command -v nft
 need util-linux command -v nsenter
+need mandoc command -v mandoc
+need systemd command -v systemd-analyze
 need python3-venv sh "$(dirname "$0")/python.sh"
 
 if [ -z "$wanted" ]; then
