@@ -12,12 +12,12 @@ from typing import Any, Final
 PROT_READ_WRITE: Final = mmap.PROT_READ | mmap.PROT_WRITE
 MAP_FIXED: Final = 0x10
 
-_LIBC: Final = ctypes.CDLL(None, use_errno=True)
+LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _MAP_FAILED: Final = ctypes.c_void_p(-1).value
 
 
 def _function(name: str, restype: Any, *argtypes: Any) -> Any:
-    function = getattr(_LIBC, name)
+    function = getattr(LIBC, name)
     function.restype = restype
     function.argtypes = argtypes
     return function

@@ -3,14 +3,16 @@
 import mmap
 import os
 from contextlib import suppress
-from ctypes import c_ubyte
-from typing import Final
+from ctypes import c_char, c_ubyte
+from typing import Any, Final
 
 from corosync_tw.ipc.qb.faults import GUARD
 from corosync_tw.ipc.qb.layout import Peer
 from corosync_tw.ipc.qb.libc import map_shared, unmap
 
 FILE_MODE: Final = 0o600
+
+_GONE: Final = (c_char * 0)()
 
 
 class SharedFile:
@@ -21,11 +23,12 @@ class SharedFile:
     sides, and is the one that fails when there is none.
 
     :ivar memory: its bytes; never kept by anyone else beyond ``close``.
+    :ivar chars: the same; a slice of it is a copy.
     :ivar words: the same as unsigned 32-bit words; loads and stores of one word are atomic.
     :ivar broken: the client cut it off; the contents are zeros.
     """
 
-    __slots__ = ("address", "broken", "len_bytes", "memory", "path", "words")
+    __slots__ = ("address", "broken", "chars", "len_bytes", "memory", "path", "words")
 
     def __init__(self, path: str, len_bytes: int, peer: Peer) -> None:
         """
@@ -49,6 +52,7 @@ class SharedFile:
         finally:
             os.close(fd)
         GUARD.add(self)
+        self.chars: Any = (c_char * len_bytes).from_address(self.address)
         self.memory = memoryview((c_ubyte * len_bytes).from_address(self.address)).cast("B")
         self.words = self.memory.cast("I")
 
@@ -56,6 +60,7 @@ class SharedFile:
         """Unmap the file; it is removed with its directory."""
         if not self.len_bytes:
             return
+        self.chars = _GONE
         self.words.release()
         self.memory.release()
         GUARD.remove(self)

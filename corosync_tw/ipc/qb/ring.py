@@ -29,6 +29,7 @@ from struct import Struct
 from typing import Final
 
 from corosync_tw.corotypes import Slices
+from corosync_tw.ipc.qb import semaphore
 from corosync_tw.ipc.qb.layout import (
     CHUNK_HEADER_WORDS,
     CHUNK_MARGIN_BYTES,
@@ -44,7 +45,7 @@ from corosync_tw.ipc.qb.layout import (
     WRITE_PT_WORD,
     Site,
 )
-from corosync_tw.ipc.qb.libc import sem_init_shared, sem_post, sem_trywait
+from corosync_tw.ipc.qb.libc import sem_init_shared
 from corosync_tw.ipc.qb.mapping import SharedFile
 
 # write_pt, read_pt, word_size, header path, data path, ref_count
@@ -136,33 +137,35 @@ class RingReader(Ring):
         :param len_bytes_max: no further chunk is taken when this many bytes are reached.
         Raises: RingViolation.
         """
-        words, memory, word_size = self._file.words, self._file.memory, self._word_size
-        sem, at, taken = self._sem, self._at, []
+        words, chars, word_size = self._file.words, self._file.chars, self._word_size
+        at, taken = self._at, list[bytes]()
         room_bytes = len_bytes_max
         while count and room_bytes > 0:
             count -= 1
-            magic_at = at + 1 if at + 1 < word_size else 0
-            if sem_trywait(sem) != 0 or words[magic_at] != MAGIC_COMMITTED:
+            start = at + CHUNK_HEADER_WORDS
+            magic_at = at + 1 if start <= word_size else 0
+            if words[magic_at] != MAGIC_COMMITTED:
                 self.check()
                 raise RingViolation("it announced a request that is not there")
+            words[magic_at] = MAGIC_DEAD
             len_bytes = words[at]
             if len_bytes > self._max_msg_size:
                 raise RingViolation(f"it wrote a request of {len_bytes} bytes")
-            start = (at + CHUNK_HEADER_WORDS) * WORD_LEN_BYTES
-            end = start + len_bytes
-            if end <= word_size * WORD_LEN_BYTES:
-                taken.append(memory[start:end].tobytes())
+            at = start + (len_bytes + 3) // WORD_LEN_BYTES
+            start *= WORD_LEN_BYTES
+            if at <= word_size:
+                taken.append(chars[start : start + len_bytes])
             else:
                 taken.append(self._wrapped(start, len_bytes))
-            words[at] = 0
-            words[magic_at] = MAGIC_DEAD
-            at += CHUNK_HEADER_WORDS + (len_bytes + 3) // WORD_LEN_BYTES
             if at >= word_size:
                 at -= word_size
             room_bytes -= len_bytes
         self._at = at
+        have_been = semaphore.take(self._sem, len(taken))
         self._header.words[READ_PT_WORD] = at
         self.check()
+        if not have_been:
+            raise RingViolation("it announced a request that it did not post")
         return taken
 
     def _wrapped(self, start: int, len_bytes: int) -> bytes:
@@ -229,9 +232,7 @@ class RingWriter(Ring):
         """
         self._header.words[WRITE_PT_WORD] = self._at
         count, self.unposted = self.unposted, 0
-        sem = self._sem
-        for _ in range(count):
-            sem_post(sem)
+        semaphore.post(self._sem, count)
         self.check()
 
     def chunks(self) -> int:

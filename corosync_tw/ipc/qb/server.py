@@ -32,7 +32,7 @@ from corosync_tw.ipc.qb.layout import (
 )
 from corosync_tw.ipc.qb.link import Link
 from corosync_tw.ipc.qb.shm import ShmLink, shm_bytes
-from corosync_tw.services.lib_interfaces import ClientStats, LibHandler
+from corosync_tw.services.lib_interfaces import ClientStats, LibClient, LibHandler
 
 # The longest messages that a client may ask room for; Corosync's libraries ask for 1 MiB.
 MAX_MSG_SIZE_MAX: Final = 8 << 20
@@ -62,6 +62,7 @@ class QbServer:
     Serves the clients of all services.
 
     :ivar stats: since the start or ``clear_stats``.
+    :ivar on_connection: is told of each client that came (True) or went: service id, client, which.
     """
 
     def __init__(
@@ -111,6 +112,7 @@ class QbServer:
         self._queued_bytes = 0
         self._scratch = bytearray()
         self.stats = ServerStats()
+        self.on_connection: Callable[[int, LibClient, bool], None] = lambda *_: None
 
     def listen(self) -> None:
         """
@@ -214,7 +216,12 @@ class QbServer:
             if complaint:
                 self._complaints.say("drop", "warning", complaint)
             self._forget(client)
-            self._reactor.callLater(0, client.handler.disconnected, client)
+            self._reactor.callLater(0, self._gone, client)
+
+    def _gone(self, client: Client) -> None:
+        client.handler.disconnected(client)
+        self.on_connection(client.handler.service_id, client, False)
+        self.flush()
 
     def _forget(self, client: Client) -> None:
         self._queued_bytes -= client.queue_bytes
@@ -333,6 +340,7 @@ class QbServer:
             self._forget(client)
             return
         handler.connected(client)
+        self.on_connection(handler.service_id, client, True)
         if not client.closed:
             link.start(client)
         self.flush()

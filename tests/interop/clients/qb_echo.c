@@ -17,6 +17,8 @@
  *   sleep:MS
  *   pause               print "paused" and wait to be killed
  *   gone:MS             wait for the server to hang up
+ *   churn:COUNT         connect, echo and disconnect, COUNT times
+ *   hold:COUNT          COUNT more connections at once, all of them used once, then closed
  *   bench:LEN:COUNT     echo, and print requests a second
  *   flood:LEN:COUNT     oneway then count, and print requests a second
  *   pour:LEN:COUNT      events, and print events a second
@@ -174,6 +176,36 @@ static void connect_or_fail(size_t size)
 	}
 }
 
+static void churn(unsigned count)
+{
+	for (unsigned n = 0; n < count; n++) {
+		connect_or_fail(1 << 20);
+		echo(64, 1);
+		qb_ipcc_disconnect(conn);
+	}
+	conn = NULL;
+}
+
+static void hold(unsigned count)
+{
+	qb_ipcc_connection_t *own = conn;
+	qb_ipcc_connection_t **all = calloc(count, sizeof *all);
+
+	for (unsigned n = 0; n < count; n++) {
+		connect_or_fail(1 << 14);
+		all[n] = conn;
+	}
+	for (unsigned n = 0; n < count; n++) {
+		conn = all[n];
+		echo(64, 1);
+	}
+	for (unsigned n = 0; n < count; n++) {
+		qb_ipcc_disconnect(all[n]);
+	}
+	free(all);
+	conn = own;
+}
+
 static void step(char *text)
 {
 	char *what = strtok(text, ":");
@@ -249,6 +281,14 @@ static void step(char *text)
 			sleep_ms(5);
 		}
 		printf("gone: %s\n", qb_ipcc_is_connected(conn) ? "no" : "yes");
+	} else if (strcmp(what, "churn") == 0) {
+		churn((unsigned)a);
+		printf("churned %ld\n", a);
+		fprintf(stderr, "connects %.0f/s\n", a / (now_s() - began));
+	} else if (strcmp(what, "hold") == 0) {
+		hold((unsigned)a);
+		printf("held %ld\n", a);
+		fprintf(stderr, "connections %.0f/s\n", a / (now_s() - began));
 	} else if (strcmp(what, "bench") == 0) {
 		echo((size_t)a, (unsigned)b);
 		printf("bench %ld: %.0f/s\n", a, b / (now_s() - began));
