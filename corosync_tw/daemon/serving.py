@@ -71,6 +71,7 @@ class Serving:
             log=log,
         )
         maps.connections.server = self.qb
+        self.qb.on_connection = maps.stats.connection
         self.local = LocalServices(stack, nodeid, shell.now_ns, shell.pump)
         hubs = self._hubs(stack, shell, maps, facts)
         self.pb = PbServer(reactor, self.local, access, hubs=hubs)

@@ -1,7 +1,8 @@
 """
 Keys of the configuration map whose values are computed when somebody looks.
 
-Their trackers hear of changes at the next poll only, and of the last value alone.
+Their trackers hear of changes at the next poll only, and of the last value alone, but for keys of
+which the provider's owner says at once that they came or went.
 Source: Corosync exec/stats.c stats_trigger_trackers.
 """
 
@@ -96,6 +97,26 @@ class LiveKeys:
             elif not new.same(old):
                 changes.append(LiveChange(Track.MODIFY, key, new, old))
         return changes
+
+    def came(self, keys: Sequence[str], trackers: Trackers) -> list[LiveChange]:
+        """Take in tracked keys that are new, ahead of the poll."""
+        single = set(trackers.keys_under(self.prefix))
+        tracked = [key for key in keys if key in single or trackers.matches(key)]
+        changes = [
+            LiveChange(Track.ADD, key, value, None)
+            for key, value in self._values(tracked)
+            if key not in self._seen
+        ]
+        self._seen.update((change.key, change.new) for change in changes if change.new)
+        return changes
+
+    def went(self, keys: Sequence[str]) -> list[LiveChange]:
+        """Let keys go, ahead of the poll; only those whose value was noted are of interest."""
+        return [
+            LiveChange(Track.DELETE, key, None, self._seen.pop(key))
+            for key in keys
+            if key in self._seen
+        ]
 
     def _tracked(self, trackers: Trackers) -> Iterator[tuple[str, TypedValue]]:
         keys = set(trackers.keys_under(self.prefix))

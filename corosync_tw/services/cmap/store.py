@@ -10,7 +10,7 @@ on until the iterator moves. A type that is no ValueType is refused; stock takes
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from corosync_tw.errors import CsExist, CsNameTooLong, CsNoMemory, CsNotExist
@@ -213,6 +213,20 @@ class CmapStore:
         for live in self._live:
             for change in live.poll(self._trackers):
                 self._trackers.tell(*change)
+
+    def live_came(self, keys: Sequence[str]) -> None:
+        """Tell trackers of live keys, all under one prefix, that are new since just now."""
+        if self._trackers.count:
+            for change in self._providing(keys).came(keys, self._trackers):
+                self._trackers.tell(*change)
+
+    def live_went(self, keys: Sequence[str]) -> None:
+        """Tell trackers of live keys, all under one prefix, that are no more since just now."""
+        for change in self._providing(keys).went(keys):
+            self._trackers.tell(*change)
+
+    def _providing(self, keys: Sequence[str]) -> LiveKeys:
+        return next(live for live in self._live if keys[0].startswith(live.prefix))
 
     def _put(self, key: str, value: TypedValue, content_bytes: int) -> None:
         self._content_bytes += content_bytes

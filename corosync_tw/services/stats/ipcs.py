@@ -68,10 +68,8 @@ class IpcsKeys:
         conns = tuple(client.conn for _, client in clients)
         if conns != self._conns:
             self._conns = conns
-            # The number of a connection stands where stock shows a pointer.
             self._by_prefix = {
-                f"{PREFIX}service{service_id}.{client.pid}.{client.conn:#x}": client
-                for service_id, client in clients
+                _prefix(service_id, client): client for service_id, client in clients
             }
             self._keys = (
                 f"{PREFIX}global.active",
@@ -92,3 +90,13 @@ class IpcsKeys:
         if client is None or getter is None:
             raise CsNotExist(f"key {key!r}")
         return getter(client)
+
+
+def keys_of(service_id: int, client: LibClient) -> list[str]:
+    """List the keys of one connection."""
+    return [f"{_prefix(service_id, client)}.{name}" for name in _CLIENT]
+
+
+def _prefix(service_id: int, client: LibClient) -> str:
+    # The number of a connection stands where stock shows a pointer.
+    return f"{PREFIX}service{service_id}.{client.pid}.{client.conn:#x}"

@@ -15,6 +15,7 @@ from corosync_tw.services.cmap.live import Provider
 from corosync_tw.services.cmap.store import CmapStore
 from corosync_tw.services.cmap.trackers import Notify, Track, Tracker
 from corosync_tw.services.cmap.values import TypedValue
+from corosync_tw.services.lib_interfaces import LibClient
 from corosync_tw.services.stack import Stack
 from corosync_tw.services.stats import ipcs, schedmiss
 from corosync_tw.services.stats.ipcs import IpcServer, IpcsKeys
@@ -113,6 +114,14 @@ class StatsMap(CmapStore):
                 raise CsNotSupported("a prefix of the stats map is tracked for ADD and DELETE")
             mask &= ~Track.MODIFY
         return super().track_add(key, mask, notify)
+
+    def connection(self, service_id: int, client: LibClient, came: bool) -> None:
+        """Tell trackers at once of a client that came or went: it may not be there at a poll."""
+        keys = ipcs.keys_of(service_id, client)
+        if came:
+            self.live_came(keys)
+        else:
+            self.live_went(keys)
 
     def _clear_totem(self) -> None:
         _zero(self._stack.srp.stats, *_MOMENTS)

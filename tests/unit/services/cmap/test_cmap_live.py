@@ -198,3 +198,25 @@ def test_live_and_stored_keys_come_and_go(data):
                 ahead = [name for name in there if name > last and store.find(name)]
                 assert (found and found[0]) == (ahead[0] if ahead else None)
                 iterator, last = (iterator, found[0]) if found else (store.iterate("li."), "")
+
+
+def test_what_comes_and_goes_between_two_polls_is_told_by_its_owner(store, numbers):
+    told = []
+    for key, mask in (("live.", Track.PREFIX | EVERY), ("live.x", EVERY), ("live.y", EVERY)):
+        store.track_add(key, mask, lambda event, key, _new, _old: told.append((event, key)))
+    numbers.numbers["live.x"] = 3
+    store.live_came(["live.x"])
+    assert told == [(Track.ADD, "live.x")] * 2
+    store.poll_providers()
+    del numbers.numbers["live.x"]
+    store.live_went(["live.x", "live.never"])
+    store.poll_providers()
+    assert told[2:] == [(Track.DELETE, "live.x")] * 2
+
+
+def test_nobody_is_asked_for_what_nobody_tracks(store, numbers):
+    store.live_came(["live.x"])
+    store.track_add("a.", Track.PREFIX | EVERY, lambda *_: pytest.fail("told"))
+    store.live_came(["live.x"])
+    store.live_went(["live.x"])
+    assert numbers.asked == []

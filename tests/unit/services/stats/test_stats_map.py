@@ -185,3 +185,21 @@ def test_trackers_are_polled(bed):
     told.clear()
     bed.map.poll_providers()
     assert told == []
+
+
+def test_a_client_that_comes_and_goes_at_once_is_told_of(bed):
+    told = []
+    bed.map.track_add(
+        "stats.ipcs.",
+        Track.PREFIX | Track.ADD | Track.DELETE,
+        lambda event, key, new, old: told.append((event, key, (new or old).value)),
+    )
+    client = Client(9, 77)
+    bed.server.connected.append((2, client))
+    bed.map.connection(2, client, True)
+    bed.server.connected.clear()
+    bed.map.connection(2, client, False)
+    bed.map.poll_providers()
+    names = [(event, value) for event, key, value in told if key.endswith("77.0x9.procname")]
+    assert names == [(Track.ADD, "program 77"), (Track.DELETE, "program 77")]
+    assert len(told) == 26
