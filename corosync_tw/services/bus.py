@@ -33,13 +33,13 @@ class StackBus:
         """Queue a message for the services of all members; raises CsTryAgain."""
         self._pg.mcast(EXEC_GROUP, slices, guarantee)
         self.sent = True
-        self.meter.queued(bytes(slices[0][:4]), self.now_ns)
+        self.meter.queued(slices[0], self.now_ns)
 
     def sync_mcast(self, slices: Slices) -> None:
         """Queue a message for the services that belongs to synchronization; raises CsTryAgain."""
         self._pg.mcast(EXEC_GROUP, slices, trans=True)
         self.sent = True
-        self.meter.queued_in_sync(bytes(slices[0][:4]))
+        self.meter.queued_in_sync(slices[0])
 
     def sync_group_mcast(self, message: bytes) -> None:
         """Queue a message of the synchronization machine itself; raises CsTryAgain."""

@@ -300,7 +300,8 @@ class Stack:
         received = self.meter.received
         stats = self.stats
         read_little, read_big = _ID_LITTLE.unpack_from, _ID_BIG.unpack_from
-        count = 0
+        count = run = 0
+        kind, handler = -1, None
         for nodeid, seq, group, data, big_endian in self.pg.deliver(effect):
             count += 1
             try:
@@ -311,14 +312,17 @@ class Stack:
                     stats.messages_malformed += 1
                     continue
                 number = (read_big if big_endian else read_little)(data)[0]
-                handler = handlers.get(number)
+                if number != kind:
+                    received[kind] = received.get(kind, 0) + run
+                    kind, run, handler = number, 0, handlers.get(number)
+                run += 1
                 if handler is None:
                     stats.messages_unknown += 1
                 else:
-                    received[number] = received.get(number, 0) + 1
                     handler(nodeid, seq, data, big_endian)
             except MalformedFrame:
                 stats.messages_malformed += 1
+        received[kind] = received.get(kind, 0) + run
         stats.messages_delivered += count
 
     def _on_other_group(self, nodeid: int, group: bytes, data: Buffer, big_endian: bool) -> None:
@@ -336,10 +340,10 @@ class Stack:
             self.stats.messages_unknown += 1
 
     def _on_token_sent(self) -> None:
-        srp, pg = self.srp, self.pg
-        rotation_ns = srp.stats.token_rotation_ns
-        waiting, backlog = pg.waiting_msgs, pg.backlog_frames()
-        self.meter.token_visit(self._bus.now_ns, rotation_ns, waiting, backlog, srp.marks)
+        meter, srp = self.meter, self.srp
+        meter.token_visit(srp.stats.token_rotation_ns, srp.backlog_frames)
+        if meter.probing:
+            meter.follow_probe(self._bus.now_ns, self.pg.waiting_msgs, srp.marks)
         self.sync.token_sent()
         for send in self._waiting:
             send()

@@ -92,6 +92,11 @@ class Srp:
         return self._ring.params
 
     @property
+    def backlog_frames(self) -> int:
+        """Frames that waited at the last visit of the token."""
+        return self._ring.flow.my_cbl
+
+    @property
     def marks(self) -> tuple[int, int]:
         """Highest sequence number of the installed ring that was seen, and that was delivered."""
         log = self._ring.installed

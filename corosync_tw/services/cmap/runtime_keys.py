@@ -8,8 +8,9 @@ corosync_force_gather_init; exec/service.c corosync_service_link_and_init; exec/
 calls of icmap_set and votequorum_refresh_config.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, Protocol
 
 from corosync_tw.corotypes import ConfChangeType
@@ -70,13 +71,9 @@ class ServiceCounters:
             self._fixed[f"{prefix}.service_id"] = TypedValue.u16(service.service_id)
             for function in range(service.functions):
                 number = exec_id(service.service_id, function)
-                head = number.to_bytes(4, "little")
-                self._count(f"{prefix}.{function}.rx", meter.received, number)
-                self._count(f"{prefix}.{function}.tx", meter.sent, head)
+                self._getters[f"{prefix}.{function}.rx"] = partial(meter.got, number)
+                self._getters[f"{prefix}.{function}.tx"] = partial(meter.sent, number)
         self._keys = (*self._fixed, *self._getters)
-
-    def _count(self, key: str, counters: Mapping[Any, int], which: object) -> None:
-        self._getters[key] = lambda: counters.get(which, 0)
 
     def keys(self) -> Sequence[str]:
         """List the keys."""

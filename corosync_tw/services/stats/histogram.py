@@ -8,6 +8,7 @@ from typing import Final
 
 # The last bucket but one ends at 2 ** 26 us, about 67 s; the last has no end.
 BUCKETS: Final = 28
+_LAST: Final = BUCKETS - 1
 NS_PER_US: Final = 1000
 
 
@@ -19,33 +20,38 @@ class Histogram:
     than half of that; the last one everything longer.
 
     :ivar counts: by bucket.
-    :ivar count: of all; ``sum_us`` and ``max_us`` likewise.
+    :ivar sum_us: of all; ``max_us`` likewise.
     """
 
-    __slots__ = ("count", "counts", "max_us", "sum_us")
+    __slots__ = ("counts", "max_us", "sum_us")
 
     def __init__(self) -> None:
         self.counts = [0] * BUCKETS
-        self.count = 0
         self.sum_us = 0
         self.max_us = 0
 
+    @property
+    def count(self) -> int:
+        """How many were recorded."""
+        return sum(self.counts)
+
     def record(self, duration_ns: int) -> None:
         """Count one duration; a negative one counts as none at all."""
-        duration_us = max(duration_ns, 0) // NS_PER_US
-        self.counts[min(duration_us.bit_length(), BUCKETS - 1)] += 1
-        self.count += 1
+        duration_us = duration_ns // NS_PER_US if duration_ns > 0 else 0
+        bucket = duration_us.bit_length()
+        self.counts[bucket if bucket < _LAST else _LAST] += 1
         self.sum_us += duration_us
         self.max_us = max(self.max_us, duration_us)
 
     def clear(self) -> None:
         """Begin anew."""
         self.counts = [0] * BUCKETS
-        self.count = self.sum_us = self.max_us = 0
+        self.sum_us = self.max_us = 0
 
     def mean_us(self) -> int:
         """Give the mean, 0 of nothing."""
-        return self.sum_us // self.count if self.count else 0
+        count = self.count
+        return self.sum_us // count if count else 0
 
     def percentile_us(self, percent: int) -> int:
         """
