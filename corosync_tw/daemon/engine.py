@@ -172,7 +172,8 @@ class Engine(Service):
         notify("READY=1")
 
     def _on_fatal(self, code: ExitCode, text: str, leave: bool) -> None:
-        self.journal.main.error("{text}", text=text)
+        if text:
+            self.journal.main.error("{text}", text=text)
         self._leave = self._leave and leave
         self._ending.because(code)
         self._stop_reactor()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from corosync_tw.config.schema import Config
+from corosync_tw.net.interfaces import NetEvent, NetEventKind
 from corosync_tw.services.cfg.engine import SHUTDOWN_TIMEOUT_MS
 from corosync_tw.services.cfg.facts import Interface, IpAddress, LinkState, NodeState
 from corosync_tw.services.cmap.store import CmapStore
@@ -34,6 +35,11 @@ class NodeFacts:
         self._stack = stack
         self._store = store
         self.interface_up = True
+
+    def net_event(self, event: NetEvent) -> None:
+        """Follow the interface."""
+        if event.kind in {NetEventKind.INTERFACE_DOWN, NetEventKind.INTERFACE_UP}:
+            self.interface_up = event.kind is NetEventKind.INTERFACE_UP
 
     def interfaces(self) -> list[Interface]:
         """List our own interfaces; on udp and udpu they are always OK."""

@@ -25,7 +25,14 @@ from corosync_tw.logsys.traces import (
     trace_level,
     view_list,
 )
-from corosync_tw.services.effects import QuorumChange, StackEffect, SyncDone, TotemConfchg
+from corosync_tw.services.cfg.effects import NodeShutDown, ShutdownDecided
+from corosync_tw.services.effects import (
+    FatalError,
+    QuorumChange,
+    StackEffect,
+    SyncDone,
+    TotemConfchg,
+)
 from corosync_tw.services.log_line import LogLine
 from corosync_tw.services.votequorum.effects import VotequorumRemark
 from corosync_tw.totem.effects import Trace
@@ -130,8 +137,14 @@ class Journal:
                 self._quorum(effect)
             case SyncDone():
                 self.write(SYNC_COMPLETED)
-            case LogLine(subsys, level, text):
+            case LogLine(subsys, level, text) | FatalError(text, _, _, subsys, level):
                 self.write(Message(subsys, LEVEL_BY_NAME[level], text))
+            case NodeShutDown(nodeid):
+                text = f"Node {nodeid} was shut down by sysadmin"
+                self.write(Message("CFG", Level.NOTICE, text))
+            case ShutdownDecided(yes, no, flags):
+                counts = f"(yes count: {yes}, no count: {no}) flags={flags:x}"
+                self.write(Message("CFG", Level.DEBUG, f"shutdown decision is: {counts}"))
             case VotequorumRemark(level, text):
                 self.write(Message("VOTEQ", LEVEL_BY_NAME[level], text))
 

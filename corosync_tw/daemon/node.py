@@ -207,7 +207,8 @@ class Node:
     # INetObserver
 
     def net_event(self, event: NetEvent) -> None:
-        """Print what the transport noticed."""
+        """Print what the transport noticed, and have clients see it."""
+        self.serving.facts.net_event(event)
         self._journal.totem.notice("{text}", text=event.text)
 
     # IDriverObserver
@@ -229,7 +230,8 @@ class Node:
                 self.serving.ready = True
                 ready()
             elif kind is FatalError:
-                self._later(ExitCode(effect.exit_code), effect.text, effect.leave_first)
+                # The journal has its words already.
+                self._later(ExitCode(effect.exit_code), "", effect.leave_first)
 
     def turn_ended(self) -> None:
         """Let those send who waited for room in the ring's queue."""

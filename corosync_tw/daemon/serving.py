@@ -37,6 +37,7 @@ class Serving:
 
     :ivar pb: the Perspective Broker server, ``qb`` that of C clients; neither listens yet.
     :ivar clients: routes effects to both.
+    :ivar facts: what clients of cfg are told about the links.
     :ivar ready: whether C clients are let in; set when the first ring is synchronized.
     """
 
@@ -58,7 +59,7 @@ class Serving:
         """
         self.ready = False
         nodeid = config().nodeid
-        facts = NodeFacts(config, stack, maps.icmap)
+        self.facts = facts = NodeFacts(config, stack, maps.icmap)
         handlers = self._handlers(stack, shell, maps, facts, nodeid)
         access = Access(maps.icmap)
         self.qb = QbServer(

@@ -103,11 +103,14 @@ class FatalError:
     :ivar text: for the log, as Corosync words it.
     :ivar exit_code: of the process.
     :ivar leave_first: leave the ring cleanly before ending.
+    :ivar subsys: whose line the text is; ``level`` is the lower-case name of its priority.
     """
 
     text: str
     exit_code: int
     leave_first: bool
+    subsys: str = "MAIN"
+    level: str = "error"
 
 
 class LocalEffect:

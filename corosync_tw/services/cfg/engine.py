@@ -232,6 +232,9 @@ class CfgEngine:
             self.announce_shutdown()
             self._announce_ns = None
 
+    def _end(self, text: str, exit_code: int, *, leave_first: bool) -> None:
+        self._bus.emit(FatalError(text, exit_code, leave_first, subsys="CFG", level="notice"))
+
     # Messages
 
     def on_ringreenable(self, nodeid: int, seq: int, data: Buffer, big_endian: bool) -> None:
@@ -246,7 +249,7 @@ class CfgEngine:
         reason = message.reason.partition(b"\0")[0].decode("utf-8", "replace")
         if message.nodeid == self._nodeid:
             text = f"Killed by node {nodeid} : {reason}"
-            self._bus.emit(FatalError(text, KILLED_EXIT_CODE, leave_first=False))
+            self._end(text, KILLED_EXIT_CODE, leave_first=False)
         elif message.nodeid in self.members:
             self._bus.emit(NodeKilled(message.nodeid, nodeid, reason))
 
@@ -256,7 +259,7 @@ class CfgEngine:
         need(data, HEADER_LEN, "cfg shutdown")
         if nodeid == self._nodeid:
             text = f"Node {nodeid} was shut down by sysadmin"
-            self._bus.emit(FatalError(text, 0, leave_first=True))
+            self._end(text, 0, leave_first=True)
         else:
             self._bus.emit(NodeShutDown(nodeid))
 

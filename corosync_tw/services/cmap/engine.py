@@ -99,7 +99,7 @@ class CmapEngine:
             f"Received config version ({self._highest_received}) is different than my config "
             f"version ({self.config_version})! Exiting"
         )
-        self._bus.emit(FatalError(text, 0, leave_first=True))
+        self._bus.emit(FatalError(text, 0, leave_first=True, subsys="CMAP"))
 
     def sync_abort(self) -> None:
         """Nothing is held."""

@@ -6,6 +6,7 @@ import pytest
 
 from corosync_tw.config.load import load_text
 from corosync_tw.daemon.facts import NodeFacts
+from corosync_tw.net.interfaces import NetEvent, NetEventKind
 from corosync_tw.services.cfg.facts import Interface, LinkState, NodeState
 from corosync_tw.services.cmap.store import CmapStore
 from corosync_tw.services.cmap.values import TypedValue
@@ -53,8 +54,11 @@ def test_a_node_that_is_not_there(facts):
 
 
 def test_our_interface_is_down(facts):
-    facts.interface_up = False
-    assert not facts.node_state(2).links[0].enabled
+    for kind in (NetEventKind.INTERFACE_DOWN, NetEventKind.GROUP_LOST):
+        facts.net_event(NetEvent(kind, ""))
+        assert not facts.node_state(2).links[0].enabled
+    facts.net_event(NetEvent(NetEventKind.INTERFACE_UP, ""))
+    assert facts.node_state(2).links[0].enabled
 
 
 def test_the_mtu_follows_the_file(store):

@@ -40,6 +40,7 @@ class TestConfigVersion:
                 "Received config version (4) is different than my config version (3)! Exiting",
                 0,
                 leave_first=True,
+                subsys="CMAP",
             )
         ]
 

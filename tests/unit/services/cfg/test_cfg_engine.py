@@ -66,6 +66,10 @@ def take(bus):
     return effects
 
 
+def ended(text, exit_code, *, leave_first):
+    return FatalError(text, exit_code, leave_first, subsys="CFG", level="notice")
+
+
 class TestMessages:
     def test_killed_by_another_node(self, bus, engine):
         engine.on_killnode(2, 1, encode_killnode(KillNode(3, b"not us")), False)
@@ -74,7 +78,7 @@ class TestMessages:
         assert bus.effects == []
         engine.on_killnode(2, 1, encode_killnode(KillNode(1, b"because\0tail")), False)
         text = "Killed by node 2 : because"
-        assert bus.effects == [FatalError(text, KILLED_EXIT_CODE, leave_first=False)]
+        assert bus.effects == [ended(text, KILLED_EXIT_CODE, leave_first=False)]
 
     def test_only_our_own_announcement_ends_us(self, bus, engine):
         engine.announce_shutdown()
@@ -82,7 +86,7 @@ class TestMessages:
         engine.on_shutdown(2, 1, SHUTDOWN[1], False)
         assert take(bus) == [NodeShutDown(2)]
         engine.on_shutdown(1, 1, SHUTDOWN[1], False)
-        assert bus.effects == [FatalError("Node 1 was shut down by sysadmin", 0, leave_first=True)]
+        assert bus.effects == [ended("Node 1 was shut down by sysadmin", 0, leave_first=True)]
 
     def test_the_others_are_taken_without_consequence(self, bus, engine):
         message = HEADER.little.pack(0x10000, 32).ljust(32, b"\0")
