@@ -2,6 +2,7 @@
 Changes of keys as they come, until somebody types q.
 
 Source: Corosync tools/corosync-cmapctl.c add_track, track_changes, cmap_notify_fn.
+Deviation: over sockets, too, the end of the daemon ends the tool; stock waits on.
 """
 
 import os

@@ -3,6 +3,7 @@
 
 Source: Corosync tools/corosync-keygen.c; include/corosync/totem/totem.h TOTEM_PRIVATE_KEY_LEN_MIN,
 TOTEM_PRIVATE_KEY_LEN_MAX.
+Deviation: a random file that ends too early is an error; stock asks for key presses without end.
 """
 
 import errno

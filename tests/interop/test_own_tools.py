@@ -130,10 +130,6 @@ def test_setting(bed):
     bed.compare(SHM, tool_stories.SETTING)
 
 
-def test_voting(bed):
-    bed.compare(SHM, tool_stories.VOTING)
-
-
 @pytest.mark.parametrize("nodeid", [SOCKET, FILES])
 def test_other_transports(bed, nodeid):
     bed.compare(nodeid, tool_stories.READING[::6])
@@ -187,6 +183,10 @@ def test_monitoring_quorum(bed):
         for monitor in monitors.values()
     ]
     assert texts[0] == texts[1]
+
+
+def test_voting(bed):
+    bed.compare(SHM, tool_stories.VOTING)
 
 
 def test_blackbox(bed):

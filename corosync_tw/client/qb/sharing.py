@@ -16,7 +16,7 @@ from typing import Final
 from corosync_tw.client.qb.faults import ForeignBytes
 
 _ROOT: Final = "/dev/shm/"  # noqa: S108
-_NAME: Final = re.compile(rf"{_ROOT}(qb-[A-Za-z0-9-]+)/(qb-[a-z-]+)")
+_NAME: Final = re.compile(rf"{_ROOT}(qb-[A-Za-z0-9_-]+)/(qb-[a-z-]+)")
 
 
 class SharedDirectory:
