@@ -110,7 +110,12 @@ class Cluster:
         params = self.totem_params(node)
         if not self.options.full_stack:
             return RingHost(params, log, ring_seq, now_ns)
-        services = ServiceParams(nodeid=node.nodeid, expected_votes=self.options.nodes)
+        services = ServiceParams(
+            nodeid=node.nodeid,
+            expected_votes=self.options.nodes,
+            wait_for_all=self.options.wait_for_all,
+            expected_votes_tracking=self.options.expected_votes_tracking,
+        )
         clock = self._simulated_now_ns
         return StackHost(params, services, log, ring_seq, now_ns, simulated_now_ns=clock)
 

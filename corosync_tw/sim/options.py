@@ -98,6 +98,8 @@ class Options:
     senders: int = 64
     process_churn: float = 0.0
     full_stack: bool = False
+    wait_for_all: bool = False
+    expected_votes_tracking: bool = False
 
     def text(self) -> str:
         """Show every option, one a line."""
@@ -123,6 +125,11 @@ def draw_options(rng: Random, seed: int, nodes: int, fault_phase_ns: int) -> Opt
     _draw_network(rng, options)
     _draw_faults(rng, options)
     _draw_workload(rng, options)
+    # By the seed alone: a draw more would change every run that was ever kept. Rules that may let
+    # two partitions be quorate after enough splits (last_man_standing, auto_tie_breaker,
+    # allow_downscale) are compared with stock instead.
+    options.wait_for_all = seed % 3 == 0
+    options.expected_votes_tracking = seed % 5 == 0
     return options
 
 
