@@ -48,7 +48,7 @@ class Engines:
             synced.append(self.votequorum)
             by_service[self.votequorum.service_id] = self.votequorum.exec_handlers()
         elif services.ykd:
-            self.ykd = YkdEngine(nodeid, self.quorum.set_quorum, bus.ykd_mcast)
+            self.ykd = YkdEngine(nodeid, self.quorum.set_quorum, bus.ykd_mcast, bus.emit)
         self.mon = MonEngine(self.cmap.store, bus)
         self.wd = WdEngine(self.cmap.store, bus)
         self.waiting: tuple[Callable[[], None], ...] = (self.cpg.send_leaves, self.pload.send_more)

@@ -101,7 +101,9 @@ class PloadEngine:
             elapsed_s = max(self._bus.now_ns - self._began_ns, 1) / _NS_PER_S
             self._bus.emit(LogLine(_SUBSYS, "notice", self._figures(elapsed_s)))
             text = "Stopping corosync the hard way"
-            self._bus.emit(FatalError(text, EXIT_CODE, leave_first=False))
+            self._bus.emit(
+                FatalError(text, EXIT_CODE, leave_first=False, subsys=_SUBSYS, level="warning")
+            )
 
     def _figures(self, elapsed_s: float) -> str:
         rate = self.delivered / elapsed_s

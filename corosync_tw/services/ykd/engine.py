@@ -19,6 +19,7 @@ from typing import Final
 
 from corosync_tw.corotypes import Buffer, RingId
 from corosync_tw.errors import CsTryAgain
+from corosync_tw.services.log_line import LogLine
 from corosync_tw.services.ykd.wire import (
     SESSION_ID_MAX,
     YKD_MEMBERS_MAX,
@@ -77,7 +78,11 @@ class YkdEngine:
     """
 
     def __init__(
-        self, nodeid: int, set_quorum: SetQuorum, send: Callable[[bytes, bool], None]
+        self,
+        nodeid: int,
+        set_quorum: SetQuorum,
+        send: Callable[[bytes, bool], None],
+        emit: Callable[[LogLine], None],
     ) -> None:
         """
         Prepare; the first configuration may become primary alone.
@@ -85,9 +90,11 @@ class YkdEngine:
         :param set_quorum: takes the answers.
         :param send: queues a message for the group, with those of the synchronization under way or
             behind all others; raises CsTryAgain.
+        :param emit: takes lines for the log.
         """
         self._set_quorum = set_quorum
         self._send = send
+        self._emit = emit
         self.state = YkdState(YkdSession((nodeid,), 0))
         self.primary = False
         self._mode = YkdMode.SENDSTATE
@@ -157,6 +164,8 @@ class YkdEngine:
             self.send_waiting()
 
     def _formed(self) -> None:
+        text = "This processor is within the primary component."
+        self._emit(LogLine("YKD", "notice", text))
         self._answer(primary=True)
         self.state.last_primary = YkdSession(self._members, self.state.session_id)
         self.state.ambiguous.clear()
