@@ -28,6 +28,7 @@ def corosync_conf(
     token_ms: int = 1000,
     totem_extra: str = "",
     run_dir: Path | None = None,
+    ipc_type: str = "native",
 ) -> str:
     """
     Write the configuration of one node; ``addresses`` is by nodeid.
@@ -52,7 +53,7 @@ def corosync_conf(
         f"nodelist {{\n{nodes}}}\n"
         "quorum {\n    provider: corosync_votequorum\n}\n"
         f"system {{\n    state_dir: {state_dir}\n    run_dir: {run_dir or state_dir}\n"
-        "    sched_rr: no\n}\n"
+        f"    sched_rr: no\n    qb_ipc_type: {ipc_type}\n}}\n"
         "logging {\n    to_stderr: yes\n    to_syslog: no\n    timestamp: hires\n}\n"
     )
 

@@ -1,10 +1,11 @@
 """
 The C walkers: one program a library of Corosync, which calls every function of it, run on a ring.
 
-    python -m tests.interop.walkers [--kind stock|ours|mixed] [LIBRARY...]
+    python -m tests.interop.walkers [--kind stock|ours|sockets|mixed] [LIBRARY...]
 
-prints what each says beside node 1 of a ring of three: stock nodes, ours, or node 1 ours and two
-stock. A walker prints a deterministic line a step and ends with 0 when it comes to its end.
+prints what each says beside node 1 of a ring of three: stock nodes, ours, ours that speak to them
+over sockets instead of shared memory, or node 1 ours and two stock. A walker prints a deterministic
+line a step and ends with 0 when it comes to its end.
 """
 
 import argparse
@@ -23,6 +24,7 @@ LIBRARIES = ("cmap", "cpg", "quorum", "votequorum", "sam", "cfg")
 KINDS: dict[str, tuple[list[int], list[int]]] = {
     "stock": ([1, 2, 3], []),
     "ours": ([], [1, 2, 3]),
+    "sockets": ([], [1, 2, 3]),
     "mixed": ([2, 3], [1]),
 }
 WALKER_NODE = 1
@@ -63,9 +65,10 @@ def walk(cluster: Cluster, library: str) -> list[str]:
 def walk_all(kind: str, libraries: Sequence[str], workdir: Path) -> dict[str, list[str]]:
     """Run walkers on a fresh ring of a kind."""
     stock, ours = KINDS[kind]
+    conf = {"token_ms": TOKEN_MS, "ipc_type": "socket" if kind == "sockets" else "shm"}
     with (
         NetBed([*stock, *ours]) as bed,
-        Cluster(bed.machines, stock, ours, workdir, token_ms=TOKEN_MS) as cluster,
+        Cluster(bed.machines, stock, ours, workdir, **conf) as cluster,
     ):
         cluster.start()
         return {library: walk(cluster, library) for library in libraries}
