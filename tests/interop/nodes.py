@@ -4,11 +4,11 @@ Cluster nodes on the machines of a bed, stock corosync and ours, and their clien
 Both kinds read the same corosync.conf.
 """
 
-import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import ClassVar, Self
@@ -181,7 +181,7 @@ def built(source: Path) -> Path:
         return binary
     binary.parent.mkdir(parents=True, exist_ok=True)
     options = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-pthread", "-Wl,--as-needed"]
-    fresh = binary.with_suffix(f".{os.getpid()}")
+    fresh = binary.with_suffix(f".{threading.get_native_id()}")
     command = ["gcc", *options, "-o", str(fresh), str(source), *libraries(source)]
     outcome = subprocess.run(command, capture_output=True, text=True, check=False)
     if outcome.returncode:
