@@ -219,7 +219,10 @@ class SystemConfig(SectionConfig):
     """The ``system`` section."""
 
     qb_ipc_type: str = directive(
-        "qb_ipc_type", values.choice("native", "shm", "socket"), "native", doc="Of C clients."
+        "qb_ipc_type",
+        values.choice("native", "shm", "socket", "none"),
+        "native",
+        doc="Of C clients; none serves Perspective Broker alone, so that nodes share a machine.",
     )
     sched_rr: bool = directive("sched_rr", values.YES_NO, True, doc="Run with real-time priority.")
     priority: str | None = directive(

@@ -51,7 +51,7 @@ def listen_for_programs(server: QbServer) -> None:
         raise DaemonError(
             ExitCode.SERVICE_ENGINE_INIT,
             f"Cannot listen for C clients: {error.strerror}. Stop the other Corosync of this"
-            " machine, or give this one a network name space of its own.",
+            " machine, or set system.qb_ipc_type to none for a node without C clients.",
         ) from error
 
 

@@ -62,9 +62,11 @@ class Serving:
         self.facts = facts = NodeFacts(config, stack, maps.icmap)
         handlers = self._handlers(stack, shell, maps, facts, nodeid)
         access = Access(maps.icmap)
+        # Their sockets have one name each, so one node of a machine can have them.
+        served = handlers if config().system.qb_ipc_type != "none" else ()
         self.qb = QbServer(
             reactor,
-            handlers,
+            served,
             ipc_type=ipc_type(config()),
             allowed=access.allowed,
             ready=lambda: self.ready,
@@ -80,7 +82,7 @@ class Serving:
         for hub in hubs:
             for kind, route in hub.effect_handlers().items():
                 self.clients.route(kind, route)
-        self.handlers = handlers
+        self._served = served
         self._stack = stack
 
     @staticmethod
@@ -115,7 +117,7 @@ class Serving:
         :return: title, service id, and the name of the socket of those that have clients.
         """
         stack = self._stack
-        sockets = {handler.service_id: handler.socket_name for handler in self.handlers}
+        sockets = {handler.service_id: handler.socket_name for handler in self._served}
         loaded = (
             *(stack.cmap, stack.cfg, stack.cpg, stack.pload, stack.mon, stack.wd),
             *(stack.votequorum, stack.quorum),

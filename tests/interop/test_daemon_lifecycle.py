@@ -45,6 +45,7 @@ logging {{
 }}
 system {{
     sched_rr: no
+    qb_ipc_type: none
     state_dir: {directory}/state
     run_dir: {directory}/run
 }}
