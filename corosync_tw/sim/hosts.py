@@ -15,6 +15,8 @@ from corosync_tw.errors import CsError, CsNotSupported, CsTryAgain
 from corosync_tw.services.effects import (
     CpgConfchg,
     CpgDeliver,
+    FatalError,
+    LocalEffect,
     QuorumChange,
     ServiceEffect,
     StackEffect,
@@ -272,8 +274,11 @@ class StackHost:
             log.sync_done(time_ns, effect)
         elif isinstance(effect, QuorumChange):
             log.quorum(time_ns, effect)
-        else:
+        elif isinstance(effect, FatalError):
             log.fatal(time_ns, effect)
+        else:
+            # For clients and the disk of a daemon, which a simulated node has not.
+            assert isinstance(effect, LocalEffect), f"{effect!r} has no meaning here"
 
     def settle(self, now_ns: int) -> bool:
         """Join the groups that are not joined yet."""
