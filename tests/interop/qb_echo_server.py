@@ -21,6 +21,9 @@ from corosync_tw.services.lib_requests import CS_OK, RESPONSE_HEADER, response
 SERVICE_ID = 2
 ECHO, ONEWAY, EVENTS, FLOW, COUNT, STALL = range(1, 7)
 EVENT_ID = 100
+# What one request may ask for: clients are hostile here too.
+EVENTS_BYTES_MAX = 80_000_000
+WAIT_MS_MAX = 500
 PATTERN = bytes((i * 7) & 0xFF for i in range(256))
 
 
@@ -38,7 +41,7 @@ class EchoHandler:
         self.server = None
         self.oneways = Counter()
         self.sent = Counter()
-        self.stalled = False
+        self.stalled = self.calm = False
         self.connected_count = self.disconnected_count = 0
 
     def connected(self, client):
@@ -71,7 +74,7 @@ class EchoHandler:
             client.respond(response(0, error=7))
 
     def serve_pair(self, client, request_id, first, second):
-        if request_id == EVENTS:
+        if request_id == EVENTS and self.may_write(first, second):
             bodies = {}
             header = RESPONSE_HEADER.pack(EVENT_ID, first, CS_OK)
             for _ in range(second):
@@ -79,18 +82,25 @@ class EchoHandler:
                 self.sent[client.conn] += 1
                 body = bodies.get(number & 0xFF)
                 if body is None:
-                    body = bodies[number & 0xFF] = pattern(number & 0xFF, max(first - 28, 0))
+                    body = bodies[number & 0xFF] = pattern(number & 0xFF, first - 28)
                 client.event((header, struct.pack("=I", number), body))
-        elif request_id == FLOW:
+        elif self.calm:
+            client.respond(response(0, error=7))
+            return
+        elif request_id == FLOW and first <= 2 and second <= WAIT_MS_MAX:
             reactor.callLater(0.005, self.server.set_flow_control, {SERVICE_ID: first})
-            reactor.callLater(second / 1000, self.server.set_flow_control, {SERVICE_ID: 0})
-        elif request_id == STALL:
+            reactor.callLater(0.005 + second / 1000, self.server.set_flow_control, {SERVICE_ID: 0})
+        elif request_id == STALL and first <= WAIT_MS_MAX:
             self.stalled = True
             reactor.callLater(first / 1000, self.go_on)
         else:
             client.respond(response(0, error=7))
             return
         client.respond(response(request_id))
+
+    def may_write(self, len_bytes, count):
+        limit_bytes = EVENTS_BYTES_MAX >> 10 if self.calm else EVENTS_BYTES_MAX
+        return 28 <= len_bytes <= limit_bytes and len_bytes * count <= limit_bytes
 
     def go_on(self):
         self.stalled = False
@@ -102,6 +112,7 @@ def main():
     parser.add_argument("--type", default="shm", choices=["shm", "socket"])
     parser.add_argument("--allow", type=int, default=None)
     parser.add_argument("--ready-after", type=int, default=0)
+    parser.add_argument("--calm", action="store_true", help="take no orders to hold up others")
     options = parser.parse_args()
     began = reactor.seconds()
     handler = EchoHandler()
@@ -119,6 +130,7 @@ def main():
         new_conn=lambda: next(conns),
         log=log,
     )
+    handler.calm = options.calm
     server.listen()
     descriptors = len(os.listdir("/proc/self/fd"))
     reactor.addSystemEventTrigger("before", "shutdown", server.stop)

@@ -205,18 +205,25 @@ class Client:
             event = self._queue[0]
             if not self._write((event,)):
                 break
+            if not self._queue:
+                # Dropped over this event, with all the others.
+                return True
             self._queue.popleft()
             written_bytes += len(event) + QUEUED_OVERHEAD_BYTES
             self.stats.queued -= 1
-        self.flush()
         self.queue_bytes -= written_bytes
+        self._keeper.queued(self, -written_bytes, poll=False)
+        self.flush()
+        return self._after_drain()
+
+    def _after_drain(self) -> bool:
+        """Arrange that the rest is written too; True when nobody needs to look for room."""
         if self.closed:
             return True
         if self._queue:
             poll = not self.link.wait_for_room()
-            self._keeper.queued(self, -written_bytes, poll=poll)
+            self._keeper.queued(self, 0, poll=poll)
             return not poll
-        self._keeper.queued(self, -written_bytes, poll=False)
         self.stats.sent = 0
         return True
 

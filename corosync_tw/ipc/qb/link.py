@@ -7,7 +7,7 @@ from corosync_tw.corotypes import Slices
 from corosync_tw.ipc.qb.layout import Paths
 
 # One client's fair share of a turn of the loop; the bytes are no limit for the first request.
-REQUESTS_PER_TURN_MAX: Final = 256
+REQUESTS_PER_TURN_MAX: Final = 64
 REQUEST_BYTES_PER_TURN_MAX: Final = 1 << 20
 
 BLOCKED: Final = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR, errno.ENOBUFS})

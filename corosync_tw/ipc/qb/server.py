@@ -322,8 +322,13 @@ class QbServer:
         directory = ConnectionDirectory(self._shm_dir, peer.pid, sock.fileno())
         try:
             link = self._link(sock, Site(directory.base, handler.socket_name, size, peer))
+        except OSError:
+            directory.remove()
+            raise
+        try:
             directory.give(peer)
         except OSError:
+            link.close()
             directory.remove()
             raise
         conn = self._new_conn()

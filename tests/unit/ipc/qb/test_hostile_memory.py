@@ -134,6 +134,17 @@ def test_a_reading_position_that_lies_hurts_the_liar_alone(shm):
     assert client.sock.recv(4096)
 
 
+def test_a_reading_position_that_moves_outside_while_events_wait(shm):
+    client = shm.connect()
+    for number in range(40):
+        shm.ours().event(event(number, 100_000))
+    assert shm.ours().queue_bytes
+    client.events.set_word(1, 1 << 20)
+    shm.reactor.advance(0.01)
+    assert shm.server._queued_bytes == 0
+    dropped(shm, client, "reading position")
+
+
 @pytest.mark.parametrize("value", [0x7FFFFFFF, 0xFFFFFFFF, 0])
 def test_semaphores_are_only_counters(shm, value):
     client = shm.connect()

@@ -48,12 +48,12 @@ def test_requests_come_in_batches(bench):
 
 def test_one_turn_is_no_more_than_a_share(shm):
     client = shm.connect()
-    for number in range(600):
+    for number in range(150):
         assert client.requests.write(request(ONEWAY, struct.pack("=I", number)))
-    client.bell(600)
+    client.bell(150)
     shm.settle()
-    assert shm.handler.batches == [256, 256, 88]
-    assert [data[16:] for data in shm.handler.seen] == [struct.pack("=I", n) for n in range(600)]
+    assert shm.handler.batches == [64, 64, 22]
+    assert [data[16:] for data in shm.handler.seen] == [struct.pack("=I", n) for n in range(150)]
 
 
 def test_a_share_is_bounded_in_bytes(shm):
