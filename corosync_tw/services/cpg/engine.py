@@ -173,7 +173,9 @@ class CpgEngine:
         repeated.
         """
         connection = self._sender(conn)
-        lengths = [sum(map(len, slices)) for slices in messages]
+        lengths = [
+            len(slices[0]) if len(slices) == 1 else sum(map(len, slices)) for slices in messages
+        ]
         if lengths and max(lengths) > CPG_ATOMIC_LEN_MAX:
             raise CsTooBig(f"message of {max(lengths)} bytes")
         send = self._bus.mcast

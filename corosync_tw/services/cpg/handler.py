@@ -239,6 +239,10 @@ class CpgHandler:
 
         :return: how many requests were taken, and whether the ring takes no more now.
         """
+        try:
+            self._stack.check_sending()
+        except CsTryAgain:
+            return 0, True
         messages: list[tuple[Buffer]] = []
         asked = -1
         for data in batch[first:]:
