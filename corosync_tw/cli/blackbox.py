@@ -37,7 +37,7 @@ def _dumped(key: str) -> bool:
 
 
 def _printed(as_json: bool) -> tuple[str | None, int]:
-    sys.stdout.flush()
+    print(end="", flush=True)
     program = shutil.which(PRINTER, path=os.environ.get("PATH", os.defpath))
     if program is None:
         print(f"corosync-blackbox: {PRINTER}: not found", file=sys.stderr)

@@ -7,7 +7,6 @@ Deviation: over sockets, too, the end of the daemon ends the tool; stock waits o
 
 import os
 import select
-import sys
 from collections.abc import Sequence
 from typing import Final
 
@@ -17,6 +16,7 @@ from corosync_tw.client.qb.cmap import Change, Cmap
 from corosync_tw.errors import CsError
 from corosync_tw.services.cmap.trackers import Track
 
+STDIN: Final = 0
 _CHANGES: Final = Track.ADD | Track.DELETE | Track.MODIFY
 _WORDS: Final = {Track.ADD: "create", Track.DELETE: "delete", Track.MODIFY: "modify"}
 
@@ -36,19 +36,23 @@ def follow(cmap: Cmap, names: Sequence[str], style: Style, *, by_prefix: bool) -
     if not style.as_json:
         print('Type "q" to finish', flush=True)
     poll = select.poll()
-    for fd in (stdin := sys.stdin.fileno(), *cmap.filenos()):
+    for fd in (STDIN, *cmap.filenos()):
         poll.register(fd, select.POLLIN)
     going_on = True
     while going_on:
         ready = {fd for fd, _ in poll.poll()}
-        if stdin in ready:
+        if STDIN in ready:
             going_on = not _told_to_finish()
-        if ready - {stdin}:
+        if ready - {STDIN}:
             going_on = _printed_all(cmap, style) and going_on
 
 
 def _told_to_finish() -> bool:
-    typed = os.read(sys.stdin.fileno(), 4096)
+    try:
+        typed = os.read(STDIN, 4096)
+    except OSError:
+        # It was closed.
+        return True
     return not typed or any(line.startswith(b"q") for line in typed.split(b"\n"))
 
 

@@ -35,7 +35,8 @@ class Ended(Exception):
 
 def complain(text: str) -> None:
     """Say on stderr what is wrong, behind everything that was printed before."""
-    sys.stdout.flush()
+    # Not by sys.stdout.flush(), since there is no sys.stdout when it was closed.
+    print(end="", flush=True)
     print(text, file=sys.stderr, flush=True)
 
 
