@@ -8,7 +8,7 @@ from tests.interop.nodes import Cluster
 
 pytestmark = pytest.mark.interop
 
-STORIES = ("reading", "counting", "setting", "voting", "following")
+STORIES = ("reading", "counting", "setting", "voting", "parting", "following")
 LAYOUTS = {
     "ours": ([], [1, 2, 3]),
     "two-stock-one-ours": ([2, 3], [1]),

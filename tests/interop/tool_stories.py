@@ -18,6 +18,7 @@ TOKEN_MS = 1000
 WITHIN_S = 15.0
 OBSERVED = 1
 LEAVER = 3
+KILLED = 2
 # What no stock node has.
 OUR_KEYS = ("runtime.corosync_tw.", "stats.corosync_tw.")
 
@@ -125,6 +126,18 @@ VOTING = (
     "corosync-quorumtool -v 1",
     "corosync-quorumtool -e 3",
     "corosync-quorumtool -s",
+)
+
+# Asked of a node that loses the others one by one.
+PARTED = (
+    "corosync-quorumtool -s",
+    "corosync-quorumtool -lp",
+    "corosync-cfgtool -s",
+    "corosync-cfgtool -sb",
+    "corosync-cfgtool -n",
+    "corosync-cfgtool -a 3",
+    "corosync-cpgtool",
+    "corosync-cmapctl runtime.members. runtime.votequorum. nodelist.",
 )
 
 
@@ -262,6 +275,22 @@ def following(cluster: Cluster) -> Texts:
     told_text = without(text, lambda line: line.startswith("[debug]"))
     libqb = sorted(set(text.splitlines()) - set(told_text.splitlines()))
     return {"what it tells": told_text, "libqb": "\n".join(libqb), "status": str(status)}
+
+
+def parting(cluster: Cluster) -> Texts:
+    """Let one node shut down and another be killed, until the last has no quorum."""
+    node, leaver, killed = (cluster.nodes[nodeid] for nodeid in (OBSERVED, LEAVER, KILLED))
+    texts = {"shut down": told(leaver, "corosync-cfgtool -H")}
+    texts["its exit"] = f"{leaver.running.wait(WITHIN_S)}\n"
+    cluster.wait_quorate([OBSERVED, KILLED])
+    texts |= {f"one left: {line}": text for line, text in asked(node, PARTED).items()}
+    killed.sigkill()
+    wait_until("no quorum", lambda: "Quorate:          No" in told(node, PARTED[0]), WITHIN_S)
+    texts |= {f"one killed: {line}": text for line, text in asked(node, PARTED).items()}
+    leaver.start()
+    killed.start()
+    cluster.wait_quorate()
+    return texts
 
 
 def differences(stock: Texts, other: Texts) -> str:
