@@ -57,6 +57,8 @@ class Engines:
         if self.ykd is not None:
             self.waiting += (self.ykd.send_waiting,)
         self.timed: tuple[TimedService, ...] = (self.cfg, self.mon, self.wd)
+        if self.votequorum is not None:
+            self.timed += (self.votequorum,)
         self.sync = SyncEngine(synced, bus.sync_group_mcast, sync_completed)
         self.handlers: dict[int, ExecHandler] = {
             exec_id(service, function): handler
