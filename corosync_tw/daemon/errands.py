@@ -117,6 +117,6 @@ def with_stored_barrier(services: ServiceParams, barrier_file: EvTrackingFile) -
 
     Raises: StorageError.
     """
-    if not services.expected_votes_tracking:
+    if not services.tracks_expected_votes:
         return services
     return replace(services, ev_tracking_barrier=barrier_file.load())
