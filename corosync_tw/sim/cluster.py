@@ -115,6 +115,8 @@ class Cluster:
             expected_votes=self.options.nodes,
             wait_for_all=self.options.wait_for_all,
             expected_votes_tracking=self.options.expected_votes_tracking,
+            votequorum=not self.options.ykd,
+            ykd=self.options.ykd,
         )
         clock = self._simulated_now_ns
         return StackHost(params, services, log, ring_seq, now_ns, simulated_now_ns=clock)
@@ -275,7 +277,7 @@ class Cluster:
         if self.options.full_stack:
             for log, history in zip(self.app_logs, self.recorder.run.histories, strict=True):
                 log.failed_at_ns = history.failed_at_ns
-            for violation in check_application(self.app_logs):
+            for violation in check_application(self.app_logs, ykd=self.options.ykd):
                 return violation
         return None
 

@@ -100,6 +100,7 @@ class Options:
     full_stack: bool = False
     wait_for_all: bool = False
     expected_votes_tracking: bool = False
+    ykd: bool = False
 
     def text(self) -> str:
         """Show every option, one a line."""

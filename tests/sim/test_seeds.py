@@ -42,6 +42,13 @@ def test_swarm(first):
         run(swarm_options(seed, None, FAULT_PHASE_NS))
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_quorum_by_ykd(seed):
+    options = swarm_options(seed, None, FAULT_PHASE_NS)
+    options.full_stack = options.ykd = True
+    run(options)
+
+
 @pytest.mark.parametrize(("seed", "full_stack", "seconds"), FORMER_FAILURES)
 def test_seeds_that_failed_once(seed, full_stack, seconds):
     options = swarm_options(seed, None, int(seconds * NS_PER_S))

@@ -25,8 +25,12 @@ from corosync_tw.sim.checkers.order import find_cycle
 from corosync_tw.sim.history import Violation
 
 
-def check_application(logs: list[AppLog]) -> Iterator[Violation]:
-    """Yield each breach of what processes may rely on."""
+def check_application(logs: list[AppLog], *, ykd: bool = False) -> Iterator[Violation]:
+    """
+    Yield each breach of what processes may rely on.
+
+    :param ykd: quorum is decided by corosync_ykd, with which both halves of an even split go on.
+    """
     sent = {(log.nodeid, log.incarnation): log.next_index for log in logs}
     for log in logs:
         yield from log.violations
@@ -35,7 +39,7 @@ def check_application(logs: list[AppLog]) -> Iterator[Violation]:
         yield from _check_views(log)
     yield from _check_order(logs)
     yield from _check_same_views(logs)
-    yield from _check_quorum(logs)
+    yield from _check_same_answers(logs) if ykd else _check_quorum(logs)
 
 
 def _check_senders(log: AppLog, sent: dict[tuple[int, int], int]) -> Iterator[Violation]:
@@ -283,3 +287,19 @@ def _check_quorum(logs: list[AppLog]) -> Iterator[Violation]:
         if not set(before) & set(members):
             text = f"{members} of {ring_id} and {before} are quorate and share no node"
             yield Violation("quorum", time_ns, members, text)
+
+
+def _check_same_answers(logs: list[AppLog]) -> Iterator[Violation]:
+    """In one ring all who are told that it is quorate are told of the same members, for good."""
+    views: dict[RingId, tuple[int, ...]] = {}
+    for log in logs:
+        quorate: set[RingId] = set()
+        for event in log.events:
+            if not isinstance(event, AppQuorum):
+                continue
+            members = views.setdefault(event.ring_id, event.members)
+            if members != event.members or (event.ring_id in quorate and not event.quorate):
+                text = f"{event.members} of {event.ring_id}, quorate {event.quorate}, was {members}"
+                yield Violation("quorum", event.time_ns, event.members, text)
+            if event.quorate:
+                quorate.add(event.ring_id)
