@@ -6,7 +6,7 @@ wait_for_all, auto_tie_breaker and a quorum device's master change that. No mess
 
 Source: Corosync exec/votequorum.c calculate_quorum, are_we_quorate, recalculate_quorum,
 check_auto_tie_breaker, check_qdevice_master; man votequorum(5).
-Deviation: the quorum is not cut to eight bits.
+Deviation: the quorum is not cut to eight bits, and sums of votes do not wrap at 32.
 """
 
 from typing import Final, Protocol

@@ -6,7 +6,6 @@ from struct import pack, unpack_from
 import pytest
 
 from corosync_tw.services.params import ServiceParams
-from corosync_tw.services.votequorum import lib_wire
 from corosync_tw.services.votequorum.handler import VotequorumHandler
 from tests.unit.services.lib_clients import FakeClient, RingShell, give_effects, request
 from tests.unit.services.memory_ring import MemoryRing
@@ -238,20 +237,3 @@ def test_random_requests_leave_node_and_client_sound(bench):
     stack = bench.ring.nodes[1]
     assert bench.engine.us.expected_votes <= 0xFFFFFFFF
     assert stack.members == (1, 2, 3)
-
-
-def test_layouts_are_those_of_the_header():
-    sizes = {
-        lib_wire.NUMBER: 24,
-        lib_wire.SETVOTES: 24,
-        lib_wire.TRACKSTART: 32,
-        lib_wire.NAME: 272,
-        lib_wire.TWO_NAMES: 528,
-        lib_wire.POLL: 296,
-        lib_wire.MASTER_WINS: 280,
-    }
-    assert all(layout.size == size for layout, size in sizes.items())
-    assert lib_wire.GETINFO.size == 320 - 24
-    assert lib_wire.QUORUM.size == 48 - 24
-    assert lib_wire.NODELIST.size == 56 - 24
-    assert lib_wire.EXPECTEDVOTES.size == 40 - 24
