@@ -188,7 +188,7 @@ class Managed:
         """
         Wait until these nodes, and no others, are online under one DC and every resource runs once.
 
-        All of them must tell the same, and the resources' own files must agree.
+        All of them must tell the same, no action may have failed, and the agents' files must agree.
         """
         names = frozenset(self.managers[nodeid].name for nodeid in nodeids)
         seen: list[Status | None] = []
@@ -212,6 +212,7 @@ class Managed:
         except AssertionError as error:
             raise AssertionError(f"{error}; told: {seen}\n{self.tails()}") from None
         assert seen[0] is not None
+        assert not seen[0].failures, f"{seen[0].failures}\n{self.tails()}"
         return seen[0]
 
     def agrees_with_agents(self, status: Status, nodeids: list[int]) -> bool:
