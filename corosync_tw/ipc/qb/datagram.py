@@ -11,9 +11,7 @@ credentials and ignored.
 
 import errno
 import socket
-from typing import Final
-
-from twisted.internet.interfaces import IReactorFDSet
+from typing import Any, Final
 
 from corosync_tw.corotypes import Slices
 from corosync_tw.ipc.qb.descriptor import Descriptor
@@ -48,7 +46,7 @@ class SocketLink:
 
     def __init__(
         self,
-        reactor: IReactorFDSet,
+        reactor: Any,
         sock: socket.socket,
         site: Site,
         scratch: bytearray,

@@ -76,8 +76,10 @@ def remove_directory(path: str) -> None:
         directory = os.open(path, flags)
         try:
             for name in os.listdir(directory):
+                # The client may be removing them too.
                 if _FILE.match(name):
-                    os.unlink(name, dir_fd=directory)
+                    with suppress(OSError):
+                        os.unlink(name, dir_fd=directory)
         finally:
             os.close(directory)
     with suppress(OSError):

@@ -101,7 +101,7 @@ class Handshake:
     def begin(self) -> None:
         """Read what is there already, and wait for the rest."""
         self.read()
-        if self.descriptor.fileno() >= 0:
+        if not self.descriptor.closed:
             self._waiting.add(self)
             self.descriptor.watch()
 
@@ -189,7 +189,7 @@ class Listener:
         if self._pause is not None:
             self._pause.cancel()
             self._pause = None
-        if self._descriptor.fileno() >= 0:
+        if not self._descriptor.closed:
             self._descriptor.close()
             if self._path is not None:
                 with suppress(OSError):

@@ -10,13 +10,10 @@ are served. A byte without a request ends the connection; libqb reads it and goe
 """
 
 import socket
-from typing import Final
-
-from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor, IWriteDescriptor
-from twisted.python.failure import Failure
-from zope.interface import implementer
+from typing import Any, Final
 
 from corosync_tw.corotypes import Slices
+from corosync_tw.ipc.qb.descriptor import Descriptor
 from corosync_tw.ipc.qb.layout import Paths, Site
 from corosync_tw.ipc.qb.link import (
     BLOCKED,
@@ -40,13 +37,12 @@ def shm_bytes(max_msg_size: int) -> int:
     return 3 * footprint_bytes(max_msg_size)
 
 
-@implementer(IReadDescriptor, IWriteDescriptor)
 class ShmLink:
     """One client's rings and socket."""
 
     def __init__(
         self,
-        reactor: IReactorFDSet,
+        reactor: Any,
         sock: socket.socket,
         site: Site,
     ) -> None:
@@ -56,14 +52,11 @@ class ShmLink:
         :param sock: the stream socket; taken over unless this raises.
         Raises: OSError, with nothing left mapped; the files go with their directory.
         """
-        self._reactor = reactor
-        self._sock = sock
         self._user: LinkUser | None = None
         self._announced = 0
         self._announced_max = footprint_bytes(site.max_msg_size) // _REQUEST_LEN_BYTES_MIN
         # Bells that the full socket did not take.
         self._unrung = 0
-        self._closed = False
         self.paths = Paths(*(f"{site.base}-{ring}-{site.service}" for ring in Paths._fields))
         self._requests = RingReader(self.paths.request, site)
         try:
@@ -76,13 +69,14 @@ class ShmLink:
         except OSError:
             self._requests.close()
             raise
+        self._socket = Descriptor(reactor, sock, self._on_bell, self._on_end)
 
     # Link
 
     def start(self, user: LinkUser) -> None:
         """Begin to listen for bells."""
         self._user = user
-        self._reactor.addReader(self)
+        self._socket.watch()
 
     def take(self) -> list[bytes]:
         """Copy requests out of the ring, as many as were announced."""
@@ -146,15 +140,9 @@ class ShmLink:
 
     def close(self) -> None:
         """Hang up and unmap."""
-        if self._closed:
-            return
-        self._closed = True
-        self._reactor.removeReader(self)
-        self._reactor.removeWriter(self)
-        self._requests.close()
-        self._responses.close()
-        self._events.close()
-        self._sock.close()
+        self._socket.close()
+        for ring in (self._requests, self._responses, self._events):
+            ring.close()
 
     def _ring_bell(self, count: int) -> None:
         unrung = self._unrung + count
@@ -162,35 +150,31 @@ class ShmLink:
         if not waiting:
             unrung -= self._send_bells(unrung)
             if unrung:
-                self._reactor.addWriter(self)
+                self._socket.watch_room(self._on_room)
         self._unrung = unrung
 
     def _send_bells(self, count: int) -> int:
         try:
-            return self._sock.send(_BELLS[:count])
+            return self._socket.sock.send(_BELLS[:count])
         except OSError as error:
             if error.errno in BLOCKED:
                 return 0
             raise LinkEnded from None
 
-    # IReadDescriptor, IWriteDescriptor
+    # Descriptor
 
-    def fileno(self) -> int:
-        """Give the socket's descriptor, -1 once closed."""
-        return self._sock.fileno()
-
-    def doRead(self) -> None:
+    def _on_bell(self) -> None:
         """Count bells, or notice the end."""
         user = self._user
         assert user is not None
         try:
-            bells = len(self._sock.recv(BELLS_PER_READ_MAX))
+            bells = len(self._socket.sock.recv(BELLS_PER_READ_MAX))
         except OSError as error:
             if error.errno in BLOCKED:
                 return
             bells = 0
         if not bells:
-            self._reactor.removeReader(self)
+            self._socket.unwatch()
             user.ended()
             return
         self._announced += bells
@@ -199,24 +183,16 @@ class ShmLink:
             return
         user.requests_arrived()
 
-    def doWrite(self) -> None:
+    def _on_room(self) -> None:
         """Ring the bells that waited."""
-        user = self._user
-        assert user is not None
         try:
             self._unrung -= self._send_bells(self._unrung)
         except LinkEnded:
-            self._reactor.removeWriter(self)
-            user.ended()
+            self._on_end()
             return
-        if not self._unrung:
-            self._reactor.removeWriter(self)
+        if self._unrung:
+            self._socket.watch_room(self._on_room)
 
-    def connectionLost(self, reason: Failure) -> None:  # noqa: ARG002
-        """The reactor noticed the end before we read it, or ends itself."""
-        if not self._closed and self._user is not None:
+    def _on_end(self) -> None:
+        if self._user is not None:
             self._user.ended()
-
-    def logPrefix(self) -> str:
-        """Name this in Twisted's log."""
-        return "qb"

@@ -49,6 +49,16 @@ def test_what_a_client_puts_there_is_not_touched(tmp_path):
     assert (path / "precious").exists()
 
 
+def test_what_the_client_removes_meanwhile_is_no_hindrance(tmp_path, monkeypatch):
+    made = ConnectionDirectory(str(tmp_path), 42, 7)
+    [path] = tmp_path.iterdir()
+    (path / "qb-request-cpg-header").touch()
+    names = ["qb-event-cpg-header", "qb-request-cpg-header"]
+    monkeypatch.setattr(os, "listdir", lambda _: names)
+    made.remove()
+    assert not path.exists()
+
+
 def test_a_link_in_place_of_the_directory_is_not_followed(tmp_path):
     made = ConnectionDirectory(str(tmp_path), 42, 7)
     [path] = tmp_path.iterdir()
