@@ -40,16 +40,10 @@ class Clients:
         stack: Stack,
         server: QbSide,
         handlers: Sequence[LibHandler],
-        execute_local: Callable[[StackEffect], bool],
     ) -> None:
-        """
-        Stand between the stack and its clients.
-
-        :param execute_local: gives an effect to the clients of Perspective Broker.
-        """
+        """Stand between the stack and its clients."""
         self._stack = stack
         self._server = server
-        self._execute_local = execute_local
         self._services = tuple(handler.service_id for handler in handlers)
         self._routes: dict[type, tuple[Callable[[object], None], ...]] = {}
         for handler in handlers:
@@ -64,11 +58,9 @@ class Clients:
     def execute(self, effects: Iterable[StackEffect]) -> None:
         """Hand a run of effects to the clients, in order, and wake those who got something."""
         routes = self._routes
-        local = self._execute_local
         for effect in effects:
             for route in routes.get(type(effect), ()):
                 route(effect)
-            local(effect)
         self._server.flush()
 
     def turn_ended(self) -> None:

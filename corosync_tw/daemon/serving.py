@@ -78,9 +78,9 @@ class Serving:
         self.local = LocalServices(stack, nodeid, shell.now_ns, shell.pump)
         hubs = self._hubs(stack, shell, maps, facts)
         self.pb = PbServer(reactor, self.local, access, hubs=hubs)
-        self.clients = Clients(stack, self.qb, handlers, self.local.execute)
-        for hub in hubs:
-            for kind, route in hub.effect_handlers().items():
+        self.clients = Clients(stack, self.qb, handlers)
+        for routes in (self.local.effect_handlers(), *(hub.effect_handlers() for hub in hubs)):
+            for kind, route in routes.items():
                 self.clients.route(kind, route)
         self._served = served
         self._stack = stack

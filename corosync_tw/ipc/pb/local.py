@@ -1,13 +1,13 @@
 """
 Joins local clients to a Stack: hands out conns, routes the stack's effects, runs the driver.
 
-The daemon makes one, gives it to every server of local clients, and passes each effect of the
-stack that is not the driver's own to `LocalServices.execute`.
+The daemon makes one, gives it to every server of local clients, and gives it the effects that its
+``effect_handlers`` name.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Final
+from typing import Any, Final
 
 from zope.interface import implementer
 
@@ -19,7 +19,6 @@ from corosync_tw.services.effects import (
     CpgDeliver,
     CpgMember,
     QuorumChange,
-    StackEffect,
     TotemConfchg,
 )
 from corosync_tw.services.stack import Stack
@@ -48,7 +47,7 @@ class LocalServices:
 
         :param now_ns: the driver's monotonic clock.
         :param run_effects: makes the driver poll the stack; called after each request, never from
-            inside `execute`.
+            inside an effect's handler.
         """
         self.stack = stack
         self.nodeid = nodeid
@@ -57,24 +56,32 @@ class LocalServices:
         self._listeners: dict[int, ILocalListener] = {}
         self._observers: list[ILocalListener] = []
 
-    def execute(self, effect: StackEffect) -> bool:
-        """Give an effect to the clients it concerns; False when it is not for clients at all."""
-        match effect:
-            case CpgDeliver(conn=conn):
-                if listener := self._listeners.get(conn):
-                    listener.cpg_deliver(effect)
-            case CpgConfchg(conn=conn):
-                if listener := self._listeners.get(conn):
-                    listener.cpg_confchg(effect)
-            case TotemConfchg():
-                for listener in self._observers:
-                    listener.totem_confchg(effect)
-            case QuorumChange():
-                for listener in self._observers:
-                    listener.quorum_change(effect)
-            case _:
-                return False
-        return True
+    def effect_handlers(self) -> dict[type, Callable[[Any], None]]:
+        """Name the effects that concern clients, with what gives them to those clients."""
+        return {
+            CpgDeliver: self._on_deliver,
+            CpgConfchg: self._on_confchg,
+            TotemConfchg: self._on_totem_confchg,
+            QuorumChange: self._on_quorum_change,
+        }
+
+    def _on_deliver(self, effect: CpgDeliver) -> None:
+        listener = self._listeners.get(effect.conn)
+        if listener is not None:
+            listener.cpg_deliver(effect)
+
+    def _on_confchg(self, effect: CpgConfchg) -> None:
+        listener = self._listeners.get(effect.conn)
+        if listener is not None:
+            listener.cpg_confchg(effect)
+
+    def _on_totem_confchg(self, effect: TotemConfchg) -> None:
+        for listener in self._observers:
+            listener.totem_confchg(effect)
+
+    def _on_quorum_change(self, effect: QuorumChange) -> None:
+        for listener in self._observers:
+            listener.quorum_change(effect)
 
     def new_conn(self) -> int:
         """Number a client, unique among all clients of this node."""

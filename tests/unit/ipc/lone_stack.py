@@ -27,6 +27,7 @@ class LoneStack:
         self.effects = []
         self.stack = Stack(TotemParams(my_id=1), ServiceParams(nodeid=1, **services), 0, 0)
         self.local = LocalServices(self.stack, 1, self.now_ns, self.pump)
+        self.route(self.local)
         self.stack.start(0)
         self._run(lambda: any(isinstance(e, SyncDone) for e in self.effects))
 
@@ -68,5 +69,4 @@ class LoneStack:
                 continue
             for handler in self._routes.get(type(effect), ()):
                 handler(effect)
-            self.local.execute(effect)
             self.effects.append(effect)
