@@ -103,11 +103,10 @@ class Running:
             raise Refused(str(error)) from error
 
     def _adopt_votes(self, config: Config) -> None:
+        # Also when the file says what it said: what was changed by hand goes back to it.
         votequorum = self.parts.stack.votequorum
-        old = service_params(self.config).voting()
-        new = service_params(config).voting()
-        if votequorum is not None and new != old:
-            votequorum.reconfigure(new)
+        if votequorum is not None:
+            votequorum.reconfigure(service_params(config).voting())
 
     def _adopt_members(self, old: Config, new: Config) -> None:
         transport = self.parts.transport

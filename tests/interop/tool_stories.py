@@ -121,6 +121,12 @@ VOTING = (
     "corosync-quorumtool -s",
     "corosync-quorumtool -v 3",
     "corosync-quorumtool -s",
+    "corosync-cfgtool -R",
+    # The file's votes come back a little later.
+    "sleep 1",
+    "corosync-quorumtool -s",
+    "corosync-quorumtool -e 5",
+    "corosync-quorumtool -v 3",
     "corosync-quorumtool -e 3",
     "corosync-quorumtool -v 1 -n 2",
     "corosync-quorumtool -v 1",
