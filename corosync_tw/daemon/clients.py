@@ -8,15 +8,22 @@ C clients when they may send. Source: Corosync exec/ipc_glue.c cs_ipcs_check_for
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
+from corosync_tw.corotypes import MESSAGE_SIZE_MAX
 from corosync_tw.services.effects import StackEffect
 from corosync_tw.services.exec_wire import ServiceId
 from corosync_tw.services.flow import QueueLevel
 from corosync_tw.services.lib_interfaces import LibHandler
 from corosync_tw.services.stack import Stack
+from corosync_tw.totem.pg_pack import BULK_SHARE_MAX, QUEUE_LEN_BYTES_MAX
 
 # Flow control as libqb's clients read it: all may send; nobody but the exempt may.
 SEND: Final = 0
 HOLD: Final = 2
+# Messages that found no room are offered again when the queue is this empty: then the longest one
+# fits, and it pays to look at them.
+RESUME_LEVEL: Final = 0.4
+
+assert RESUME_LEVEL + MESSAGE_SIZE_MAX / QUEUE_LEN_BYTES_MAX < BULK_SHARE_MAX
 
 
 class QbSide(Protocol):
@@ -75,5 +82,5 @@ class Clients:
             if not critical and ServiceId.VOTEQUORUM in levels:
                 levels[ServiceId.VOTEQUORUM] = SEND
             self._server.set_flow_control(levels)
-        if held == SEND:
+        if held == SEND and stack.pg.queue_level < RESUME_LEVEL:
             self._server.resume()

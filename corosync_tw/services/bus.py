@@ -29,9 +29,11 @@ class StackBus:
         self.sent = False
         self.meter = StackMeter()
 
-    def mcast(self, slices: Slices, guarantee: Guarantee = Guarantee.AGREED) -> None:
+    def mcast(
+        self, slices: Slices, guarantee: Guarantee = Guarantee.AGREED, *, bulk: bool = False
+    ) -> None:
         """Queue a message for the services of all members; raises CsTryAgain."""
-        self._pg.mcast(EXEC_GROUP, slices, guarantee)
+        self._pg.mcast(EXEC_GROUP, slices, guarantee, bulk=bulk)
         self.sent = True
         self.meter.queued(slices[0], self.now_ns)
 

@@ -19,10 +19,13 @@ class ServiceBus(Protocol):
 
     now_ns: int
 
-    def mcast(self, slices: Slices, guarantee: Guarantee = Guarantee.AGREED) -> None:
+    def mcast(
+        self, slices: Slices, guarantee: Guarantee = Guarantee.AGREED, *, bulk: bool = False
+    ) -> None:
         """
         Queue a message for the services of all members, ourselves included.
 
+        :param bulk: one of many, such as applications send; leaves room for others.
         Raises CsTryAgain: the queue is full.
         """
 

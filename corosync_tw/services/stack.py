@@ -47,6 +47,7 @@ from corosync_tw.services.ykd.wire import YKD_GROUP
 from corosync_tw.totem.effects import ConfigurationChange, Deliver, TokenSent
 from corosync_tw.totem.params import TotemParams
 from corosync_tw.totem.pg import Totempg
+from corosync_tw.totem.pg_pack import BULK_SHARE_MAX
 from corosync_tw.totem.srp import Srp
 
 # A leave that is announced first waits for so many visits of the token that leave no queue behind.
@@ -205,6 +206,11 @@ class Stack:
         """Look how full the outgoing queue is."""
         self._level = next_level(self._level, self.pg.queue_level * 100)
         return self._level
+
+    @property
+    def bulk_room(self) -> bool:
+        """Whether messages of clients find room now."""
+        return not self.sync.in_progress and self.pg.queue_level < BULK_SHARE_MAX
 
     @property
     def safe_supported(self) -> bool:

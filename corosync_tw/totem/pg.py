@@ -63,12 +63,14 @@ class Totempg:
         guarantee: Guarantee = Guarantee.AGREED,
         *,
         trans: bool = False,
+        bulk: bool = False,
     ) -> None:
         """
         Let a message wait for the token. The buffers must not change until it is delivered.
 
         :param slices: the message in pieces.
         :param trans: belongs to the synchronisation of the present ring.
+        :param bulk: one of many, for which the queue is full earlier: others find room beside them.
         :raises CsTryAgain: the queue is full.
         :raises CsTooBig: longer than MESSAGE_LEN_BYTES_MAX, group name included.
         """
@@ -79,7 +81,7 @@ class Totempg:
         if len_bytes > MESSAGE_LEN_BYTES_MAX:
             raise CsTooBig(f"message of {len_bytes} bytes")
         stream = self._trans_out if trans else self._ordinary_out
-        if not stream.put((prefix, *slices), len_bytes, guarantee):
+        if not stream.put((prefix, *slices), len_bytes, guarantee, bulk=bulk):
             raise CsTryAgain("message queue is full")
 
     @property

@@ -25,6 +25,11 @@ from corosync_tw.totem.pg_wire import (
 # What may wait in one stream. Stock has room for 4 MiB in frames.
 QUEUE_LEN_BYTES_MAX: Final = 4 * 1024 * 1024
 QUEUE_MESSAGES_MAX: Final = 32768
+# What applications' messages may take of that; the rest is for requests that are but a message
+# each, so that they succeed beside a flood. Below what is a critical level (services.flow).
+BULK_SHARE_MAX: Final = 0.7
+BULK_LEN_BYTES_MAX: Final = int(QUEUE_LEN_BYTES_MAX * BULK_SHARE_MAX)
+BULK_MESSAGES_MAX: Final = int(QUEUE_MESSAGES_MAX * BULK_SHARE_MAX)
 
 # A packet without items: whoever holds the beginning of a message of ours lets it go.
 _RESET: Final = PACKET.pack(0, 0, 0, 0, 0)
@@ -63,16 +68,23 @@ class Packer:
     def __len__(self) -> int:
         return len(self._queue)
 
-    def put(self, slices: Slices, len_bytes: int, guarantee: Guarantee) -> bool:
+    def put(
+        self, slices: Slices, len_bytes: int, guarantee: Guarantee, *, bulk: bool = False
+    ) -> bool:
         """
         Let a message wait.
 
         :param len_bytes: sum of the slices' lengths.
+        :param bulk: one of many, which leave room for others.
         :returns: False when there is no room for it now.
         """
         queue = self._queue
         total = self.len_bytes + len_bytes + ITEM_LEN_LEN_BYTES
-        if (total > QUEUE_LEN_BYTES_MAX or len(queue) >= QUEUE_MESSAGES_MAX) and queue:
+        if bulk:
+            full = total > BULK_LEN_BYTES_MAX or len(queue) >= BULK_MESSAGES_MAX
+        else:
+            full = total > QUEUE_LEN_BYTES_MAX or len(queue) >= QUEUE_MESSAGES_MAX
+        if full and queue:
             return False
         queue.append((len_bytes, slices, guarantee))
         self.len_bytes = total

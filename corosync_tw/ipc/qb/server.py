@@ -165,10 +165,15 @@ class QbServer:
             client.set_level(self._levels.get(client.handler.service_id, 0))
 
     def resume(self) -> None:
-        """Offer again what handlers did not take."""
-        kept, self._kept = self._kept, {}
-        for client in kept:
+        """Offer again what handlers did not take, to the client first that has waited longest."""
+        waiting, self._kept = self._kept, {}
+        clients = iter(waiting)
+        for client in clients:
             client.offer_again()
+            if client in self._kept:
+                # The ring takes no more: next time the others come first.
+                break
+        self._kept = {**dict.fromkeys(clients), **self._kept}
         self.flush()
 
     def clients(self) -> Iterator[tuple[int, Client]]:

@@ -185,7 +185,7 @@ class CpgEngine:
                 connection.head_msglen = lengths[count]
                 connection.head = encode_mcast(group, pid, self._nodeid, conn, lengths[count])
             try:
-                send((connection.head, *slices), guarantee)
+                send((connection.head, *slices), guarantee, bulk=True)
             except CsTryAgain as full:
                 full.accepted = count
                 raise
@@ -209,7 +209,7 @@ class CpgEngine:
         head = encode_partial_mcast(
             connection.group, connection.pid, (self._nodeid, conn), (msglen, fraglen), kind
         )
-        self._bus.mcast((head, *slices))
+        self._bus.mcast((head, *slices), bulk=True)
 
     def membership(self, name: bytes) -> list[CpgMember]:
         """List a group's members by (nodeid, pid); empty if nobody knows the group."""

@@ -239,9 +239,7 @@ class CpgHandler:
 
         :return: how many requests were taken, and whether the ring takes no more now.
         """
-        try:
-            self._stack.check_sending()
-        except CsTryAgain:
+        if not self._stack.bulk_room:
             return 0, True
         messages: list[tuple[Buffer]] = []
         asked = -1

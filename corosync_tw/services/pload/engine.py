@@ -74,7 +74,7 @@ class PloadEngine:
             return
         for _ in range(min(BURST_MSGS, self._wanted - self.sent)):
             try:
-                self._bus.mcast(self._message)
+                self._bus.mcast(self._message, bulk=True)
             except CsTryAgain:
                 return
             self.sent += 1

@@ -34,7 +34,9 @@ class FakeBus:
         self.full = False
         self.now_ns = 0
 
-    def mcast(self, slices: Slices, guarantee: Guarantee = Guarantee.AGREED) -> None:
+    def mcast(
+        self, slices: Slices, guarantee: Guarantee = Guarantee.AGREED, *, bulk: bool = False
+    ) -> None:
         self._put(self.ordinary, b"a", slices)
 
     def sync_mcast(self, slices: Slices) -> None:

@@ -185,6 +185,37 @@ def test_what_a_handler_does_not_take_is_offered_again(bench):
     assert bench.handler.clients[0].stats.requests == 6
 
 
+def test_clients_that_wait_take_turns(bench):
+    clients = [bench.connect() for _ in range(3)]
+    bench.handler.appetite = 0
+    for client in clients:
+        for number in range(4):
+            client.send(ONEWAY, bytes([clients.index(client), number]))
+        bench.settle()
+    for _ in range(4):
+        bench.handler.appetite = 2
+        bench.server.resume()
+    assert [data[16] for data in bench.handler.seen] == [0, 0, 1, 1, 2, 2, 0, 0]
+    bench.handler.appetite = None
+    bench.server.resume()
+    for client in range(3):
+        assert [d[17] for d in bench.handler.seen if d[16] == client] == [0, 1, 2, 3]
+
+
+def test_a_client_that_goes_while_it_waits_holds_up_nobody(bench):
+    first, second = bench.connect(), bench.connect()
+    bench.handler.appetite = 0
+    for client in (first, second):
+        client.send(ONEWAY, b"x")
+    bench.settle()
+    first.close()
+    bench.settle()
+    bench.handler.appetite = None
+    bench.server.resume()
+    assert len(bench.handler.seen) == 1
+    assert len(bench.handler.gone) == 1
+
+
 def test_what_was_kept_waits_for_flow_control_too(bench):
     client = bench.connect()
     bench.handler.appetite = 1
