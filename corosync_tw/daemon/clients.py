@@ -71,7 +71,10 @@ class Clients:
         self._server.flush()
 
     def turn_ended(self) -> None:
-        """Follow the ring's queue and synchronization; give those who waited another try."""
+        """
+        Follow the ring's queue and synchronization; give those who waited another try, and wake all
+        who were told something without an effect, as by the map.
+        """
         stack = self._stack
         critical = stack.queue_level() is QueueLevel.CRITICAL
         held = HOLD if critical or stack.sync_in_progress else SEND
@@ -84,3 +87,4 @@ class Clients:
             self._server.set_flow_control(levels)
         if held == SEND and stack.pg.queue_level < RESUME_LEVEL:
             self._server.resume()
+        self._server.flush()

@@ -84,6 +84,8 @@ class MapKeeper:
         self._runtime.refresh()
         self._icmap.poll_providers()
         self._stats.poll_providers()
+        # Clients may have been told of changes.
+        self._parts.pump()
 
     def _say_left(self, nodeid: int, reason: str) -> None:
         text = "Node {nodeid} left the ring: {reason}"

@@ -166,6 +166,8 @@ class QbServer:
 
     def resume(self) -> None:
         """Offer again what handlers did not take, to the client first that has waited longest."""
+        if not self._kept:
+            return
         waiting, self._kept = self._kept, {}
         clients = iter(waiting)
         for client in clients:

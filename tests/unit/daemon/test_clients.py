@@ -45,7 +45,9 @@ class World:
 
     def turn(self):
         self.clients.turn_ended()
-        return self.server.take()
+        *calls, last = self.server.take()
+        assert last == "flush"
+        return calls
 
 
 @pytest.fixture
