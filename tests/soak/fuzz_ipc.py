@@ -26,7 +26,7 @@ from pathlib import Path
 
 from tests.interop.netbed import NetBed, Process, wait_until
 from tests.interop.nodes import Cluster
-from tests.soak.ipc_hostility import Hostility
+from tests.soak.ipc_hostility import LITTER, Hostility
 from tests.unit.ipc.qb.raw_client import RawClient
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -126,7 +126,7 @@ def judge(options, machine, process, start, figures):
         level = Level(machine, process)
         faults.append(
             f"descriptors {start.descriptors} -> {level.descriptors},"
-            f" shared memory {start.shm} -> {level.shm}"
+            f" shared memory {start.shm} -> {level.shm}: {level.left}"
         )
     if "Traceback" in process.log.read_text(errors="replace"):
         faults.append("the server wrote a traceback")
@@ -144,8 +144,13 @@ class Level:
 
     def __init__(self, machine, process):
         self.descriptors = len(os.listdir(f"/proc/{process.pid}/fd"))
-        root = f"/proc/{machine.pid}/root/dev/shm"
-        self.shm = sum(name.startswith(f"qb-{process.pid}-") for name in os.listdir(root))
+        shm = Path("/proc", str(machine.pid), "root", "dev", "shm")
+        # Root can litter while the server removes: that is no fault of the server.
+        self.left = [
+            [file.name for file in directory.iterdir()]
+            for directory in shm.glob(f"qb-{process.pid}-*")
+        ]
+        self.shm = sum(names != [LITTER] for names in self.left)
         status = Path(f"/proc/{process.pid}/status").read_text()
         self.memory_kib = int(status.split("RssAnon:")[1].split()[0])
 

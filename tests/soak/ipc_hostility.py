@@ -18,6 +18,7 @@ CLIENTS_MAX = 24
 SILENT_MAX = 40
 # The operations of one connection before it is replaced, about.
 LIFE = 60
+LITTER = "qb-control-litter"
 
 # Requests that end a node in good order, or have it read its configuration, are no attack.
 SPARED = {"cfg": {2, 3, 4, 7}}
@@ -246,7 +247,7 @@ class Hostility:
 
     def do_litter(self, client):
         directory = os.path.dirname(client.raw.paths[0])
-        path = os.path.join(directory, "qb-control-litter")
+        path = os.path.join(directory, LITTER)
         if self.rng.random() < 0.5:
             os.symlink("/dev/null", path)
         else:

@@ -70,20 +70,31 @@ def _made(prefix: str) -> str:
 
 
 def remove_directory(path: str) -> None:
-    """Remove the directory of a connection with what libqb and we make in it."""
+    """
+    Remove the directory of a connection with what libqb and we make in it.
+
+    It is taken from its client first, who could go on filling it else.
+    """
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     with suppress(OSError):
         directory = os.open(path, flags)
         try:
-            for name in os.listdir(directory):
-                # The client may be removing them too.
-                if _FILE.match(name):
-                    with suppress(OSError):
-                        os.unlink(name, dir_fd=directory)
+            with suppress(OSError):
+                os.fchown(directory, os.geteuid(), os.getegid())
+                os.fchmod(directory, 0o700)
+            _empty(directory)
         finally:
             os.close(directory)
     with suppress(OSError):
         os.rmdir(path)
+
+
+def _empty(directory: int) -> None:
+    for name in os.listdir(directory):
+        if _FILE.match(name):
+            # The client may be removing them too.
+            with suppress(OSError):
+                os.unlink(name, dir_fd=directory)
 
 
 def sweep(shm_dir: str, services: Collection[str]) -> int:

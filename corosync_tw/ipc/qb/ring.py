@@ -189,7 +189,7 @@ class RingWriter(Ring):
         super().__init__(path, site)
         self.unposted = 0
         # A lower bound: grows only when we look at the client's position.
-        self._free_bytes = self._word_size * WORD_LEN_BYTES
+        self._free_bytes = (self._word_size - 1) * WORD_LEN_BYTES
 
     def write(self, slices: Slices, len_bytes: int) -> bool:
         """
@@ -199,10 +199,11 @@ class RingWriter(Ring):
         :return: False when there is no room now.
         Raises: RingViolation.
         """
-        if len_bytes + CHUNK_MARGIN_BYTES > self._free_bytes:
-            self._look_for_room(len_bytes)
-            if len_bytes + CHUNK_MARGIN_BYTES > self._free_bytes:
-                return False
+        if (
+            len_bytes + CHUNK_MARGIN_BYTES > self._free_bytes
+            and len_bytes + CHUNK_MARGIN_BYTES > self._look_for_room(len_bytes)
+        ):
+            return False
         at, words, word_size = self._at, self._file.words, self._word_size
         words[at] = len_bytes
         words[at + 1 if at + 1 < word_size else 0] = MAGIC_COMMITTED
@@ -239,22 +240,19 @@ class RingWriter(Ring):
         """Read how many chunks the client has not taken yet, by its own account."""
         return self._header.words[_SEM_VALUE_WORD]
 
-    def _look_for_room(self, len_bytes: int) -> None:
+    def _look_for_room(self, len_bytes: int) -> int:
+        """Learn how many bytes are free, and keep a bound of it for the writes that follow."""
         if len_bytes + CHUNK_MARGIN_BYTES >= self._word_size * WORD_LEN_BYTES:
             raise RingViolation(f"a message of {len_bytes} bytes for it never fits its ring")
         read_at = self._header.words[READ_PT_WORD]
         self.check()
         if read_at >= self._word_size:
             raise RingViolation(f"it moved its reading position to {read_at}")
-        free_words = read_at - self._at
-        if free_words == 0:
-            # A full ring is never filled up to equal positions: it is empty.
-            free_words = self._word_size
-        elif free_words < 0:
-            free_words += self._word_size - 1
-        else:
-            free_words -= 1
+        # The last word before the client's position stays free, so that equal positions mean an
+        # empty ring; as in libqb, that one word counts for the first message into an empty ring.
+        free_words = (read_at - self._at - 1) % self._word_size
         self._free_bytes = free_words * WORD_LEN_BYTES
+        return self._free_bytes + (WORD_LEN_BYTES if read_at == self._at else 0)
 
     def _write_wrapped(self, slices: Slices, position: int) -> None:
         size_bytes = self._word_size * WORD_LEN_BYTES

@@ -90,6 +90,26 @@ def test_what_we_write_they_read(steps, pieces):
         assert pair.theirs.read() is None
 
 
+@pytest.mark.parametrize("less", range(-8, 9))
+def test_room_to_the_byte(less):
+    with Pair(RingWriter) as pair:
+        assert pair.ours.write((bytes(MAX_MSG_SIZE),), MAX_MSG_SIZE)
+        pair.ours.post()
+        free = pair.theirs.free_bytes()
+        length = free - 12 - less
+        assert pair.ours.write((bytes(length),), length) == (less >= 0)
+
+
+@pytest.mark.parametrize("less", range(1, 9))
+def test_room_in_an_empty_ring(less):
+    with Pair(RingWriter) as pair:
+        for _ in range(2):
+            length = CAPACITY_BYTES - 12 - less
+            assert pair.ours.write((bytes(length),), length)
+            pair.ours.post()
+            assert pair.theirs.read() == bytes(length)
+
+
 def test_every_place_to_wrap_at():
     message = bytes(range(256)) * 4
     with Pair(RingWriter) as writing, Pair(RingReader) as reading:
