@@ -17,7 +17,8 @@ _MOVING_KEYS = (
     r"stats\.ipcs\.global\.(?:active|closed)",
     (
         r"stats\.ipcs\.service\d\.<pid>\.<pointer>\."
-        r"(?:requests|responses|dispatched|sent|queued|queueing|overload|\w+_retries)"
+        r"(?:requests|responses|dispatched|sent|queued|queueing|overload|\w+_retries"
+        r"|flow_control_count)"
     ),
     r"resources\.process\.\d+\.last_updated",
 )

@@ -177,7 +177,6 @@ COUNTING = (
     "stats.srp.operational_entered",
     "stats.srp.orf_token_rx",
     "stats.srp.recovery_entered",
-    "stats.srp.token_hold_cancel_tx",
     "runtime.services.cpg.0.rx",
     "runtime.services.cpg.0.tx",
     "runtime.services.cpg.5.rx",

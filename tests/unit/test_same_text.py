@@ -13,6 +13,10 @@ MOVES = [
         "stats.ipcs.service0.27062.0x55e8e4ef8180.requests (u64) = 27",
         "stats.ipcs.service0.1.0x1.requests (u64) = 2",
     ),
+    (
+        "stats.ipcs.service2.7.0x1.flow_control_count (u64) = 0",
+        "stats.ipcs.service2.7.0x1.flow_control_count (u64) = 2",
+    ),
     ("\t\t     28586\t         1 (10.77.5.1)", "\t\t        86\t         1 (10.77.5.1)"),
     ("order;28586;1", "order;9;1"),
     (
@@ -47,6 +51,10 @@ DIFFERS = [
     ("\t\t     28586\t         1 (10.77.5.1)", "\t\t     28586\t         2 (10.77.5.1)"),
     ("order;28586;1", "other;28586;1"),
     ("0x1.1.a is now connected to corosync", "0x1.1.a is now disconnected from corosync"),
+    (
+        "stats.ipcs.service2.7.0x1.flow_control (u32) = 0",
+        "stats.ipcs.service2.7.0x1.flow_control (u32) = 2",
+    ),
     ("0x1.1.a is now connected to corosync", "0x1.1.b is now connected to corosync"),
 ]
 
