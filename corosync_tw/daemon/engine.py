@@ -99,13 +99,16 @@ class Engine(Service):
             return
         yield super().stopService()  # type: ignore[no-untyped-call]
         notify("STOPPING=1")
-        yield self.node.close(leave=self._leave)
-        code = self._ending.code
-        if code is ExitCode.EXIT:
-            self.journal.main.notice("Corosync Cluster Engine exiting normally")
-        else:
-            self._exit_line(code)
-        self._ending.settle()
+        try:
+            yield self.node.close(leave=self._leave)
+        finally:
+            # Also when a part of a broken node cannot be closed.
+            code = self._ending.code
+            if code is ExitCode.EXIT:
+                self.journal.main.notice("Corosync Cluster Engine exiting normally")
+            else:
+                self._exit_line(code)
+            self._ending.settle()
 
     def _banner(self) -> None:
         main = self.journal.main

@@ -126,6 +126,16 @@ class Journal:
         if socket_name is not None:
             self.qb_line("info", f"server name: {socket_name}")
 
+    def unloading(self) -> None:
+        """Print that no service is there for long (service.c service_exit_schedwrk_handler)."""
+        self.serv.notice("Unloading all Corosync service engines.")
+
+    def engine_unloaded(self, title: str, socket_name: str | None) -> None:
+        """Print that a service is gone, and before that its socket."""
+        if socket_name is not None:
+            self.qb_line("info", "withdrawing server sockets")
+        self.serv.notice("Service engine unloaded: {title}", title=title)
+
     def effect(self, effect: StackEffect) -> None:
         """Print what an effect is worth."""
         match effect:

@@ -119,6 +119,7 @@ class Node:
             self._journal.engine_loaded(title, service_id, socket_name)
         listen_for_programs(self.serving.qb)
         held.callback(self.serving.qb.stop)
+        held.callback(self.serving.pb.stop)
         listen_for_clients(reactor, self.serving.pb, self._settings)
 
     def _make_ring(self) -> None:
@@ -176,6 +177,7 @@ class Node:
 
         :param leave: say good-bye to the others first; at most LEAVE_CHECKS_MAX checks long.
         """
+        self._journal.unloading()
         if leave:
             self.driver.leave()
             for _ in range(LEAVE_CHECKS_MAX):
@@ -186,6 +188,8 @@ class Node:
             each.stop()
         yield self.serving.qb.stop()
         yield self.serving.pb.stop()
+        for title, _, socket_name in self.serving.leaving_engines():
+            self._journal.engine_unloaded(title, socket_name)
         yield self.driver.stop()
         self._lock.release()
 

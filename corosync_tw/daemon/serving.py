@@ -25,6 +25,7 @@ from corosync_tw.ipc.zerocopy import ZeroCopyFiles
 from corosync_tw.services.cfg.handler import CfgHandler
 from corosync_tw.services.cmap.handler import CmapHandler
 from corosync_tw.services.cpg.handler import CpgHandler
+from corosync_tw.services.exec_wire import ServiceId
 from corosync_tw.services.lib_interfaces import LibHandler, Shell
 from corosync_tw.services.quorum.handler import QuorumHandler
 from corosync_tw.services.stack import Stack
@@ -109,6 +110,13 @@ class Serving:
         if stack.votequorum is not None:
             hubs.append(VotequorumHub(stack.votequorum, shell))
         return hubs
+
+    def leaving_engines(self) -> list[tuple[str, int, str | None]]:
+        """Name the services in the order in which Corosync unloads them, as ``engines`` does."""
+        # By falling priority, which is that of votequorum alone, then by number.
+        return sorted(
+            self.engines(), key=lambda engine: (engine[1] != ServiceId.VOTEQUORUM, engine[1])
+        )
 
     def engines(self) -> list[tuple[str, int, str | None]]:
         """

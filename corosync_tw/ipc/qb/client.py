@@ -7,6 +7,7 @@ Events for a client that does not read wait in its queue.
 Source: libqb 2.0.6 lib/ipcs.c; Corosync exec/ipc_glue.c msg_send_or_queue, outq_flush.
 """
 
+import traceback
 from collections import deque
 from typing import Final, Protocol
 
@@ -277,7 +278,11 @@ class Client:
 
     def _offer(self, batch: list[bytes]) -> None:
         self.stats.requests += len(batch)
-        taken = self.handler.requests(self, batch)
+        try:
+            taken = self.handler.requests(self, batch)
+        except Exception:  # noqa: BLE001 - a fault of ours costs its client, not all others
+            self.violated(f"a fault of the daemon, please report it: {traceback.format_exc()}")
+            return
         if taken < len(batch) and not self.closed:
             self.stats.requests -= len(batch) - taken
             self.stats.recv_retries += 1

@@ -138,14 +138,17 @@ class QbServer:
         """Hang up on everybody and remove all that was made."""
         self._close_listeners()
         self._waiting.close()
-        for client in tuple(self._directories):
+        clients = tuple(self._directories)
+        for client in clients:
             self._forget(client)
-            client.handler.disconnected(client)
         for call in (self._return_call, self._poll_call):
             if call is not None:
                 call.cancel()
         self._return_call = self._poll_call = None
         sweep_own(self._shm_dir)
+        # Last: the services of a node that ends may be broken.
+        for client in clients:
+            client.handler.disconnected(client)
         return succeed(None)
 
     def flush(self) -> None:

@@ -216,6 +216,39 @@ def test_a_client_that_goes_while_it_waits_holds_up_nobody(bench):
     assert len(bench.handler.gone) == 1
 
 
+def test_a_fault_of_ours_costs_its_client_alone(bench):
+    unlucky, other = bench.connect(), bench.connect()
+
+    def fail(client, batch):
+        raise AssertionError("a broken invariant")
+
+    serve, bench.handler.requests = bench.handler.requests, fail
+    unlucky.send(ONEWAY)
+    bench.settle()
+    bench.handler.requests = serve
+    assert bench.server.stats.active == 1
+    assert len(bench.handler.gone) == 1
+    [complaint] = bench.complaints()
+    assert "a fault of the daemon" in complaint
+    assert "a broken invariant" in complaint
+    assert bench.ask(other, ECHO, b"still here") is not None
+
+
+def test_the_end_leaves_nothing_even_if_a_service_is_broken(bench):
+    for _ in range(3):
+        bench.connect()
+
+    def fail(client):
+        raise AssertionError("a broken service")
+
+    bench.handler.disconnected = fail
+    with pytest.raises(AssertionError, match="a broken service"):
+        bench.server.stop()
+    assert bench.left_in_shm() == []
+    assert bench.server.stats.active == 0
+    del bench.handler.disconnected
+
+
 def test_what_was_kept_waits_for_flow_control_too(bench):
     client = bench.connect()
     bench.handler.appetite = 1
