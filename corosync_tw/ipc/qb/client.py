@@ -27,6 +27,9 @@ QUEUED_OVERHEAD_BYTES: Final = 64
 class Keeper(Protocol):
     """The server, as its connections see it."""
 
+    def serve_now(self, client: "Client") -> None:
+        """Call ``client.turn``, at once if there is time."""
+
     def come_back(self, client: "Client") -> None:
         """Call ``client.turn`` in the next turn of the loop."""
 
@@ -115,8 +118,8 @@ class Client:
     # LinkUser
 
     def requests_arrived(self) -> None:
-        """Take a turn at once."""
-        self.turn()
+        """Take a turn."""
+        self._keeper.serve_now(self)
 
     def room_appeared(self) -> None:
         """Write what waits."""
@@ -126,7 +129,7 @@ class Client:
         """Serve what the client said before it went, then forget it."""
         if not self.closed and not self._ended:
             self._ended = True
-            self.turn()
+            self._keeper.come_back(self)
 
     def violated(self, text: str) -> None:
         """Drop the client."""

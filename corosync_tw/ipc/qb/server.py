@@ -32,6 +32,7 @@ from corosync_tw.ipc.qb.layout import (
 )
 from corosync_tw.ipc.qb.link import Link
 from corosync_tw.ipc.qb.shm import ShmLink, shm_bytes
+from corosync_tw.ipc.qb.turns import Turns
 from corosync_tw.services.lib_interfaces import ClientStats, LibClient, LibHandler
 
 # The longest messages that a client may ask room for; Corosync's libraries ask for 1 MiB.
@@ -102,8 +103,7 @@ class QbServer:
         self._listeners: list[Listener] = []
         self._levels: dict[int, int] = {}
         self._directories: dict[Client, ConnectionDirectory] = {}
-        self._returning: dict[Client, None] = {}
-        self._return_call: Any = None
+        self._turns = Turns(reactor, self.flush)
         self._kept: dict[Client, None] = {}
         self._dirty: list[Client] = []
         self._polled: dict[Client, None] = {}
@@ -141,10 +141,10 @@ class QbServer:
         clients = tuple(self._directories)
         for client in clients:
             self._forget(client)
-        for call in (self._return_call, self._poll_call):
-            if call is not None:
-                call.cancel()
-        self._return_call = self._poll_call = None
+        self._turns.stop()
+        if self._poll_call is not None:
+            self._poll_call.cancel()
+            self._poll_call = None
         sweep_own(self._shm_dir)
         # Last: the services of a node that ends may be broken.
         for client in clients:
@@ -194,11 +194,13 @@ class QbServer:
 
     # Keeper
 
+    def serve_now(self, client: Client) -> None:
+        """Give the client a turn, at once if there is time."""
+        self._turns.serve_now(client)
+
     def come_back(self, client: Client) -> None:
         """Give the client another turn."""
-        self._returning[client] = None
-        if self._return_call is None:
-            self._return_call = self._reactor.callLater(0, self._return)
+        self._turns.come_back(client)
 
     def kept(self, client: Client) -> None:
         """Remember whom to offer again."""
@@ -238,17 +240,11 @@ class QbServer:
         client.queue_bytes = 0
         client.forget()
         self._directories.pop(client).remove()
-        for group in (self._returning, self._kept, self._polled):
+        self._turns.forget(client)
+        for group in (self._kept, self._polled):
             group.pop(client, None)
         self.stats.active -= 1
         self.stats.closed += 1
-
-    def _return(self) -> None:
-        self._return_call = None
-        returning, self._returning = self._returning, {}
-        for client in returning:
-            client.turn()
-        self.flush()
 
     def _poll(self) -> None:
         self._poll_call = None
