@@ -4,6 +4,7 @@ Life of the daemon inside twistd: start, signals, end.
 Source: Corosync exec/main.c, main, sig_exit_handler, sig_diag_handler.
 """
 
+import atexit
 import gc
 import signal
 import sys
@@ -23,6 +24,7 @@ from corosync_tw.daemon.node import Node
 from corosync_tw.daemon.notify import notify
 from corosync_tw.daemon.settings import Settings
 from corosync_tw.daemon.signals import EXIT_SIGNALS, install
+from corosync_tw.ipc.qb.directory import sweep_own
 from corosync_tw.logsys.system import Logsys
 from corosync_tw.net.driver import Driver
 from corosync_tw.timers.clock import ClockError, assert_monotonic
@@ -122,10 +124,13 @@ class Engine(Service):
         except ClockError as error:
             raise DaemonError(ExitCode.FATAL_ERR, str(error)) from error
         self._schedule()
+        # Also after an end that stops nothing in order.
+        atexit.register(sweep_own)
         self.node.open()
 
     def _schedule(self) -> None:
         """Ask for what the file asks for; a refusal is a warning. Source: exec/main.c, main."""
+        scheduling.allow_descriptors()
         system = self._config.system
         warnings = []
         priority = {None: 0, "max": scheduling.PRIORITY_MAX, "min": scheduling.PRIORITY_MIN}.get(

@@ -1,5 +1,6 @@
 """
-Real-time scheduling and locked memory, as far as the system lets us; never a reason not to start.
+Real-time scheduling, locked memory, descriptors, as far as the system lets us; never a reason not to
+start.
 
 Source: Corosync exec/main.c, corosync_set_rr_scheduler, corosync_mlockall, main (system.priority).
 """
@@ -52,3 +53,9 @@ def lock_memory() -> str | None:
         reason = os.strerror(ctypes.get_errno())
         return f"Could not lock memory of service to avoid page faults: {reason}"
     return None
+
+
+def allow_descriptors() -> None:
+    """Let as many clients come as the hard limit allows; a client takes one or more descriptors."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
