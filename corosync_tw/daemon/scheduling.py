@@ -1,6 +1,5 @@
 """
-Real-time scheduling, locked memory, descriptors, as far as the system lets us; never a reason not to
-start.
+Real-time scheduling, locked memory, descriptors: what the system grants, or a warning.
 
 Source: Corosync exec/main.c, corosync_set_rr_scheduler, corosync_mlockall, main (system.priority).
 """
