@@ -114,15 +114,18 @@ class NameSpace:
     def run(
         self, *argv: str, check: bool = True, timeout_s: float = 30.0
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command inside and wait for it."""
-        return subprocess.run(
+        """Run a command inside and wait for it; raises BedError, unless unchecked, when it fails."""
+        outcome = subprocess.run(
             self.enter(argv),
-            check=check,
+            check=False,
             capture_output=True,
             text=True,
             timeout=timeout_s,
             env={**os.environ, "PATH": _search_path()},
         )
+        if check and outcome.returncode:
+            raise BedError(f"{' '.join(argv)} ended with {outcome.returncode}: {outcome.stderr}")
+        return outcome
 
     def close(self) -> None:
         """End it and all that runs in it."""
