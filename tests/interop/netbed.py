@@ -114,7 +114,7 @@ class NameSpace:
     def run(
         self, *argv: str, check: bool = True, timeout_s: float = 30.0
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command inside and wait for it; raises BedError, unless unchecked, when it fails."""
+        """Run a command inside and wait; raises BedError, unless unchecked, when it fails."""
         outcome = subprocess.run(
             self.enter(argv),
             check=False,
