@@ -34,7 +34,6 @@ from corosync_tw.services.effects import (
     TotemConfchg,
 )
 from corosync_tw.services.log_line import LogLine
-from corosync_tw.services.votequorum.effects import VotequorumRemark
 from corosync_tw.totem.effects import Trace
 from corosync_tw.totem.trace import TraceCode
 
@@ -155,8 +154,6 @@ class Journal:
             case ShutdownDecided(yes, no, flags):
                 counts = f"(yes count: {yes}, no count: {no}) flags={flags:x}"
                 self.write(Message("CFG", Level.DEBUG, f"shutdown decision is: {counts}"))
-            case VotequorumRemark(level, text):
-                self.write(Message("VOTEQ", LEVEL_BY_NAME[level], text))
 
     def _trace(self, code: int, values: tuple[int, ...]) -> None:
         trouble = _TROUBLES.get(code)

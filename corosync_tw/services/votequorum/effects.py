@@ -57,15 +57,3 @@ class StoreEvTracking(LocalEffect):
     """The highest expected votes ever seen, to be kept over restarts (file ev_tracking)."""
 
     ev_tracking_barrier: int
-
-
-@dataclass(slots=True)
-class VotequorumRemark(LocalEffect):
-    """
-    A line for the log, in Corosync's words, of the subsystem VOTEQ.
-
-    :ivar level: info, notice, warning, critical.
-    """
-
-    level: str
-    text: str

@@ -17,7 +17,8 @@ from corosync_tw.corotypes import Buffer, RingId
 from corosync_tw.errors import CsTryAgain
 from corosync_tw.services.exec_wire import ServiceId
 from corosync_tw.services.interfaces import ExecHandler, ServiceBus
-from corosync_tw.services.votequorum.effects import StoreEvTracking, VotequorumRemark
+from corosync_tw.services.log_line import LogLine
+from corosync_tw.services.votequorum.effects import StoreEvTracking
 from corosync_tw.services.votequorum.nodes import NodeState, VotingNode
 from corosync_tw.services.votequorum.outbox import encode_info
 from corosync_tw.services.votequorum.params import VotequorumParams, expected_votes_at, settle
@@ -198,7 +199,7 @@ class VotequorumEngine(VoteRequests):
         elif change.param == ReconfigureParam.CANCEL_WFA:
             voting.set_wait_for_all_status(False)
             text = f"wait_for_all_status reset by user on node {change.nodeid}."
-            self._bus.emit(VotequorumRemark("info", text))
+            self._bus.emit(LogLine("VOTEQ", "info", text))
             voting.recalculate()
 
     def on_qdevice_reg(self, nodeid: int, seq: int, data: Buffer, big_endian: bool) -> None:
@@ -265,7 +266,7 @@ class VotequorumEngine(VoteRequests):
                 "Last Man Standing feature is supported only when allcluster nodes votes are set "
                 "to 1. Disabling LMS."
             )
-            self._bus.emit(VotequorumRemark("warning", text))
+            self._bus.emit(LogLine("VOTEQ", "warning", text))
 
     # VotingObserver
 
@@ -288,7 +289,7 @@ class VotequorumEngine(VoteRequests):
             f"Waiting for all cluster members. Current votes: {total_votes} "
             f"expected_votes: {self.us.expected_votes}"
         )
-        self._bus.emit(VotequorumRemark("notice", text))
+        self._bus.emit(LogLine("VOTEQ", "notice", text))
 
     def _report(self) -> None:
         self._set_quorum(self.quorate, self.voting.members, self.ring_id)

@@ -22,7 +22,8 @@ from corosync_tw.errors import (
     CsTryAgain,
 )
 from corosync_tw.services.effects import LocalEffect
-from corosync_tw.services.votequorum.effects import QdeviceRegistered, VotequorumRemark
+from corosync_tw.services.log_line import LogLine
+from corosync_tw.services.votequorum.effects import QdeviceRegistered
 from corosync_tw.services.votequorum.outbox import Outbox
 from corosync_tw.services.votequorum.params import (
     QDEVICE_SYNC_TIMEOUT_NS,
@@ -264,7 +265,7 @@ class QuorumDevice:
             raise CsInvalidParam("the quorum device has another name")
 
     def _remark(self, level: str, text: str) -> None:
-        self._emit(VotequorumRemark(level, text))
+        self._emit(LogLine("VOTEQ", level, text))
 
     def _remark_other_name(self, name: bytes, verb: str) -> None:
         self._remark(

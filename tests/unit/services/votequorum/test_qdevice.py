@@ -11,7 +11,8 @@ from corosync_tw.errors import (
     CsNotExist,
     CsTryAgain,
 )
-from corosync_tw.services.votequorum.effects import QdeviceRegistered, VotequorumRemark
+from corosync_tw.services.log_line import LogLine
+from corosync_tw.services.votequorum.effects import QdeviceRegistered
 from corosync_tw.services.votequorum.params import DeviceParams
 from corosync_tw.services.votequorum.wire import NodeFlags
 from tests.unit.services.ordered_bus import Node, OrderedBus
@@ -143,7 +144,7 @@ def test_silence_loses_the_device_s_vote():
     assert not flags(bus) & (NodeFlags.QDEVICE_ALIVE | NodeFlags.QDEVICE_CAST_VOTE)
     assert not flags(bus, 2, 1) & NodeFlags.QDEVICE_CAST_VOTE
     assert flags(bus) & NodeFlags.QDEVICE_REGISTERED
-    texts = [remark.text for remark in bus.nodes[1].take(VotequorumRemark)]
+    texts = [remark.text for remark in bus.nodes[1].take(LogLine)]
     assert "lost contact with quorum device net" in texts
 
 

@@ -3,11 +3,11 @@
 import pytest
 
 from corosync_tw.errors import CsExist, CsInvalidParam, CsNameNotFound, CsNotExist, CsTryAgain
+from corosync_tw.services.log_line import LogLine
 from corosync_tw.services.votequorum.effects import (
     ExpectedVotesNotification,
     NodelistNotification,
     QuorumNotification,
-    VotequorumRemark,
 )
 from corosync_tw.services.votequorum.params import (
     DeviceParams,
@@ -97,13 +97,13 @@ def test_a_full_queue_refuses_a_change_and_changes_nothing():
 def test_cancel_wait_for_all_reaches_all_and_is_said():
     bus = OrderedBus(*(Node(n, expected_votes=3, wait_for_all=True) for n in (1, 2)))
     bus.form((1, 2))
-    remarks = [remark.text for remark in bus.nodes[1].take(VotequorumRemark)]
+    remarks = [remark.text for remark in bus.nodes[1].take(LogLine)]
     waiting = "Waiting for all cluster members. Current votes: 2 expected_votes: 3"
     assert waiting in remarks
     bus.nodes[2].votequorum.cancel_wait_for_all()
     bus.run()
     assert all(node.quorum.quorate for node in bus.nodes.values())
-    remarks = [remark.text for remark in bus.nodes[1].take(VotequorumRemark)]
+    remarks = [remark.text for remark in bus.nodes[1].take(LogLine)]
     assert "wait_for_all_status reset by user on node 2." in remarks
 
 

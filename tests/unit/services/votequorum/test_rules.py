@@ -3,7 +3,8 @@
 import pytest
 
 from corosync_tw.corotypes import NS_PER_MS
-from corosync_tw.services.votequorum.effects import StoreEvTracking, VotequorumRemark
+from corosync_tw.services.log_line import LogLine
+from corosync_tw.services.votequorum.effects import StoreEvTracking
 from corosync_tw.services.votequorum.nodes import NodeState, NodeTable, VotingNode, rank
 from corosync_tw.services.votequorum.params import TieBreaker, TieBreakerRule
 from corosync_tw.services.votequorum.voting import list_breaks_tie
@@ -111,7 +112,7 @@ def test_last_man_standing_does_not_work_with_asymmetric_voting_schemes():
     bus.form((1, 2, 3))
     one = bus.nodes[1]
     assert not one.votequorum.last_man_standing
-    texts = [remark.text for remark in one.take(VotequorumRemark)]
+    texts = [remark.text for remark in one.take(LogLine)]
     assert any("Disabling LMS" in text for text in texts)
     bus.form((2, 3))
     assert bus.nodes[2].votequorum.next_deadline() is None
