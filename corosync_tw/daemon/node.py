@@ -184,14 +184,17 @@ class Node:
                 if not self.stack.leaving:
                     break
                 yield deferLater(self._reactor, LEAVE_CHECK_INTERVAL_S)
-        for each in self._company:
-            each.stop()
-        yield self.serving.qb.stop()
-        yield self.serving.pb.stop()
-        for title, _, socket_name in self.serving.leaving_engines():
-            self._journal.engine_unloaded(title, socket_name)
-        yield self.driver.stop()
-        self._lock.release()
+        try:
+            for each in self._company:
+                each.stop()
+            yield self.serving.qb.stop()
+            for title, _, socket_name in self.serving.leaving_engines():
+                self._journal.engine_unloaded(title, socket_name)
+        finally:
+            # The services of a node that ends may be broken.
+            yield self.serving.pb.stop()
+            yield self.driver.stop()
+            self._lock.release()
 
     def dump_state(self) -> None:
         """Write the state of the node to the log."""

@@ -9,6 +9,7 @@ of the queue means for the client is its session's business.
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from twisted.internet.defer import Deferred
 
@@ -20,6 +21,9 @@ from corosync_tw.ipc.pb.wire import (
     pack_pieces,
     pack_record,
 )
+
+# What an item of a list takes, beside its content.
+_ITEM_BYTES: Final = 32
 
 
 @dataclass(slots=True)
@@ -37,10 +41,10 @@ class _Deliveries:
 
 @dataclass(slots=True)
 class _Event:
-    """Anything else; arguments are few and small."""
+    """Anything else."""
 
     args: tuple[object, ...]
-    charge_bytes: int = EVENT_OVERHEAD_BYTES
+    charge_bytes: int
 
     def arguments(self) -> tuple[object, ...]:
         return self.args
@@ -84,7 +88,7 @@ class Outbox:
 
     def event(self, method: str, *args: object) -> None:
         """Queue a call of ``method``."""
-        event = _Event((method, *args))
+        event = _Event((method, *args), EVENT_OVERHEAD_BYTES + _content_bytes(args))
         self._queue.append(event)
         self.level_bytes += event.charge_bytes
 
@@ -103,3 +107,10 @@ class Outbox:
         self.level_bytes -= charge_bytes
         self._answered()
         self.flush()
+
+
+def _content_bytes(value: object) -> int:
+    """Estimate what a plain value takes, beside a little."""
+    if isinstance(value, list | tuple):
+        return sum(_ITEM_BYTES + _content_bytes(item) for item in value)
+    return len(value) if isinstance(value, bytes | str) else 0

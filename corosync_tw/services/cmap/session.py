@@ -23,7 +23,8 @@ KEYS_PER_CLIENT_MAX: Final = 32768
 ITERATORS_PER_CLIENT_MAX: Final = 1024
 ITERATORS_MAX: Final = 16384
 TRACKERS_PER_CLIENT_MAX: Final = 1024
-TRACKERS_MAX: Final = 16384
+# All may be told of one change, which must not take long.
+TRACKERS_MAX: Final = 4096
 
 
 class MapId(IntEnum):
@@ -126,10 +127,12 @@ class CmapSession:
         """
         self.check_writable(key)
         self._map.check_room(key, value)
-        if len(self._made) >= KEYS_PER_CLIENT_MAX and key not in self._made:
+        fresh = key not in self._made and not _exists(self._map, key)
+        if fresh and len(self._made) >= KEYS_PER_CLIENT_MAX:
             self._forget_deleted()
         self._map.set(key, value)
-        self._made.add(key)
+        if fresh:
+            self._made.add(key)
 
     def delete(self, key: str) -> None:
         """Remove a key; raises CsAccess, CsNotExist."""

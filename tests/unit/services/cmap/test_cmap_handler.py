@@ -222,6 +222,7 @@ def test_limits_of_one_client_and_of_all(monkeypatch, served, library):
     assert other.set("a.key3", UINT8, b"1") == OK
     assert other.delete("a.key1") == OK
     assert library.set("a.key4", UINT8, b"1") == OK, "keys that are gone do not count"
+    assert library.set("a.key3", UINT8, b"2") == OK, "nor do keys of others"
     library.disconnect()
     assert other.ask(4, init).error == OK
 
