@@ -31,6 +31,11 @@ class ConnectionCounts:
         """Connections that are gone."""
         return int(self.server.stats.closed) if self.server else 0
 
+    @property
+    def version(self) -> int:
+        """Another number after each connection that came or went."""
+        return int(self.server.version) if self.server else 0
+
     def clients(self) -> Iterable[tuple[int, LibClient]]:
         """Give the service id and the client of each connection."""
         return self.server.clients() if self.server else ()

@@ -62,7 +62,8 @@ class QbServer:
     """
     Serves the clients of all services.
 
-    :ivar stats: since the start or ``clear_stats``.
+    :ivar stats: ``closed`` since the start or ``clear_stats``.
+    :ivar version: another number after each client that came or went.
     :ivar on_connection: is told of each client that came (True) or went: service id, client, which.
     """
 
@@ -112,6 +113,7 @@ class QbServer:
         self._queued_bytes = 0
         self._scratch = bytearray()
         self.stats = ServerStats()
+        self.version = 0
         self.on_connection: Callable[[int, LibClient, bool], None] = lambda *_: None
 
     def listen(self) -> None:
@@ -187,7 +189,7 @@ class QbServer:
 
     def clear_stats(self) -> None:
         """Count from zero, as stats.clear.ipc asks."""
-        self.stats.closed = self.stats.active = 0
+        self.stats.closed = 0
         for client in self._directories:
             level = client.stats.flow_control
             client.stats = ClientStats(flow_control=level)
@@ -243,6 +245,7 @@ class QbServer:
         self._turns.forget(client)
         for group in (self._kept, self._polled):
             group.pop(client, None)
+        self.version += 1
         self.stats.active -= 1
         self.stats.closed += 1
 
@@ -340,6 +343,7 @@ class QbServer:
         conn = self._new_conn()
         client = Client(self, handler, link, conn=conn, peer=peer, procname=_procname(peer.pid))
         self._directories[client] = directory
+        self.version += 1
         self.stats.active += 1
         client.set_level(self._levels.get(handler.service_id, 0))
         answer = welcome(self._type, size, conn, link.paths)

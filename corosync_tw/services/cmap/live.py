@@ -54,6 +54,9 @@ class LiveKeys:
         self.provider = provider
         self.known: frozenset[str] = frozenset()
         self._listed: Sequence[str] = ()
+        self._polled: Sequence[str] | None = None
+        # Whether the values seen were not looked at in the last poll.
+        self._stale = False
         self._seen: dict[str, TypedValue] = {}
 
     def relist(self) -> tuple[frozenset[str], frozenset[str]]:
@@ -70,6 +73,9 @@ class LiveKeys:
     def watch(self, tracker: Tracker) -> None:
         """Note the values that a new tracker starts from; it hears of what others have not yet."""
         key = tracker.key or ""
+        if self._stale:
+            self._seen.update(self._values(tuple(self._seen)))
+            self._stale = False
         if tracker.mask & Track.PREFIX:
             if self.concerns(key):
                 listed = self.provider.keys()
@@ -84,6 +90,10 @@ class LiveKeys:
 
     def poll(self, trackers: Trackers) -> list[LiveChange]:
         """Compare tracked values with those of the last poll, in the order of the keys."""
+        polled, self._polled = self._polled, self.provider.keys()
+        self._stale = self._polled is polled and not trackers.follows_values_under(self.prefix)
+        if self._stale:
+            return []
         now = dict(self._tracked(trackers))
         seen, self._seen = self._seen, now
         changes = []

@@ -128,6 +128,18 @@ class Trackers:
             return True
         return any(p.startswith(prefix) or prefix.startswith(p) for p in self._prefixes)
 
+    def follows_values_under(self, prefix: str) -> bool:
+        """Tell whether somebody may want to hear of a key under a prefix more than that it is."""
+        if self.keys_under(prefix):
+            return True
+        wide = Track.PREFIX | Track.MODIFY
+        return any(tracker.mask & wide == wide for tracker in self._all) or any(
+            tracker.mask & Track.MODIFY
+            for tracked, trackers in self._prefixes.items()
+            if tracked.startswith(prefix) or prefix.startswith(tracked)
+            for tracker in trackers
+        )
+
     def matches(self, key: str) -> bool:
         """Tell whether a tracked prefix, or a tracker of all, matches a key."""
         if any(tracker.mask & Track.PREFIX for tracker in self._all):

@@ -46,6 +46,10 @@ class IpcServer(Protocol):
     def closed(self) -> int:
         """Connections that are gone."""
 
+    @property
+    def version(self) -> int:
+        """Another number after each connection that came or went."""
+
     def clients(self) -> Iterable[tuple[int, LibClient]]:
         """Give the service id and the client of each connection."""
 
@@ -59,17 +63,15 @@ class IpcsKeys:
     def __init__(self, server: IpcServer) -> None:
         self._server = server
         self._by_prefix: dict[str, LibClient] = {}
-        self._conns: tuple[int, ...] | None = None
+        self._version: int | None = None
         self._keys: tuple[str, ...] = ()
 
     def keys(self) -> Sequence[str]:
         """List the keys of all connections."""
-        clients = list(self._server.clients())
-        conns = tuple(client.conn for _, client in clients)
-        if conns != self._conns:
-            self._conns = conns
+        if self._server.version != self._version:
+            self._version = self._server.version
             self._by_prefix = {
-                _prefix(service_id, client): client for service_id, client in clients
+                _prefix(service_id, client): client for service_id, client in self._server.clients()
             }
             self._keys = (
                 f"{PREFIX}global.active",

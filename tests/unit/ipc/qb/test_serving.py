@@ -377,3 +377,9 @@ def test_clearing_statistics(bench):
     bench.ask(client, ECHO)
     bench.server.clear_stats()
     assert bench.ours().stats.requests == 0
+    assert bench.server.stats.active == 1
+    version = bench.server.version
+    client.close()
+    bench.settle()
+    assert (bench.server.stats.active, bench.server.stats.closed) == (0, 1)
+    assert bench.server.version != version

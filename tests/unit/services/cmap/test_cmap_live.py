@@ -220,3 +220,40 @@ def test_nobody_is_asked_for_what_nobody_tracks(store, numbers):
     store.live_came(["live.x"])
     store.live_went(["live.x"])
     assert numbers.asked == []
+
+
+class Listed(Numbers):
+    """Says by the same list that nothing came or went."""
+
+    def __init__(self, **numbers):
+        super().__init__(**numbers)
+        self.listing = list(self.numbers)
+
+    def keys(self):
+        return self.listing
+
+
+def test_a_poll_asks_for_no_value_that_nobody_follows():
+    numbers, store, heard = Listed(a=1, b=2), CmapStore(), []
+    store.provide("live.", numbers)
+    come_and_go = Track.ADD | Track.DELETE | Track.PREFIX
+    for key in ("live.", None):
+        store.track_add(key, come_and_go, lambda event, key, *_: heard.append((event, key)))
+    store.poll_providers()
+    numbers.asked.clear()
+    numbers.numbers["live.a"] = 5
+    for _ in range(3):
+        store.poll_providers()
+    assert numbers.asked == []
+    store.track_add("live.a", Track.MODIFY, lambda _, key, new, old: heard.append((new, old)))
+    store.poll_providers()
+    assert heard == []
+    numbers.numbers["live.a"] = 6
+    numbers.numbers["live.c"] = 7
+    numbers.listing = list(numbers.numbers)
+    store.poll_providers()
+    assert heard == [
+        (TypedValue.u64(6), TypedValue.u64(5)),
+        (Track.ADD, "live.c"),
+        (Track.ADD, "live.c"),
+    ]

@@ -32,6 +32,10 @@ class Server:
         self.active, self.closed = 0, 0
         self.connected = []
 
+    @property
+    def version(self):
+        return len(self.connected) and sum(id(client) for _, client in self.connected)
+
     def clients(self):
         return self.connected
 
