@@ -4,7 +4,7 @@ Words that every layer shares: ring ids, configuration changes, limits.
 Source: Corosync include/corosync/corotypes.h, include/corosync/totem/totem.h.
 """
 
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from typing import Final, NamedTuple
 
 # Python 3.11 has no collections.abc.Buffer; these two are all that Totem and Twisted hand over.
@@ -16,6 +16,8 @@ PROCESSOR_COUNT_MAX: Final = 384
 MESSAGE_SIZE_MAX: Final = 1024 * 1024
 CPG_MAX_NAME_LENGTH: Final = 128
 NS_PER_MS: Final = 1_000_000
+# The cs_error_t that is none.
+CS_OK: Final = 1
 
 
 class RingId(NamedTuple):
@@ -47,3 +49,11 @@ class CpgReason(IntEnum):
     NODEDOWN = 3
     NODEUP = 4
     PROCDOWN = 5
+
+
+class TrackFlags(IntFlag):
+    """What a client wants to be told (CS_TRACK_*): the present state, changes too, them alone."""
+
+    CURRENT = 1
+    CHANGES = 2
+    CHANGES_ONLY = 4

@@ -15,9 +15,8 @@ from corosync_tw.cli.stock_run import EXIT_FAILURE, EXIT_SUCCESS, Ended, complai
 from corosync_tw.cli.usage_texts import QUORUMTOOL
 from corosync_tw.client.qb.quorum import View
 from corosync_tw.client.qb.votequorum import Votequorum
+from corosync_tw.corotypes import TrackFlags
 from corosync_tw.errors import CsBadHandle, CsError
-from corosync_tw.services.quorum.lib_wire import TrackFlags
-from corosync_tw.services.votequorum import trackers
 from corosync_tw.services.votequorum.report import InfoFlags
 
 PROGRAM: Final = "corosync-quorumtool"
@@ -122,7 +121,7 @@ def _status(session: Session, wish: Wish) -> int:
     except CsError:
         # The name of an error that there was not, like stock.
         complain("Unable to stop quorum status tracking: success")
-    ring_rep = _ring_rep(_tracked(session, trackers.TrackFlags.CURRENT))
+    ring_rep = _ring_rep(_tracked(session, TrackFlags.CURRENT))
     if show(session, view, ring_rep, quorate, wish.style) is not None:
         return EXIT_FAILURE
     return EXIT_SUCCESS if quorate else EXIT_NOT_QUORATE
@@ -141,7 +140,7 @@ def _present_view(session: Session) -> View:
     return _asked(quorum.view, "Unable to dispatch quorum status")
 
 
-def _tracked(session: Session, flags: trackers.TrackFlags) -> Votequorum | None:
+def _tracked(session: Session, flags: TrackFlags) -> Votequorum | None:
     """Start to track votequorum; without any provider stock fails here, and so do we."""
 
     def start() -> Votequorum:
@@ -170,7 +169,7 @@ def _monitor(session: Session, wish: Wish) -> int:
             print("\nQuorum is not configured - cannot monitor")
         return _status(session, wish)
     _asked(lambda: quorum.track(TrackFlags.CHANGES), "Unable to start quorum status tracking")
-    votequorum = _tracked(session, trackers.TrackFlags.CHANGES)
+    votequorum = _tracked(session, TrackFlags.CHANGES)
     while True:
         view = _asked(quorum.view, "Unable to dispatch quorum status")
         fault = show(session, view, _ring_rep(votequorum), view.quorate, wish.style)

@@ -24,6 +24,7 @@ from corosync_tw.config.file_keys import Keys
 from corosync_tw.config.keys import config_keys
 from corosync_tw.config.live import LIVE_PREFIXES, with_live_keys
 from corosync_tw.config.schema import Config
+from corosync_tw.corotypes import CS_OK
 from corosync_tw.daemon.journal import Journal
 from corosync_tw.daemon.running import Refused, Running
 from corosync_tw.errors import ConfigError, CsError, CsInvalidParam, CsNotExist
@@ -32,7 +33,6 @@ from corosync_tw.services.cmap.store import CmapStore
 from corosync_tw.services.cmap.trackers import Track
 from corosync_tw.services.cmap.values import TypedValue
 
-CS_OK: Final = 1
 _TOTEM_IN_PROGRESS: Final = "config.totemconfig_reload_in_progress"
 _IN_PROGRESS: Final = "config.reload_in_progress"
 _STATUS: Final = "config.reload_status"

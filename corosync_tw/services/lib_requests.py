@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Final
 
+from corosync_tw.corotypes import CS_OK
 from corosync_tw.errors import CsError, CsInvalidParam
 from corosync_tw.services.lib_interfaces import LibClient
 
@@ -20,7 +21,6 @@ REQUEST_HEADER: Final = Struct("=i4xi4x")
 RESPONSE_HEADER: Final = Struct("=i4xi4xi4x")
 REQUEST_HEADER_LEN: Final = REQUEST_HEADER.size
 RESPONSE_HEADER_LEN: Final = RESPONSE_HEADER.size
-CS_OK: Final = 1
 
 assert (REQUEST_HEADER_LEN, RESPONSE_HEADER_LEN) == (16, 24)
 

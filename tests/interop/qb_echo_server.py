@@ -15,8 +15,9 @@ from collections import Counter
 
 from twisted.internet import reactor
 
+from corosync_tw.corotypes import CS_OK
 from corosync_tw.ipc.qb.server import QbServer
-from corosync_tw.services.lib_requests import CS_OK, RESPONSE_HEADER, response
+from corosync_tw.services.lib_requests import RESPONSE_HEADER, response
 
 SERVICE_ID = 2
 ECHO, ONEWAY, EVENTS, FLOW, COUNT, STALL = range(1, 7)

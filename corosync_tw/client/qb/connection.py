@@ -14,10 +14,10 @@ from corosync_tw.client.qb.datagrams import open_datagrams
 from corosync_tw.client.qb.faults import Disconnected, ForeignBytes
 from corosync_tw.client.qb.handshake import Accepted, dial
 from corosync_tw.client.qb.shm import open_shm
+from corosync_tw.corotypes import CS_OK
 from corosync_tw.errors import CsTimeout, CsTooBig, CsTryAgain, error_of
 from corosync_tw.ipc.qb.layout import IpcType
 from corosync_tw.services.lib_requests import (
-    CS_OK,
     REQUEST_HEADER,
     REQUEST_HEADER_LEN,
     RESPONSE_HEADER,

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from corosync_tw.client.qb.connection import Connection, connect
 from corosync_tw.client.qb.faults import ForeignBytes
+from corosync_tw.corotypes import TrackFlags
 from corosync_tw.services.lib_requests import RESPONSE_HEADER, RESPONSE_HEADER_LEN
 from corosync_tw.services.quorum.lib_wire import (
     NOTIFICATION,
@@ -18,7 +19,6 @@ from corosync_tw.services.quorum.lib_wire import (
     QuorumRequest,
     QuorumResponse,
     QuorumType,
-    TrackFlags,
 )
 
 _NODEIDS_AT: Final = RESPONSE_HEADER_LEN + NOTIFICATION.size

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from corosync_tw.client.qb.connection import Connection, connect
 from corosync_tw.client.qb.faults import ForeignBytes
-from corosync_tw.corotypes import RingId
+from corosync_tw.corotypes import RingId, TrackFlags
 from corosync_tw.services.lib_requests import RESPONSE_HEADER, RESPONSE_HEADER_LEN
 from corosync_tw.services.votequorum.lib_wire import (
     GETINFO,
@@ -23,7 +23,6 @@ from corosync_tw.services.votequorum.lib_wire import (
     VotequorumResponse,
 )
 from corosync_tw.services.votequorum.report import InfoFlags, NodeVotes
-from corosync_tw.services.votequorum.trackers import TrackFlags
 
 _NODEIDS_AT: Final = RESPONSE_HEADER_LEN + NODELIST.size
 

@@ -14,8 +14,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.spread import banana, jelly, pb
 
+from corosync_tw.corotypes import CS_OK
 from corosync_tw.errors import CsError, CsInvalidParam, CsNotSupported
-from corosync_tw.ipc.pb.wire import CS_OK, EXPRESSION_LEN_BYTES_MAX, error_answer, read_answer
+from corosync_tw.ipc.pb.wire import EXPRESSION_LEN_BYTES_MAX, error_answer, read_answer
 
 _COMMANDS: Final = frozenset({b"version", b"message", b"answer", b"error"})
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 
 from twisted.internet.defer import Deferred
 
-from corosync_tw.corotypes import RingId
+from corosync_tw.corotypes import CS_OK, RingId, TrackFlags
 from corosync_tw.errors import CsBusy, CsInvalidParam
 from corosync_tw.ipc.pb.broker import Method
 from corosync_tw.ipc.pb.hubs import Peer, number
-from corosync_tw.ipc.pb.wire import CS_OK, error_of
+from corosync_tw.ipc.pb.wire import error_of
 from corosync_tw.services.lib_interfaces import EffectHandler, Shell
 from corosync_tw.services.votequorum.effects import (
     ExpectedVotesNotification,
@@ -17,7 +17,6 @@ from corosync_tw.services.votequorum.effects import (
     QuorumNotification,
 )
 from corosync_tw.services.votequorum.engine import VotequorumEngine
-from corosync_tw.services.votequorum.trackers import TrackFlags
 
 _QUORUM_MAX = 2**64 - 1
 

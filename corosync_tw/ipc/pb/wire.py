@@ -12,14 +12,12 @@ from itertools import accumulate
 from struct import Struct, error, pack, unpack
 from typing import Final, NamedTuple
 
-from corosync_tw.corotypes import MESSAGE_SIZE_MAX, Buffer
+from corosync_tw.corotypes import CS_OK, MESSAGE_SIZE_MAX, Buffer
 from corosync_tw.errors import CsError, CsInvalidParam, CsTooBig
 
 PROTOCOL_VERSION: Final = 1
 SERVER_NAME: Final = b"root"
 CLIENT_NAME: Final = b"client"
-
-CS_OK: Final = 1
 
 # Banana refuses strings above 640 KiB, so longer bodies travel in pieces.
 PIECE_LEN_BYTES_MAX: Final = 512 * 1024

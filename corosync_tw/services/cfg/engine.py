@@ -11,7 +11,7 @@ from collections import deque
 from contextlib import suppress
 from typing import Final
 
-from corosync_tw.corotypes import NS_PER_MS, Buffer, Guarantee
+from corosync_tw.corotypes import CS_OK, NS_PER_MS, Buffer, Guarantee
 from corosync_tw.errors import CsAccess, CsBusy, CsExist, CsNotExist, CsTimeout, CsTryAgain
 from corosync_tw.services.cfg.effects import (
     NodeKilled,
@@ -47,7 +47,6 @@ SHUTDOWN_TIMEOUT_MS: Final = 5000
 ANNOUNCE_RETRY_NS: Final = 50 * NS_PER_MS
 # Reloads that wait to be carried out; one more finds its wish fulfilled by those.
 RELOADS_MAX: Final = 100
-CS_OK: Final = 1
 
 
 class CfgEngine:

@@ -9,11 +9,17 @@ from enum import IntEnum
 from struct import Struct
 from typing import Final, NamedTuple
 
-from corosync_tw.corotypes import CPG_MAX_NAME_LENGTH, PROCESSOR_COUNT_MAX, Buffer, RingId
+from corosync_tw.corotypes import (
+    CPG_MAX_NAME_LENGTH,
+    CS_OK,
+    PROCESSOR_COUNT_MAX,
+    Buffer,
+    RingId,
+)
 from corosync_tw.errors import CsNameTooLong
 from corosync_tw.services.cpg.wire import PartialType
 from corosync_tw.services.effects import CpgMember
-from corosync_tw.services.lib_requests import CS_OK, RESPONSE_HEADER, event_header, response
+from corosync_tw.services.lib_requests import RESPONSE_HEADER, event_header, response
 
 # Arrays of this length are in every client: libcpg copies what we send without a look at its count.
 CPG_MEMBERS_MAX: Final = 128

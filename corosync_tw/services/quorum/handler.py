@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from corosync_tw.corotypes import TrackFlags
 from corosync_tw.errors import CsExist, CsInvalidParam
 from corosync_tw.services.effects import QuorumChange
 from corosync_tw.services.exec_wire import ServiceId
@@ -28,7 +29,6 @@ from corosync_tw.services.quorum.lib_wire import (
     QuorumRequest,
     QuorumResponse,
     QuorumType,
-    TrackFlags,
     encode_notification,
     encode_v1_nodelist,
     encode_v1_quorum,

@@ -5,12 +5,12 @@ Source: Corosync include/corosync/ipc_quorum.h; offsets as a C compiler makes th
 """
 
 from collections.abc import Sequence
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 from struct import Struct
 from typing import Final
 
-from corosync_tw.corotypes import RingId
-from corosync_tw.services.lib_requests import CS_OK, event_header, response
+from corosync_tw.corotypes import CS_OK, RingId
+from corosync_tw.services.lib_requests import event_header, response
 
 
 class QuorumRequest(IntEnum):
@@ -48,15 +48,6 @@ class QuorumType(IntEnum):
 
     FREE = 0
     SET = 1
-
-
-class TrackFlags(IntFlag):
-    """What to track (corotypes.h, CS_TRACK_*)."""
-
-    NOTHING = 0
-    CURRENT = 1
-    CHANGES = 2
-    CHANGES_ONLY = 4
 
 
 # flags@16 u32, 24 bytes; the model of MODEL_GETTYPE likewise

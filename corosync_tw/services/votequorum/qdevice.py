@@ -13,6 +13,7 @@ connection that is gone. A name that is empty or has no end is refused.
 from collections.abc import Callable
 from typing import Final
 
+from corosync_tw.corotypes import CS_OK
 from corosync_tw.errors import (
     CsAccess,
     CsExist,
@@ -41,7 +42,6 @@ from corosync_tw.services.votequorum.wire import (
     encode_qdevice_reg,
 )
 
-CS_OK: Final = 1
 _DEVICE_FLAGS: Final = (
     NodeFlags.QDEVICE_REGISTERED
     | NodeFlags.QDEVICE_ALIVE

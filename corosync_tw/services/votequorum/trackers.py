@@ -3,13 +3,12 @@ Clients that are told of changes.
 
 Source: Corosync exec/votequorum.c message_handler_req_lib_votequorum_trackstart,
 votequorum_exec_send_quorum_notification, votequorum_exec_send_nodelist_notification,
-votequorum_exec_send_expectedvotes_notification; include/corosync/corotypes.h CS_TRACK_*.
+votequorum_exec_send_expectedvotes_notification.
 """
 
-from enum import IntFlag
 from typing import Final
 
-from corosync_tw.corotypes import RingId
+from corosync_tw.corotypes import RingId, TrackFlags
 from corosync_tw.errors import CsExist, CsNotExist
 from corosync_tw.services.interfaces import ServiceBus
 from corosync_tw.services.votequorum.effects import (
@@ -21,15 +20,6 @@ from corosync_tw.services.votequorum.effects import (
 from corosync_tw.services.votequorum.qdevice import QuorumDevice
 from corosync_tw.services.votequorum.voting import Voting
 from corosync_tw.services.votequorum.wire import QDEVICE_NODEID
-
-
-class TrackFlags(IntFlag):
-    """What a client wants to be told: the present state, changes with it, changes alone."""
-
-    CURRENT = 1
-    CHANGES = 2
-    CHANGES_ONLY = 4
-
 
 SHOWS_PRESENT: Final = TrackFlags.CURRENT | TrackFlags.CHANGES
 FOLLOWS: Final = TrackFlags.CHANGES | TrackFlags.CHANGES_ONLY

@@ -12,12 +12,11 @@ from corosync_tw.client.qb.cpg import Cpg, Entry, Listing
 from corosync_tw.client.qb.faults import ForeignBytes
 from corosync_tw.client.qb.quorum import Quorum, View
 from corosync_tw.client.qb.votequorum import NodeList, Votequorum
-from corosync_tw.corotypes import RingId
+from corosync_tw.corotypes import RingId, TrackFlags
 from corosync_tw.errors import CsError, CsNameTooLong, CsNotSupported
 from corosync_tw.services.cmap.trackers import Track
 from corosync_tw.services.cmap.values import TypedValue
 from corosync_tw.services.cmap.wire import ValueType
-from corosync_tw.services.quorum.lib_wire import TrackFlags
 from corosync_tw.services.votequorum.report import InfoFlags
 from tests.unit.client.qb.raw_server import response
 

@@ -6,8 +6,9 @@ import struct
 import tempfile
 from pathlib import Path
 
+from corosync_tw.corotypes import CS_OK
 from corosync_tw.ipc.qb.server import QbServer
-from corosync_tw.services.lib_requests import CS_OK, RESPONSE_HEADER
+from corosync_tw.services.lib_requests import RESPONSE_HEADER
 from tests.unit.ipc.qb.pump import PumpReactor
 from tests.unit.ipc.qb.raw_client import RawClient
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from corosync_tw.corotypes import TrackFlags
 from corosync_tw.errors import CsExist, CsInvalidParam, CsNameNotFound, CsNotExist, CsTryAgain
 from corosync_tw.services.log_line import LogLine
 from corosync_tw.services.votequorum.effects import (
@@ -17,7 +18,6 @@ from corosync_tw.services.votequorum.params import (
     settle,
 )
 from corosync_tw.services.votequorum.report import InfoFlags
-from corosync_tw.services.votequorum.trackers import TrackFlags
 from tests.unit.services.ordered_bus import Node, OrderedBus
 
 LOWEST = TieBreakerRule(TieBreaker.LOWEST)
