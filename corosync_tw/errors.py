@@ -221,9 +221,9 @@ class CsSecurity(CsError):
 _BY_CODE: Final[dict[int, type[CsError]]] = {kind.code: kind for kind in CsError.__subclasses__()}
 
 
-def error_of(code: int) -> CsError:
+def error_of(code: int, *text: str) -> CsError:
     """Make the error that a cs_error_t number stands for; CsError itself for an unknown number."""
-    return _BY_CODE.get(code, CsError)()
+    return _BY_CODE.get(code, CsError)(*text)
 
 
 class MalformedFrame(Exception):

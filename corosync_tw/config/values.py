@@ -119,18 +119,6 @@ def lenient(kind: Kind) -> Kind:
 
 TEXT: Final = Kind("text", str)
 
-
-def text_up_to(length_max: int) -> Kind:
-    """Make the kind of a text of at most ``length_max`` characters."""
-
-    def read(text: str) -> str:
-        if len(text) > length_max:
-            raise ValueError(f"has {len(text)} characters, at most {length_max} are allowed")
-        return text
-
-    return Kind(f"text of at most {length_max} characters", read)
-
-
 _DSCP_NAMES: Final = {
     **{f"cs{n}": 8 * n for n in range(8)},
     **{f"af{n}{drop}": 8 * n + 2 * drop for n in range(1, 5) for drop in range(1, 4)},

@@ -31,7 +31,6 @@ SUBSYSTEMS: Final = (
     "APIDEF",
     "QB",
 )
-SUBSYS_NAME_LEN_MAX: Final = 64
 
 
 class Debug(Enum):

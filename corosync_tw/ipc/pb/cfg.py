@@ -5,10 +5,9 @@ from collections.abc import Callable, Mapping
 from twisted.internet.defer import Deferred
 
 from corosync_tw.corotypes import CS_OK
-from corosync_tw.errors import CsBusy, CsInvalidParam, CsNotExist
+from corosync_tw.errors import CsBusy, CsInvalidParam, CsNotExist, error_of
 from corosync_tw.ipc.pb.broker import Method
 from corosync_tw.ipc.pb.hubs import Peer, number, text
-from corosync_tw.ipc.pb.wire import error_of
 from corosync_tw.services.cfg.effects import ReloadAnswered, ShutdownAnswered, TestShutdown
 from corosync_tw.services.cfg.facts import CfgFacts
 from corosync_tw.services.lib_interfaces import EffectHandler, Shell

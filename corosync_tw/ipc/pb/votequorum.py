@@ -5,10 +5,9 @@ from collections.abc import Callable, Mapping
 from twisted.internet.defer import Deferred
 
 from corosync_tw.corotypes import CS_OK, RingId, TrackFlags
-from corosync_tw.errors import CsBusy, CsInvalidParam
+from corosync_tw.errors import CsBusy, CsInvalidParam, error_of
 from corosync_tw.ipc.pb.broker import Method
 from corosync_tw.ipc.pb.hubs import Peer, number
-from corosync_tw.ipc.pb.wire import error_of
 from corosync_tw.services.lib_interfaces import EffectHandler, Shell
 from corosync_tw.services.votequorum.effects import (
     ExpectedVotesNotification,

@@ -13,7 +13,7 @@ from struct import Struct, error, pack, unpack
 from typing import Final, NamedTuple
 
 from corosync_tw.corotypes import CS_OK, MESSAGE_SIZE_MAX, Buffer
-from corosync_tw.errors import CsError, CsInvalidParam, CsTooBig
+from corosync_tw.errors import CsError, CsInvalidParam, CsTooBig, error_of
 
 PROTOCOL_VERSION: Final = 1
 SERVER_NAME: Final = b"root"
@@ -50,7 +50,6 @@ TRY_AGAIN_INTERVAL_S: Final = 0.002
 JOIN_TIMEOUT_S: Final = 30.0
 
 _RECORD: Final = Struct(">IIQI")
-_ERRORS: Final = {kind.code: kind for kind in CsError.__subclasses__() if "code" in vars(kind)}
 
 
 class Record(NamedTuple):
@@ -124,11 +123,6 @@ def unpack_deliveries(records: object, pieces: object) -> list[tuple[Record, byt
 def error_answer(fault: CsError) -> list[object]:
     """Turn an error into what travels."""
     return [fault.code, str(fault)]
-
-
-def error_of(code: int, text: str) -> CsError:
-    """Make the exception of a cs_error_t; CsError itself for an unknown one."""
-    return _ERRORS.get(code, CsError)(text)
 
 
 def read_answer(answer: object) -> object:
