@@ -173,28 +173,33 @@ class Node:
     @inlineCallbacks
     def close(self, *, leave: bool) -> Any:
         """
-        Leave the ring, if so asked, and release everything.
+        Hang up on the clients, leave the ring, if so asked, and release everything.
 
-        :param leave: say good-bye to the others first; at most LEAVE_CHECKS_MAX checks long.
+        :param leave: say good-bye to the others, after they were told that our processes are down.
         """
         self._journal.unloading()
-        if leave:
-            self.driver.leave()
-            for _ in range(LEAVE_CHECKS_MAX):
-                if not self.stack.leaving:
-                    break
-                yield deferLater(self._reactor, LEAVE_CHECK_INTERVAL_S)
         try:
             for each in self._company:
                 each.stop()
             yield self.serving.qb.stop()
+            yield self.serving.pb.stop()
             for title, _, socket_name in self.serving.leaving_engines():
                 self._journal.engine_unloaded(title, socket_name)
+            if leave:
+                yield self._wait_while(lambda: self.stack.pg.waiting_msgs > 0)
+                self.driver.leave()
+                yield self._wait_while(lambda: self.stack.leaving)
         finally:
             # The services of a node that ends may be broken.
-            yield self.serving.pb.stop()
             yield self.driver.stop()
             self._lock.release()
+
+    @inlineCallbacks
+    def _wait_while(self, condition: Callable[[], bool]) -> Any:
+        for _ in range(LEAVE_CHECKS_MAX):
+            if not condition():
+                break
+            yield deferLater(self._reactor, LEAVE_CHECK_INTERVAL_S)
 
     def dump_state(self) -> None:
         """Write the state of the node to the log."""
