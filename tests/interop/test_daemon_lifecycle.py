@@ -304,8 +304,10 @@ def test_node_id_used_twice_is_told(cluster):
     one, two = cluster(1, 2), cluster(1, 2)
     two.addresses = {1: one.addresses[2], 2: one.addresses[1]}
     two.configure()
-    for daemon in (one.start(), two.start()):
+    both = (one.start(), two.start())
+    for daemon in both:
         daemon.expect("Another node uses our node id 1; .*Give every node a nodeid of its own")
+    for daemon in both:
         assert daemon.end()[0] == 0
 
 
