@@ -12,6 +12,7 @@ overflows its own. A handle of an iteration is valid in its connection alone.
 """
 
 from collections.abc import Mapping, Sequence
+from operator import is_not
 from struct import Struct
 from typing import Any, Final, Protocol
 
@@ -112,6 +113,9 @@ class CpgHandler:
         # The head of the last delivery, for the next one that differs in its bytes alone.
         self._head_of: tuple[bytes, int, int, int] | None = None
         self._head = b""
+        # The last change of a group, and what clients are sent for them.
+        self._change: tuple[object, ...] = (None,) * 4
+        self._change_events: list[bytes] = []
         self._table = self._make_table()
 
     def _make_table(self) -> dict[int, Request]:
@@ -218,9 +222,15 @@ class CpgHandler:
     def on_confchg(self, effect: Any) -> None:
         """Write a change of a group's membership to its client."""
         client = self._clients.get(effect.conn)
-        if client is not None:
-            for event in encode_confchgs(effect.group, effect.members, effect.left, effect.joined):
-                client.event((event,))
+        if client is None:
+            return
+        change = (effect.group, effect.members, effect.left, effect.joined)
+        # All clients of a group are told of a change by the very same lists.
+        if any(map(is_not, change, self._change)):
+            self._change = change
+            self._change_events = encode_confchgs(*change)
+        for event in self._change_events:
+            client.event((event,))
 
     def on_totem_confchg(self, effect: Any) -> None:
         """Write a ring to one client or to all."""

@@ -137,6 +137,26 @@ class TestMembership:
         assert number == CONFCHG
         assert confchg(body) == (b"g", [(1, 100, 0)], [], [(1, 100, JOINED)])
 
+    def test_a_change_is_encoded_once_for_all_clients(self, one, monkeypatch):
+        encoded = []
+
+        def encode(*change):
+            encoded.append(change)
+            return lib_wire.encode_confchgs(*change)
+
+        monkeypatch.setattr("corosync_tw.services.cpg.handler.encode_confchgs", encode)
+        clients = [one.joined(pid=pid) for pid in (1, 2, 3)]
+        other = one.joined(group=b"h", pid=4)
+        for client in (*clients, other):
+            client.events.clear()
+        encoded.clear()
+        one.joined(pid=5)
+        one.joined(group=b"h", pid=5)
+        assert [change[0] for change in encoded] == [b"g", b"h"]
+        assert [client.events for client in clients] == [clients[0].events] * 3
+        assert confchg(clients[0].take_events()[0][1])[3] == [(1, 5, JOINED)]
+        assert confchg(other.take_events()[0][1])[0] == b"h"
+
     def test_joins_in_all_states(self, one):
         client = one.connect()
         one.ask(client, join())
