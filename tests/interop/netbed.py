@@ -31,6 +31,17 @@ _HOLD = (
     '[ "$pid" = $$ ] || kill -9 "$pid" 2>/dev/null; done; true'
 )
 
+_FILESYSTEM_SOCKETS = """
+mkdir -p /run/kept /run/etc /run/etc_work /run/tmp /run/tmp_work
+chmod 1777 /run/tmp
+mount --bind "$1" /run/kept
+mount -t overlay -o lowerdir=/etc,upperdir=/run/etc,workdir=/run/etc_work overlay /etc
+mount -t overlay -o lowerdir=/tmp,upperdir=/run/tmp,workdir=/run/tmp_work overlay /tmp
+mount --bind /run/kept "$1"
+rm -rf /tmp/cmap /tmp/cfg /tmp/cpg /tmp/quorum /tmp/votequorum
+mkdir -p /etc/libqb && : > /etc/libqb/force-filesystem-sockets
+"""
+
 
 class BedError(Exception):
     """The host cannot carry the bed; the text says what is missing and how to get it."""
@@ -165,6 +176,17 @@ class Machine(NameSpace):
         self.run("ip", "addr", "add", f"{self.address}/24", "dev", "eth0")
         self.run("ip", "link", "set", "eth0", "mtu", str(mtu_bytes), "up")
         self.run("ip", "route", "add", "224.0.0.0/4", "dev", "eth0")
+
+    def force_filesystem_sockets(self, kept: Path | None = None) -> None:
+        """
+        Have libqb's programs on this machine use sockets in the file system, of Debian's /tmp.
+
+        What is in /etc and /tmp stays readable, but for sockets that somebody left; what is written
+        there stays with this machine.
+
+        :param kept: a directory that is shared with the host all the same.
+        """
+        self.run("sh", "-ec", _FILESYSTEM_SOCKETS, "sh", str(kept or "/run/kept"))
 
     def set_loss(self, percent: int) -> None:
         """Lose this share of the UDP datagrams that come in from the switch; 0 loses none."""

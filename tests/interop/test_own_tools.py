@@ -19,14 +19,6 @@ WITHIN_S = 15.0
 SHM, SOCKET, FILES = 1, 2, 3
 NO_DAEMON = 4
 ROOT = Path(__file__).resolve().parents[2]
-# libqb looks for sockets in the file system then; Debian's build in /tmp. $1 is to stay there.
-IN_FILES = """
-mount -t tmpfs none /mnt && cp -a /etc /mnt/etc && mkdir -p /mnt/etc/libqb /mnt/kept
-: > /mnt/etc/libqb/force-filesystem-sockets
-mount --bind /mnt/etc /etc
-mount --bind "$1" /mnt/kept
-mount -t tmpfs none /tmp && mkdir -p "$1" && mount --bind /mnt/kept "$1"
-"""
 AS_NOBODY = """
 import os
 from corosync_tw.client.qb.cmap import connect_cmap
@@ -106,7 +98,7 @@ def bed(request, tmp_path_factory):
     ):
         conf = cluster.nodes[SOCKET].conf
         conf.write_text(conf.read_text().replace("system {", "system {\n    qb_ipc_type: socket"))
-        bed.machines[FILES].run("sh", "-ec", IN_FILES, "sh", str(workdir))
+        bed.machines[FILES].force_filesystem_sockets(workdir)
         cluster.start()
         cluster.wait_quorate()
         yield Bed(bed, cluster, workdir, workdir)

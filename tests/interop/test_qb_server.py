@@ -15,12 +15,6 @@ ROOT = Path(__file__).resolve().parents[2]
 # The client, where a user without rights can run it.
 CLIENT = "/run/qb_echo"
 STRANGER = 1234
-# Overlaid: libqb looks for the flag in /etc, and the host's stays as it is.
-FORCE_FILESYSTEM_SOCKETS = (
-    "mkdir /run/upper /run/work && mount -t tmpfs tmpfs /tmp"
-    " && mount -t overlay -o lowerdir=/etc,upperdir=/run/upper,workdir=/run/work overlay /etc"
-    " && mkdir -p /etc/libqb && touch /etc/libqb/force-filesystem-sockets"
-)
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +22,7 @@ def bed():
     with NetBed([1, 2]) as made:
         for machine in made.machines.values():
             machine.run("cp", str(built(CLIENTS / "qb_echo.c")), CLIENT)
-        made.machines[2].run("sh", "-c", FORCE_FILESYSTEM_SOCKETS)
+        made.machines[2].force_filesystem_sockets()
         yield made
 
 
