@@ -9,6 +9,8 @@ packet: an item needs two for its length.
 Nothing is copied: a packet is a few bytes of header and slices of the caller's buffers.
 
 Source: Corosync exec/totempg.c mcast_msg, which packs while messages come in.
+Deviation: messages of applications leave a part of the room to requests that are but a message
+each, in Corosync they may take all.
 """
 
 from collections import deque
