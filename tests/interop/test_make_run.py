@@ -23,6 +23,8 @@ def tmp_path():
 @pytest.fixture
 def demo(tmp_path):
     started = []
+    # A shell starts jobs in its background with SIGINT ignored, and what is ignored is inherited.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def start(*args):
         process = subprocess.Popen(
@@ -42,6 +44,7 @@ def demo(tmp_path):
         if process.poll() is None:
             process.kill()
         process.wait()
+    signal.signal(signal.SIGINT, before)
 
 
 def until(process, text):
