@@ -10,7 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BAD_HANDLE 0x1234567800000001ULL
+#include "walk.h"
+
 #define ABSENT 99
 #define CONTEXT 0x123456789abcdef0ULL
 #define PATIENCE_MS 5000
@@ -20,25 +21,6 @@
 
 static int events;
 static votequorum_ring_id_t ring;
-
-static void step(const char *what, cs_error_t err)
-{
-	printf("%s: %d %s\n", what, (int)err, cs_strerror(err));
-	fflush(stdout);
-}
-
-/* The queue may be full for a moment; the same call is made again then. */
-#define AGAIN(err, call) \
-	do { \
-		(err) = (call); \
-	} while ((err) == CS_ERR_TRY_AGAIN && usleep(10000) == 0)
-
-#define STEP(what, call) \
-	do { \
-		cs_error_t step_err; \
-		AGAIN(step_err, call); \
-		step(what, step_err); \
-	} while (0)
 
 static int by_nodeid(const void *left, const void *right)
 {
