@@ -43,13 +43,19 @@ static void print_name(const struct cpg_name *name)
 		printf(name->value[i] >= ' ' && name->value[i] < 127 ? "%c" : "\\%02x", (unsigned char)name->value[i]);
 }
 
+/* Lists are in the order of pids, and a child's may be the smaller one: the walk itself is printed first. */
 static void print_list(const char *what, const struct cpg_address *list, size_t count)
 {
-	size_t i;
+	const char *comma = "";
+	size_t i, turn;
 
 	printf(" %s[", what);
-	for (i = 0; i < count; i++)
-		printf("%s%u %s %u", i ? ", " : "", list[i].nodeid, who(list[i].pid), list[i].reason);
+	for (turn = 0; turn < 2; turn++)
+		for (i = 0; i < count; i++)
+			if ((list[i].pid == (uint32_t)getpid()) == (turn == 0)) {
+				printf("%s%u %s %u", comma, list[i].nodeid, who(list[i].pid), list[i].reason);
+				comma = ", ";
+			}
 	printf("]");
 }
 
