@@ -8,8 +8,10 @@ PYTEST := $(BIN)/python -m pytest
 # Interop tests make name spaces and interfaces.
 AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo -E)
 WORKERS := 2
-# How long make soak takes: mutated frames, simulated clusters, minutes of killing real nodes, kills in one ring.
+# How long make soak takes: mutated frames, simulated clusters, hostile operations
+# of C clients, minutes of killing real nodes, kills in one ring.
 FRAMES := 10000000
+OPERATIONS := 1000000
 SEEDS := 2000
 MINUTES := 60
 KILLS := 200
@@ -65,6 +67,7 @@ soak: deps $(VENV)/.test
 	$(BIN)/python -m tests.soak.fuzz_decoder --frames $(FRAMES) $(if $(SEED),--seed $(SEED))
 	$(BIN)/python -m tests.soak.sim_campaign --seeds $(SEEDS) $(if $(SEED),--first $(SEED))
 	$(AS_ROOT) $(BIN)/python -m tests.soak.kill_campaign --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+	$(AS_ROOT) $(BIN)/python -m tests.soak.fuzz_ipc --operations $(OPERATIONS) --server node $(if $(SEED),--seed $(SEED))
 	$(AS_ROOT) $(BIN)/python -m tests.soak.kill_loop --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 	$(AS_ROOT) $(BIN)/python -m tests.soak.kill_loop --kills $(KILLS) --stock 2 $(if $(SEED),--seed $(SEED))
 

@@ -10,7 +10,6 @@ Deviation: the number is really written at run time. Corosync 3.1.7 writes to a 
 closed, says so in the log, and finds 0 after a restart. A damaged file counts as absent, as there.
 """
 
-import errno
 import os
 import struct
 from typing import Final
@@ -20,10 +19,10 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
+from corosync_tw.net.durable import write_durably
 from corosync_tw.net.errors import storage_error
 
 _BARRIER: Final = struct.Struct("=I")
-_MODE: Final = 0o600
 
 
 class EvTrackingFile:
@@ -63,15 +62,7 @@ class EvTrackingFile:
         )
 
     def _write(self, barrier: int) -> None:
-        draft = f"{self.path}.new"
         try:
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE)
-            try:
-                if os.write(descriptor, _BARRIER.pack(barrier)) != _BARRIER.size:
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            os.replace(draft, self.path)
+            write_durably(self.path, _BARRIER.pack(barrier))
         except OSError as cause:
             raise storage_error(self.path, "cannot store the expected votes", cause) from cause

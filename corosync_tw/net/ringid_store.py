@@ -8,7 +8,6 @@ the file holds the old number or the new one. Corosync truncates and writes in p
 Source: Corosync exec/main.c, corosync_ring_id_create_or_load and corosync_ring_id_store.
 """
 
-import errno
 import os
 import struct
 from typing import Final
@@ -19,12 +18,12 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
+from corosync_tw.net.durable import write_durably
 from corosync_tw.net.errors import StorageError, storage_error
 from corosync_tw.net.interfaces import IRingIdStore
 from corosync_tw.totem.const import RING_SEQ_MAX
 
 _RING_SEQ: Final = struct.Struct("=Q")
-_MODE: Final = 0o600
 
 
 @implementer(IRingIdStore)
@@ -45,7 +44,6 @@ class FileRingIdStore:
         """
         self._reactor = reactor
         self._threads = threads
-        self._directory = state_dir
         self.path = os.path.join(state_dir, f"ringid_{nodeid}")
 
     def load(self) -> int:
@@ -84,22 +82,8 @@ class FileRingIdStore:
         return int(ring_seq)
 
     def _write(self, ring_seq: int) -> None:
-        draft = f"{self.path}.new"
         try:
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE)
-            try:
-                if os.write(descriptor, _RING_SEQ.pack(ring_seq)) != _RING_SEQ.size:
-                    # A write this short is cut only where the file system ran full.
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            os.replace(draft, self.path)
-            directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(directory)
-            finally:
-                os.close(directory)
+            write_durably(self.path, _RING_SEQ.pack(ring_seq))
         except OSError as cause:
             raise storage_error(self.path, "cannot store the ring id", cause) from cause
 
