@@ -269,7 +269,9 @@ static int story_cmap_failed(void)
 	step("sam_register", sam_register(NULL));
 	step("sam_start", sam_start());
 	show_keys("after sam_start", getppid());
-	step("sam_mark_failed", sam_mark_failed());
+	/* Its supervisor may kill it before the call returns. */
+	printf("sam_mark_failed\n");
+	sam_mark_failed();
 	sleep_ms(20 * HC_MS);
 	printf("nobody marked it failed\n");
 	return 1;
