@@ -16,9 +16,10 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from zope.interface import Attribute, Interface
 
-from corosync_tw.corotypes import Buffer, Slices
+from corosync_tw.corotypes import Buffer
 from corosync_tw.net.errors import StorageError
 from corosync_tw.net.stats import TransportStats
+from corosync_tw.totem.runs import Datagrams
 
 
 class NetEventKind(Enum):
@@ -82,7 +83,7 @@ class ITransport(Interface):
     def send_token(target_nodeid: int, frame: bytes) -> None:
         """Send one datagram to one node; an unknown node is counted and ignored."""
 
-    def send_mcast(frames: list[Slices], to_members_only: bool) -> None:
+    def send_mcast(frames: Datagrams, to_members_only: bool) -> None:
         """
         Send datagrams to every other node, in order; never to ourselves.
 

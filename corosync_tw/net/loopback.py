@@ -13,10 +13,11 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
-from corosync_tw.corotypes import Buffer, Slices
+from corosync_tw.corotypes import Buffer
 from corosync_tw.net.batchsocket import is_token
 from corosync_tw.net.interfaces import IFrameReceiver, ITransport
 from corosync_tw.net.stats import TransportStats
+from corosync_tw.totem.runs import Datagrams
 
 # A node that does not read loses datagrams, like a socket with a full buffer.
 INBOX_FRAMES_MAX: Final = 8192
@@ -116,7 +117,7 @@ class LoopbackTransport:
         self.stats.tx_frames += 1
         peer.accept(frame)
 
-    def send_mcast(self, frames: list[Slices], to_members_only: bool) -> None:
+    def send_mcast(self, frames: Datagrams, to_members_only: bool) -> None:
         """Send frames to all other nodes."""
         del to_members_only
         if self._receiver is None:

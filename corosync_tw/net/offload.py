@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from corosync_tw.corotypes import Slices
+from corosync_tw.totem.runs import Datagrams
 
 SOL_UDP: Final = 17
 UDP_SEGMENT: Final = 103
@@ -63,12 +64,13 @@ class Run:
             self.ancillary = ((SOL_UDP, UDP_SEGMENT, _SEGMENT.pack(segment_bytes)),)
 
 
-def plan_runs(frames: Sequence[Slices], segment_bytes_max: int) -> list[Run]:
+def plan_runs(datagrams: Datagrams, segment_bytes_max: int) -> list[Run]:
     """
     Divide datagrams into as few send calls as the kernel's limits allow, in order.
 
     :param segment_bytes_max: longer datagrams get a call of their own; 0 for every datagram.
     """
+    frames = datagrams if isinstance(datagrams, list) else list(datagrams)
     # Header and payload are the usual slices: half the time of the general sum.
     lengths = [
         len(frame[0]) + len(frame[1]) if len(frame) == 2 else sum(map(len, frame))

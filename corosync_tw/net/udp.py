@@ -17,7 +17,6 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorFDSet
 from zope.interface import implementer
 
-from corosync_tw.corotypes import Slices
 from corosync_tw.net.batchsocket import BatchSocket, SourceFilter
 from corosync_tw.net.errors import NetError, system_text
 from corosync_tw.net.ifaddr import InterfaceAddress, SockAddr, interface_of, socket_address
@@ -44,6 +43,7 @@ from corosync_tw.net.sockets import (
 )
 from corosync_tw.net.stats import TransportStats
 from corosync_tw.net.turn import Turn
+from corosync_tw.totem.runs import Datagrams
 
 
 @implementer(ITransport, IMemberTable)
@@ -125,7 +125,7 @@ class UdpTransport:
         run = Run(((frame,),), len(frame), len(frame))
         self._queue.send(self._sender, (run,), (address,))
 
-    def send_mcast(self, frames: list[Slices], to_members_only: bool) -> None:
+    def send_mcast(self, frames: Datagrams, to_members_only: bool) -> None:
         """Send frames to the group; who is a member of the ring makes no difference."""
         del to_members_only
         sender = self._sender

@@ -16,7 +16,6 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorFDSet
 from zope.interface import implementer
 
-from corosync_tw.corotypes import Slices
 from corosync_tw.net.batchsocket import BatchSocket, SourceFilter
 from corosync_tw.net.ifaddr import InterfaceAddress, SockAddr
 from corosync_tw.net.ifwatch import InterfaceWatch
@@ -35,6 +34,7 @@ from corosync_tw.net.slab import SlabPool
 from corosync_tw.net.sockets import open_udp
 from corosync_tw.net.stats import TransportStats
 from corosync_tw.net.turn import Turn
+from corosync_tw.totem.runs import Datagrams
 
 
 @implementer(ITransport, IMemberTable)
@@ -106,7 +106,7 @@ class UdpuTransport:
         run = Run(((frame,),), len(frame), len(frame))
         self._queue.send(self._token_socket, (run,), (address,))
 
-    def send_mcast(self, frames: list[Slices], to_members_only: bool) -> None:
+    def send_mcast(self, frames: Datagrams, to_members_only: bool) -> None:
         """Send frames to every member, or every member of the ring."""
         addresses = self._ring if to_members_only else self._everyone
         sock = self._message_socket

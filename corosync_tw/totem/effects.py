@@ -7,9 +7,10 @@ follows it in the list.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from corosync_tw.corotypes import ConfChangeType, Guarantee, RingId, Slices
+from corosync_tw.totem.runs import Datagrams, DeliveredFrame
 
 
 @dataclass(slots=True)
@@ -34,29 +35,14 @@ class SendMcast:
     The core hears its own multicasts by itself: a transport must not loop them back, and a frame
     that bears our own nodeid is ignored when it comes in.
 
-    :ivar frames: one tuple of slices per datagram, at most a frame's length in total.
+    :ivar frames: one tuple of slices per datagram, at most a frame's length in total; a SentRun is
+        that, too.
     :ivar to_members_only: ring traffic, of interest to the present ring alone; False for frames
         that seek strangers.
     """
 
-    frames: list[Slices]
+    frames: Datagrams
     to_members_only: bool
-
-
-class DeliveredFrame(NamedTuple):
-    """
-    One ordered totem message, payload not yet unpacked by totempg.
-
-    :ivar nodeid: originator.
-    :ivar seq: sequence number in the ring that ordered it.
-    :ivar payload: totempg packet; a view into the receive buffer.
-    :ivar big_endian: byte order of the sender.
-    """
-
-    nodeid: int
-    seq: int
-    payload: bytes | memoryview
-    big_endian: bool
 
 
 @dataclass(slots=True)

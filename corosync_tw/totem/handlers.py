@@ -22,12 +22,12 @@ from corosync_tw.totem.const import (
     MembState,
 )
 from corosync_tw.totem.deadlines import Deadline
-from corosync_tw.totem.effects import DeliveredFrame
 from corosync_tw.totem.membership import JoinVerdict
 from corosync_tw.totem.ordering import RingLog
 from corosync_tw.totem.orf_token import originate_orf_token, retransmit_token
 from corosync_tw.totem.recovery import keep_recovered
 from corosync_tw.totem.ring import Ring
+from corosync_tw.totem.runs import DeliveredFrame
 from corosync_tw.totem.seqno import seq_lte
 from corosync_tw.totem.timeouts import reset_token_retransmit_timeout
 from corosync_tw.totem.trace import TraceCode

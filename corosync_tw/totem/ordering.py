@@ -10,7 +10,7 @@ from collections.abc import Container
 
 from corosync_tw.corotypes import RingId, Slices
 from corosync_tw.totem.const import QUEUE_RTR_ITEMS_SIZE_MAX
-from corosync_tw.totem.effects import DeliveredFrame
+from corosync_tw.totem.runs import DeliveredFrame
 from corosync_tw.totem.seqno import SEQ_MASK, seq_lt, seq_lte
 
 # What the layer above gets (None for an encapsulated message of the old ring), whether it is SAFE,

@@ -19,10 +19,11 @@ from corosync_tw.totem.const import (
     MembState,
 )
 from corosync_tw.totem.deadlines import Deadline
-from corosync_tw.totem.effects import DeliveredFrame, TokenSent
+from corosync_tw.totem.effects import TokenSent
 from corosync_tw.totem.flow import sort_queue_has_room
 from corosync_tw.totem.ordering import RingLog
 from corosync_tw.totem.ring import Ring
+from corosync_tw.totem.runs import DeliveredFrame
 from corosync_tw.totem.seqno import SEQ_MASK, seq_add, seq_diff, seq_lt, seq_lte
 from corosync_tw.totem.timeouts import (
     reset_heartbeat,

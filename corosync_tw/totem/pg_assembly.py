@@ -15,7 +15,6 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from corosync_tw.corotypes import PROCESSOR_COUNT_MAX, Buffer
-from corosync_tw.totem.effects import DeliveredFrame
 from corosync_tw.totem.pg_wire import (
     ASSEMBLY_LEN_BYTES_MAX,
     GROUPS_PER_MESSAGE_MAX,
@@ -24,6 +23,7 @@ from corosync_tw.totem.pg_wire import (
     PACKET_LEN_BYTES,
     lengths_struct,
 )
+from corosync_tw.totem.runs import DeliveredFrame
 
 # Number of groups, length of the first name, and a name that is no longer than four bytes, as all
 # in use are.

@@ -14,8 +14,8 @@ from corosync_tw.errors import MalformedFrame
 from corosync_tw.totem import wire
 from corosync_tw.totem.commit import OBLIGATED
 from corosync_tw.totem.const import QUEUE_RTR_ITEMS_SIZE_MAX, Encapsulated
-from corosync_tw.totem.effects import DeliveredFrame
 from corosync_tw.totem.ring import RecoveryState, Ring
+from corosync_tw.totem.runs import DeliveredFrame
 from corosync_tw.totem.seqno import SEQ_MASK, seq_diff, seq_lt, seq_lte
 from corosync_tw.totem.trace import TraceCode
 from corosync_tw.totem.wire import CommitEntry, CommitToken, OrfToken

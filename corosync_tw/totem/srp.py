@@ -28,7 +28,7 @@ from corosync_tw.errors import MalformedFrame
 from corosync_tw.totem import wire
 from corosync_tw.totem.const import Encapsulated, GatherFrom, MembState, MessageType
 from corosync_tw.totem.deadlines import Deadline
-from corosync_tw.totem.effects import DeliveredFrame, Effect, MessageSource
+from corosync_tw.totem.effects import Effect, MessageSource
 from corosync_tw.totem.expiry import (
     EXPIRY,
     note_alive,
@@ -41,6 +41,7 @@ from corosync_tw.totem.orf_token import on_orf_token
 from corosync_tw.totem.params import TotemParams
 from corosync_tw.totem.reconfigure import reconfigure
 from corosync_tw.totem.ring import Ring
+from corosync_tw.totem.runs import DeliveredFrame
 from corosync_tw.totem.stats import SrpStats
 from corosync_tw.totem.trace import TraceCode
 from corosync_tw.totem.transitions import deliver_ready, enter_gather, enter_idle

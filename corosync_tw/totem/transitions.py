@@ -10,10 +10,11 @@ from corosync_tw.corotypes import ConfChangeType
 from corosync_tw.totem import commit, recovery
 from corosync_tw.totem.const import GatherFrom, MembState
 from corosync_tw.totem.deadlines import Deadline
-from corosync_tw.totem.effects import ConfigurationChange, Deliver, DeliveredFrame, StoreRingId
+from corosync_tw.totem.effects import ConfigurationChange, Deliver, StoreRingId
 from corosync_tw.totem.joining import send_join, send_leave
 from corosync_tw.totem.ordering import RingLog
 from corosync_tw.totem.ring import Ring, TokenState
+from corosync_tw.totem.runs import DeliveredFrame
 from corosync_tw.totem.timeouts import (
     cancel_token_timeout,
     reset_token_retransmit_timeout,

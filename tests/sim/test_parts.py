@@ -12,7 +12,8 @@ from corosync_tw.sim.recorder import Recorder, ViolationError
 from corosync_tw.sim.ring_checks import STARVED_VISITS_MAX, RingChecks
 from corosync_tw.totem import wire
 from corosync_tw.totem.const import Encapsulated
-from corosync_tw.totem.effects import ConfigurationChange, Deliver, DeliveredFrame
+from corosync_tw.totem.effects import ConfigurationChange, Deliver
+from corosync_tw.totem.runs import DeliveredFrame
 
 RING = RingId(1, 5)
 

@@ -8,8 +8,8 @@ from corosync_tw.services.exec_wire import EXEC_GROUP, SYNC_GROUP, decode_id
 from corosync_tw.services.sync import wire as sync
 from corosync_tw.services.votequorum import wire as votequorum
 from corosync_tw.totem import wire
-from corosync_tw.totem.effects import DeliveredFrame
 from corosync_tw.totem.pg_assembly import Assembler, PgMessage
+from corosync_tw.totem.runs import DeliveredFrame
 from tests.unit.totem import capture
 
 PLAIN = 2

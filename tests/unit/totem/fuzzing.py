@@ -13,9 +13,10 @@ from corosync_tw.corotypes import PROCESSOR_COUNT_MAX, ConfChangeType, RingId
 from corosync_tw.errors import MalformedFrame
 from corosync_tw.prng import generator
 from corosync_tw.totem import wire
-from corosync_tw.totem.effects import ConfigurationChange, Deliver, DeliveredFrame
+from corosync_tw.totem.effects import ConfigurationChange, Deliver
 from corosync_tw.totem.pg import Totempg
 from corosync_tw.totem.pg_wire import ASSEMBLY_LEN_BYTES_MAX
+from corosync_tw.totem.runs import DeliveredFrame
 from tests.unit.totem import capture
 from tests.unit.totem.byteswap import swap_frame
 from tests.unit.totem.wire_helpers import encode

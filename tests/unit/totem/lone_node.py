@@ -3,15 +3,9 @@
 from corosync_tw.corotypes import Guarantee, RingId, Slices
 from corosync_tw.totem import wire
 from corosync_tw.totem.const import Encapsulated, MembState
-from corosync_tw.totem.effects import (
-    ConfigurationChange,
-    Deliver,
-    DeliveredFrame,
-    Effect,
-    SendMcast,
-    SendToken,
-)
+from corosync_tw.totem.effects import ConfigurationChange, Deliver, Effect, SendMcast, SendToken
 from corosync_tw.totem.params import TotemParams
+from corosync_tw.totem.runs import DeliveredFrame
 from corosync_tw.totem.seqno import seq_add
 from corosync_tw.totem.srp import Srp
 

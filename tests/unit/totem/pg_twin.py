@@ -2,7 +2,7 @@
 
 import struct
 
-from corosync_tw.totem.effects import DeliveredFrame
+from corosync_tw.totem.runs import DeliveredFrame
 
 
 def pack_all(messages: list[bytes], capacity: int) -> list[bytes]:

@@ -6,9 +6,9 @@ import pytest
 
 from corosync_tw.corotypes import RingId
 from corosync_tw.totem import wire
-from corosync_tw.totem.effects import DeliveredFrame
 from corosync_tw.totem.pg_assembly import Assembler
 from corosync_tw.totem.pg_wire import PACKET, lengths_struct, packet_struct
+from corosync_tw.totem.runs import DeliveredFrame
 from tests.unit.totem import capture
 from tests.unit.totem.byteswap import swap_frame, swap_packet
 from tests.unit.totem.wire_helpers import encode, plain

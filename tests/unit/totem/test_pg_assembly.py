@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corosync_tw.corotypes import PROCESSOR_COUNT_MAX
-from corosync_tw.totem.effects import DeliveredFrame
 from corosync_tw.totem.pg_assembly import Assembler
 from corosync_tw.totem.pg_wire import ASSEMBLY_LEN_BYTES_MAX, group_prefix
+from corosync_tw.totem.runs import DeliveredFrame
 from tests.unit.totem.byteswap import swap_packet
 from tests.unit.totem.pg_twin import delivered, pack_all
 from tests.unit.totem.stock_receiver import StockReceiver
