@@ -16,24 +16,34 @@ SEEDS := 2000
 MINUTES := 60
 KILLS := 200
 
-.PHONY: help run test deps lint types test-unit test-sim test-interop bench soak clean
+KERNELS := setup.py $(wildcard corosync_tw/kernels/compiled/*.pyx corosync_tw/kernels/compiled/*.pxd)
+
+.PHONY: help run kernels test deps lint types test-unit test-sim test-interop bench soak clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run            three nodes form a ring, stream a text, lose a node, get it back (FILE=..., STAY=1)"
 	@echo "make test           lint, types, unit, simulator and interop tests; installs what is missing first"
 	@echo "make test-unit | test-sim | test-interop | lint | types      one tier alone"
+	@echo "make kernels        compiles what changed of corosync_tw/kernels/compiled"
 	@echo "make bench          throughput beside stock corosync (ARGS=--quick)"
 	@echo "make soak           long campaigns: mutated frames, simulated faults (FRAMES=..., SEEDS=..., SEED=...)"
 	@echo "make clean          removes what was built, the environment too"
 
-$(VENV)/.run: setup.cfg pyproject.toml
+$(VENV)/.run: setup.cfg pyproject.toml $(KERNELS)
 	@sh ci/venv.sh $(VENV) .
 	@touch $@
 
-$(VENV)/.test: setup.cfg pyproject.toml
+$(VENV)/.packages: setup.cfg pyproject.toml
 	@sh ci/venv.sh $(VENV) '.[test]'
+	@touch $@ $(VENV)/.test $(VENV)/.run
+
+# A changed kernel needs no index: the tests' environment has Cython.
+$(VENV)/.test: $(VENV)/.packages $(KERNELS)
+	@$(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@ $(VENV)/.run
+
+kernels: $(VENV)/.test
 
 run: $(VENV)/.run
 	@$(BIN)/python -m corosync_tw.cli.demo $(if $(FILE),--file '$(FILE)') $(if $(STAY),--stay)

@@ -81,6 +81,8 @@ def test_shared_words_import_nothing_of_ours(name):
 @pytest.mark.parametrize("name", names("kernels"))
 def test_kernels_know_no_protocol(name):
     assert all(layer(target) == "kernels" for target in ours(name))
+    # The environment says which twin runs.
+    assert foreign(name) <= ALLOWED_IN_CORE | ({"os"} if name.endswith(".choice") else set())
 
 
 @pytest.mark.parametrize("name", names("totem"))
