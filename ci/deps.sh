@@ -28,9 +28,10 @@ need util-linux command -v nsenter
 need mandoc command -v mandoc
 need systemd command -v systemd-analyze
 need python3-venv sh "$(dirname "$0")/python.sh"
+need python3-dev sh "$(dirname "$0")/headers.sh"
 
 if [ -z "$wanted" ]; then
-    echo "nothing to install: corosync, its libraries, pacemaker, gcc, iproute2, nftables, Python are here"
+    echo "nothing to install: corosync, its libraries, pacemaker, gcc, iproute2, nftables, Python and its headers are here"
     exit 0
 fi
 echo "the tests need:$wanted"

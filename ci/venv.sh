@@ -12,3 +12,4 @@ echo "installing $requirement into $venv"
 # twistd finds plugins of an editable install only when the project's directory is on the path.
 "$venv/bin/python" -m pip install --disable-pip-version-check --editable "$requirement" \
     --config-settings editable_mode=compat
+"$venv/bin/python" -c 'from corosync_tw.kernels import choice; print("kernels:", choice.description())'

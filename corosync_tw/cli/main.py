@@ -13,6 +13,7 @@ from typing import Final
 from corosync_tw import __version__
 from corosync_tw.cli.stock_run import run
 from corosync_tw.cli.stock_tools import PROGRAM, STOCK_TOOLS
+from corosync_tw.kernels import choice
 
 _OWN_TOOLS: Final = ("cpg", "status", "tools")
 
@@ -37,7 +38,8 @@ def _main_of_own(argv: Sequence[str]) -> None:
         prog=PROGRAM,
         description="Speak to a daemon: cpg and status to corosync_tw's own, the others to any.",
     )
-    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    version = f"{PROGRAM} {__version__}, kernels: {choice.description()}"
+    parser.add_argument("--version", action="version", version=version)
     tools = parser.add_subparsers(metavar="TOOL", required=True)
     for name in _OWN_TOOLS:
         import_module(f"corosync_tw.cli.{name}").add_parser(tools)

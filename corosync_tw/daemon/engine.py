@@ -25,6 +25,7 @@ from corosync_tw.daemon.notify import notify
 from corosync_tw.daemon.settings import Settings
 from corosync_tw.daemon.signals import EXIT_SIGNALS, install
 from corosync_tw.ipc.qb.directory import sweep_own
+from corosync_tw.kernels import choice
 from corosync_tw.logsys.system import Logsys
 from corosync_tw.net.driver import Driver
 from corosync_tw.timers.clock import ClockError, assert_monotonic
@@ -115,6 +116,7 @@ class Engine(Service):
     def _banner(self) -> None:
         main = self.journal.main
         main.notice("Corosync Cluster Engine {version} starting up", version=__version__)
+        main.info("Kernels: {kernels}", kernels=choice.description())
         for warning in self._config.warnings:
             main.warning("{text}", text=warning)
 

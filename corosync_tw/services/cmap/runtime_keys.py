@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 
 from corosync_tw.corotypes import ConfChangeType
 from corosync_tw.errors import CsNotExist, CsTryAgain
+from corosync_tw.kernels import choice
 from corosync_tw.services.cmap.store import CmapStore
 from corosync_tw.services.cmap.trackers import Track
 from corosync_tw.services.cmap.values import TypedValue
@@ -32,6 +33,7 @@ DUMP_STATE: Final = "runtime.blackbox.dump_state"
 FORCE_GATHER: Final = "runtime.force_gather"
 CANCEL_WAIT_FOR_ALL: Final = "quorum.cancel_wait_for_all"
 OUR_PREFIX: Final = "runtime.corosync_tw."
+KERNELS: Final = f"{OUR_PREFIX}kernels"
 _NO: Final = TypedValue.string("no")
 _ANY_EVENT: Final = Track.ADD | Track.DELETE | Track.MODIFY
 _SERVICES: Final = "runtime.services."
@@ -120,6 +122,8 @@ class RuntimeKeys:
             prefix = f"internal_configuration.service.{service.service_id}"
             self._store.set(f"{prefix}.name", TypedValue.string(f"corosync_{service.name}"))
             self._store.set(f"{prefix}.ver", TypedValue.u32(0))
+        self._store.set(KERNELS, TypedValue.string(choice.description()))
+        self._store.set_readonly(KERNELS)
         self._orders = {
             DUMP_FLIGHT_DATA: actions.dump_flight_data,
             DUMP_STATE: actions.dump_state,

@@ -2,10 +2,12 @@
 
 import pytest
 
+from corosync_tw.kernels import choice
 from corosync_tw.services.cmap.runtime_keys import (
     CANCEL_WAIT_FOR_ALL,
     DUMP_STATE,
     FORCE_GATHER,
+    KERNELS,
     RuntimeKeys,
 )
 from corosync_tw.services.cmap.trackers import Track
@@ -95,6 +97,11 @@ def test_members_come_and_go(ring):
     ring.form([1, 3])
     assert ring.values("runtime.members.3.")["join_count"] == 2
     assert ring.values("runtime.members.3.")["status"] == "joined"
+
+
+def test_the_kernels_that_run_are_named(ring):
+    assert ring.store.get(KERNELS).value == choice.description()
+    assert ring.store.is_readonly(KERNELS)
 
 
 def test_services_count_their_messages(ring):
