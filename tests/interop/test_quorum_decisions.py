@@ -69,16 +69,32 @@ def runs() -> Iterator[list[tuple[Case, Run]]]:
         yield list(pool.map(simulate, cases))
 
 
-def test_every_answer_of_every_node_is_stocks(runs):
+def difference_of(case: Case, stock: Run) -> str | None:
+    """Replay what each node of stock heard; say where ours answers otherwise."""
+    params = params_of_seed(case.seed)
+    for events in stock.traces.values():
+        first = next(e for e in events if e.kind == "out")
+        nodeid = int.from_bytes(bytes.fromhex(first.rest)[4:8], "little")
+        difference = Replay(params[nodeid]).run(events)
+        if difference is not None:
+            return f"{case.text()}\nnode {nodeid}: {difference}"
+    return None
+
+
+def test_every_answer_of_every_node_is_stocks(runs, tmp_path):
+    """
+    A difference counts when it is there again: vqsim lives in real time, and a busy machine may
+    wake it between two of its timers that are a few milliseconds apart.
+    """
     told = 0
     for case, stock in runs:
-        params = params_of_seed(case.seed)
-        for events in stock.traces.values():
-            first = next(e for e in events if e.kind == "out")
-            nodeid = int.from_bytes(bytes.fromhex(first.rest)[4:8], "little")
-            difference = Replay(params[nodeid]).run(events)
-            assert difference is None, f"{case.text()}\nnode {nodeid}: {difference}"
-            told += sum(e.kind in {"in", "due"} for e in events)
+        if difference_of(case, stock) is not None:
+            conf = case.conf(str(tmp_path / f"{case.seed}" / "state"))
+            workdir = tmp_path / f"{case.seed}"
+            again = run(conf, case.steps, case.partitions, workdir, tracer())
+            difference = difference_of(case, again)
+            assert difference is None, difference
+        told += sum(e.kind in {"in", "due"} for events in stock.traces.values() for e in events)
     assert told > 10_000
 
 
