@@ -21,6 +21,7 @@ from corosync_tw.config.reader import read_sections
 from corosync_tw.config.report import Report
 from corosync_tw.config.schema import Config, Sections
 from corosync_tw.config.schema_services import QuorumConfig
+from corosync_tw.config.schema_totem import TotemConfig
 from corosync_tw.config.this_host import this_host
 from corosync_tw.config.timing import check_timing, totem_timing
 from corosync_tw.config.uidgid import read_uidgid_file
@@ -192,11 +193,20 @@ def totem_params(config: Config, nodeid: int) -> TotemParams:
         max_network_delay_ns=totem.max_network_delay_ms * NS_PER_MS,
         window_size_msgs=totem.window_size_msgs,
         max_messages=totem.max_messages,
+        window_pinned=_is_window_pinned(totem),
         miss_count_const=totem.miss_count_const,
         cancel_token_hold_on_retransmit=totem.cancel_token_hold_on_retransmit,
         frame_len_bytes_max=frame_len_bytes_max(config),
         seed=nodeid,
     )
+
+
+def _is_window_pinned(totem: TotemConfig) -> bool:
+    """Whether somebody asked for certain windows, in the file or later."""
+    given = totem.given("window_size") or totem.given("max_messages")
+    defaults = TotemConfig()
+    windows = (totem.window_size_msgs, totem.max_messages)
+    return given or windows != (defaults.window_size_msgs, defaults.max_messages)
 
 
 def frame_len_bytes_max(config: Config) -> int:

@@ -4,16 +4,18 @@ The transport that corosync.conf asks for.
 Source: Corosync exec/totemnet.c, transport_entries.
 """
 
+import socket
 from collections.abc import Callable
 from typing import Any, Final
 
 from corosync_tw.config.links import Link
+from corosync_tw.config.load import frame_len_bytes_max
 from corosync_tw.config.schema import Config
 from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
 from corosync_tw.net.errors import NetError
 from corosync_tw.net.interfaces import INetObserver
 from corosync_tw.net.settings import UdpSettings
-from corosync_tw.net.sockets import open_udp
+from corosync_tw.net.sockets import open_udp, receive_capacity_bytes
 from corosync_tw.net.udp import UdpTransport
 from corosync_tw.net.udpu import UdpuTransport
 
@@ -42,6 +44,13 @@ def udp_settings(config: Config) -> UdpSettings:
         broadcast=link.broadcast,
         ttl=link.ttl,
     )
+
+
+def receive_msgs_max(config: Config) -> int:
+    """Count the full frames that a socket of ours takes in while nobody reads it."""
+    version = config.membership.links[0].local_address.version
+    family = socket.AF_INET6 if version == 6 else socket.AF_INET
+    return receive_capacity_bytes(family) // frame_len_bytes_max(config)
 
 
 def check_port(config: Config) -> None:

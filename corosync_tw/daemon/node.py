@@ -9,6 +9,7 @@ Source: Corosync exec/main.c, main, from corosync_flock on.
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any, Final
 
 from twisted.internet.defer import inlineCallbacks
@@ -27,7 +28,7 @@ from corosync_tw.daemon.listening import listen_for_clients, listen_for_programs
 from corosync_tw.daemon.lockfile import LockFile
 from corosync_tw.daemon.map_keeper import MapKeeper
 from corosync_tw.daemon.maps import Maps
-from corosync_tw.daemon.network import make_transport, transport_title
+from corosync_tw.daemon.network import make_transport, receive_msgs_max, transport_title
 from corosync_tw.daemon.running import Parts, Running
 from corosync_tw.daemon.serving import Serving
 from corosync_tw.daemon.settings import Settings
@@ -130,7 +131,10 @@ class Node:
         barrier_file = EvTrackingFile(reactor, threads, state_dir)
         self.stack = Stack(
             totem_params(config, config.nodeid),
-            with_stored_barrier(service_params(config), barrier_file),
+            replace(
+                with_stored_barrier(service_params(config), barrier_file),
+                receive_msgs_max=receive_msgs_max(config),
+            ),
             store.load(),
             Driver.now_ns(),
         )

@@ -64,6 +64,21 @@ def open_udp(address: str, port: int, *, ip_dscp: int = 0, shared: bool = False)
     return sock
 
 
+def receive_capacity_bytes(family: int) -> int:
+    """
+    Tell how much an idle socket of ours takes in, counted in bytes of datagrams.
+
+    The kernel charges a datagram for the memory it occupies: for full Ethernet frames about three
+    times their length, measured, and four times are allowed for. 0 when no socket can be opened.
+    """
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            _grow(sock, _SO_RCVBUFFORCE, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+            return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 4
+    except OSError:
+        return 0
+
+
 def _grow(sock: socket.socket, force: int, plain: int, size_bytes: int) -> None:
     """Set a buffer's size: beyond the system's limit with privilege, up to it without."""
     try:

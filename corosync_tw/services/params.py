@@ -37,6 +37,8 @@ class ServiceParams:
     quorate.
     :ivar ykd: quorum.provider is corosync_ykd; at most one of the two.
     :ivar config_version: totem.config_version; 0 when it is not written.
+    :ivar receive_msgs_max: full frames that our receive buffers hold; 0 if that is not known, and
+        then no ring of ours sends more than configured.
     :ivar ip_text: our addresses as Corosync shows them, ``r(0) ip(127.0.0.1) ``.
     """
 
@@ -56,6 +58,7 @@ class ServiceParams:
     votequorum: bool = True
     ykd: bool = False
     config_version: int = 0
+    receive_msgs_max: int = 0
     ip_text: str = ""
 
     @property

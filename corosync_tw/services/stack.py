@@ -19,6 +19,7 @@ from typing import Final
 
 from corosync_tw.corotypes import Buffer, ConfChangeType, Guarantee, RingId, Slices
 from corosync_tw.errors import CsNotSupported, CsTryAgain, MalformedFrame
+from corosync_tw.services.announcing import Announcing
 from corosync_tw.services.bus import StackBus
 from corosync_tw.services.changeover import Changeover
 from corosync_tw.services.cpg.groups import Wants
@@ -32,14 +33,7 @@ from corosync_tw.services.effects import (
 from corosync_tw.services.engines import Engines
 from corosync_tw.services.exec_wire import EXEC_GROUP, HEADER_LEN, SYNC_GROUP
 from corosync_tw.services.flow import QueueLevel, next_level
-from corosync_tw.services.hello import (
-    HELLO_GROUP,
-    OWN_FEATURES,
-    Capabilities,
-    Features,
-    Hello,
-    encode_hello,
-)
+from corosync_tw.services.hello import HELLO_GROUP, Features
 from corosync_tw.services.interfaces import TimedService
 from corosync_tw.services.params import ServiceParams
 from corosync_tw.services.stats.counters import StackStats
@@ -92,7 +86,7 @@ class Stack:
         self.meter = self._bus.meter
         self._last_conn = 0
         self._level = QueueLevel.LOW
-        self._capabilities = Capabilities()
+        self._announcing = Announcing(self.srp, self.pg, services.receive_msgs_max)
         self._leave_visits = 0
         self._leave_deadline_ns: int | None = None
         self._make_services(services)
@@ -163,6 +157,8 @@ class Stack:
         self._bus.now_ns = now_ns
         self.params = params
         self._changeover.begin(params, now_ns)
+        self._announcing.announce(params, trans=self.sync.in_progress)
+        self._bus.sent = True
 
     def force_gather(self, now_ns: int) -> None:
         """Form the ring anew."""
@@ -215,7 +211,7 @@ class Stack:
     @property
     def safe_supported(self) -> bool:
         """Whether all members deliver SAFE messages."""
-        return not self._capabilities.without(Features.SAFE_DELIVERY, self.members)
+        return not self._announcing.lacking(Features.SAFE_DELIVERY)
 
     # Closed process groups for local clients
 
@@ -290,7 +286,7 @@ class Stack:
             raise CsTryAgain("the message queue is at a critical level")
 
     def _check_safe(self) -> None:
-        lacking = self._capabilities.without(Features.SAFE_DELIVERY, self.members)
+        lacking = self._announcing.lacking(Features.SAFE_DELIVERY)
         if lacking and not self.sync.in_progress:
             nodes = ", ".join(map(str, lacking))
             raise CsNotSupported(
@@ -337,11 +333,7 @@ class Stack:
         elif group == YKD_GROUP and self._ykd is not None:
             self._ykd.deliver(nodeid, data, big_endian)
         elif group == HELLO_GROUP:
-            self._capabilities.deliver(nodeid, data, big_endian)
-            # The ring may be a step ahead of what is delivered.
-            lacking = self._capabilities.without(Features.COMMIT_OBLIGATION, self.members)
-            if not lacking and self.srp.ring_id == self.ring_id:
-                self.srp.ring_of_ours()
+            self._announcing.deliver(nodeid, data, big_endian)
         else:
             self.stats.messages_unknown += 1
 
@@ -371,13 +363,10 @@ class Stack:
         if change.kind is ConfChangeType.TRANSITIONAL:
             self.sync.transitional(change.members)
             return
-        self._capabilities.begin(change.ring_id)
+        self._announcing.begin(change.ring_id, change.members, self.params)
         self.sync.regular(change.members, change.ring_id)
         if self._ykd is not None:
             self._ykd.configuration_change(change.members, change.ring_id)
-        hello = Hello(change.ring_id, OWN_FEATURES)
-        with suppress(CsTryAgain):
-            self.pg.mcast(HELLO_GROUP, (encode_hello(hello),), trans=True)
 
     def _on_sync_completed(self) -> None:
         self.meter.sync_done(self._bus.now_ns)

@@ -56,6 +56,8 @@ def on_orf_token(ring: Ring, token: OrfToken, now_ns: int) -> None:
     _note_activity(ring, token, now_ns)
     forward_token = not (ring.am_rep and ring.token.my_token_held)
     last_aru = _take_aru(ring, token)
+    window = ring.flow.window
+    window.note_visit(token.seq, token.aru, requests=bool(token.rtr_list))
     allowed = ring.flow.allowance(ring.params, token, _backlog(ring))
     retransmitted = _answer_rtr(ring, log, token, allowed)
     _ask_for_holes(ring, log, token)
@@ -67,10 +69,13 @@ def on_orf_token(ring: Ring, token: OrfToken, now_ns: int) -> None:
         ring.token.my_token_held = False
         forward_token = True
     allowed -= retransmitted
-    if not sort_queue_has_room(ring.params, log.last_released, token.seq, allowed):
+    if not sort_queue_has_room(
+        window.size_msgs(ring.params), log.last_released, token.seq, allowed
+    ):
         allowed = 0
     sent = _mcast(ring, log, token, allowed)
     ring.flow.update_token(token, retransmitted + sent)
+    window.note_sent(token.seq)
     _update_token_aru(ring, log, token, last_aru)
     if ring.token.my_aru_count > ring.params.fail_to_recv_const and token.aru_addr == ring.my_id:
         _give_up_on_self(ring, log, now_ns)

@@ -30,6 +30,8 @@ class TotemParams:
     :ivar heartbeat_failures_allowed: 0 switches the heartbeat off.
     :ivar window_size_msgs: messages on the ring in one rotation, all members together.
     :ivar max_messages: messages a member may send at one visit of the token.
+    :ivar window_pinned: these two are what the administrator wants: they count between nodes of
+        ours, too.
     :ivar miss_count_const: visits of the token before a hole is asked for.
     :ivar cancel_token_hold_on_retransmit: never hold the token while a retransmission is pending.
     :ivar frame_len_bytes_max: longest datagram, Totem header included (1472 on IPv4 and an MTU of
@@ -54,6 +56,7 @@ class TotemParams:
     max_network_delay_ns: int = 50 * NS_PER_MS
     window_size_msgs: int = 50
     max_messages: int = 17
+    window_pinned: bool = False
     miss_count_const: int = 5
     cancel_token_hold_on_retransmit: bool = False
     frame_len_bytes_max: int = 1472

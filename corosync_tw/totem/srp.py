@@ -45,6 +45,7 @@ from corosync_tw.totem.runs import DeliveredFrame
 from corosync_tw.totem.stats import SrpStats
 from corosync_tw.totem.trace import TraceCode
 from corosync_tw.totem.transitions import deliver_ready, enter_gather, enter_idle
+from corosync_tw.totem.window import Agreement, Window
 
 # The first five bytes of every plain message of a little-endian peer.
 _PLAIN_MCAST: Final = wire.MCAST.pack(
@@ -98,6 +99,11 @@ class Srp:
         return self._ring.flow.my_cbl
 
     @property
+    def window(self) -> Window:
+        """Windows of flow control, for observers."""
+        return self._ring.flow.window
+
+    @property
     def marks(self) -> tuple[int, int]:
         """Highest sequence number of the installed ring that was seen, and that was delivered."""
         log = self._ring.installed
@@ -118,6 +124,12 @@ class Srp:
     def ring_of_ours(self) -> None:
         """Say that all members of the installed ring run corosync_tw; true until the next ring."""
         self._ring.of_ours = True
+
+    def agree(self, agreement: Agreement) -> None:
+        """Go by what all members of the installed ring announced; true until the next ring."""
+        ring = self._ring
+        if ring.my_ring_id == ring.installed.ring_id:
+            ring.flow.window.agree(agreement)
 
     def reconfigure(self, params: TotemParams, now_ns: int) -> None:
         """
