@@ -2,16 +2,20 @@
 The messages of one ring, put in order: what was received, what is missing, what may be delivered,
 what may be forgotten.
 
+What comes first and in order stays a run from the socket to the layer above; whatever fills a hole,
+comes twice or is recovered is kept message by message.
+
 Source: Totem95 section 5 (my_aru, safe and agreed delivery); Corosync exec/totemsrp.c update_aru,
 messages_deliver_to_app, messages_free, include/corosync/sq.h.
 """
 
+from bisect import bisect_right
 from collections.abc import Container
 
 from corosync_tw.corotypes import RingId, Slices
 from corosync_tw.totem.const import QUEUE_RTR_ITEMS_SIZE_MAX
-from corosync_tw.totem.runs import DeliveredFrame
-from corosync_tw.totem.seqno import SEQ_MASK, seq_lt, seq_lte
+from corosync_tw.totem.runs import Delivered, DeliveredFrame, Run
+from corosync_tw.totem.seqno import SEQ_MASK, seq_diff, seq_lt, seq_lte
 
 # What the layer above gets (None for an encapsulated message of the old ring), whether it is SAFE,
 # the datagram.
@@ -22,7 +26,8 @@ class RingLog:
     """
     Sort queue and marks of one ring.
 
-    Live sequence numbers lie in (last_released, last_released + QUEUE_RTR_ITEMS_SIZE_MAX).
+    Live sequence numbers lie in (last_released, last_released + QUEUE_RTR_ITEMS_SIZE_MAX). A mark
+    may lie inside a run, but my_aru and high_seq_received never do.
 
     :ivar my_aru: every message up to it is here.
     :ivar high_seq_received: highest message seen.
@@ -32,7 +37,9 @@ class RingLog:
 
     __slots__ = (
         "_items",
+        "_len",
         "_miss_counts",
+        "_runs",
         "high_delivered",
         "high_seq_received",
         "last_released",
@@ -46,21 +53,31 @@ class RingLog:
         self.high_seq_received = seqno_start
         self.high_delivered = seqno_start
         self.last_released = seqno_start
-        self._items: dict[int, StoredMessage] = {}
+        # A run is found by its first message here, by the others in the list.
+        self._items: dict[int, StoredMessage | Run] = {}
+        self._runs: list[Run] = []
+        self._len = 0
         self._miss_counts: dict[int, int] = {}
 
     def __len__(self) -> int:
-        return len(self._items)
+        return self._len
 
     def get(self, seq: int) -> StoredMessage | None:
         """Give a live message."""
-        return self._items.get(seq)
+        if not self._is_live(seq):
+            return None
+        item = self._items.get(seq)
+        if isinstance(item, tuple):
+            return item
+        run, i = self._run_with(seq)
+        return (run.delivered(i), run.safe, run.frame(i)) if run is not None else None
 
     def wants(self, seq: int) -> bool:
         """Tell whether this message is new and within the sort queue."""
         return (
-            0 < ((seq - self.last_released) & SEQ_MASK) < QUEUE_RTR_ITEMS_SIZE_MAX
+            self._is_live(seq)
             and seq not in self._items
+            and (seq_lt(self.high_seq_received, seq) or self._run_with(seq)[0] is None)
         )
 
     def add(self, seq: int, message: StoredMessage) -> None:
@@ -70,42 +87,86 @@ class RingLog:
         Post: high_seq_received >= seq; my_aru is left to ``update_aru``.
         """
         self._items[seq] = message
+        self._len += 1
         if seq_lt(self.high_seq_received, seq):
             self.high_seq_received = seq
+
+    def add_run(self, run: Run) -> bool:
+        """
+        Keep a run that begins beyond all that was seen and fits the sort queue.
+
+        :return: False when it is another one: then its messages are to be offered one by one.
+        """
+        last = (run.first_seq + run.count - 1) & SEQ_MASK
+        if not (seq_lt(self.high_seq_received, run.first_seq) and self._is_live(last)):
+            return False
+        self._items[run.first_seq] = run
+        self._runs.append(run)
+        self._len += run.count
+        self.high_seq_received = last
+        return True
+
+    def _is_live(self, seq: int) -> bool:
+        return 0 < ((seq - self.last_released) & SEQ_MASK) < QUEUE_RTR_ITEMS_SIZE_MAX
+
+    def _run_with(self, seq: int) -> tuple[Run | None, int]:
+        """Find the run that a message is in, and its place there."""
+        runs = self._runs
+        if not runs:
+            return None, 0
+        start = runs[0].first_seq
+        distance = (seq - start) & SEQ_MASK
+        at = bisect_right(runs, distance, key=lambda run: (run.first_seq - start) & SEQ_MASK) - 1
+        i = (seq - runs[at].first_seq) & SEQ_MASK
+        return (runs[at], i) if i < runs[at].count else (None, 0)
+
+    def _from(self, seq: int) -> StoredMessage | Run | None:
+        """Give a message, or what its run has from it on."""
+        item = self._items.get(seq)
+        if item is None:
+            run, i = self._run_with(seq)
+            if run is not None:
+                return run.part(i, run.count)
+        return item
 
     def update_aru(self) -> None:
         """Move my_aru up to the first hole (update_aru)."""
         items = self._items
         aru = self.my_aru
-        following = (aru + 1) & SEQ_MASK
-        while following in items:
-            aru = following
-            following = (aru + 1) & SEQ_MASK
+        while (item := items.get((aru + 1) & SEQ_MASK)) is not None:
+            aru = (aru + (1 if isinstance(item, tuple) else item.count)) & SEQ_MASK
         self.my_aru = aru
 
-    def take_deliverable(self, safe_to: int) -> list[DeliveredFrame]:
+    def take_deliverable(self, safe_to: int) -> list[Delivered]:
         """
         Give the messages next in order, up to the first hole or the first SAFE message beyond
         ``safe_to``.
 
         :param safe_to: every member of the ring has everything up to it.
         """
-        items = self._items
         seq = self.high_delivered
         end = self.my_aru
-        run: list[DeliveredFrame] = []
+        delivered: list[Delivered] = []
         while seq != end:
-            following = (seq + 1) & SEQ_MASK
-            frame, safe, _ = items[following]
-            if safe and not seq_lte(following, safe_to):
+            item = self._from((seq + 1) & SEQ_MASK)
+            assert item is not None, "a message at or before my_aru is missing"
+            if isinstance(item, tuple):
+                frame, safe, _ = item
+                if safe and not seq_lt(seq, safe_to):
+                    break
+                seq = (seq + 1) & SEQ_MASK
+                if frame is not None:
+                    delivered.append(frame)
+                continue
+            count = min(item.count, seq_diff(safe_to, seq)) if item.safe else item.count
+            if count <= 0:
                 break
-            seq = following
-            if frame is not None:
-                run.append(frame)
+            delivered.append(item if count == item.count else item.part(0, count))
+            seq = (seq + count) & SEQ_MASK
         self.high_delivered = seq
-        return run
+        return delivered
 
-    def take_remaining(self, obligation_set: Container[int]) -> list[DeliveredFrame]:
+    def take_remaining(self, obligation_set: Container[int]) -> list[Delivered]:
         """
         Give what is left when the ring is over; the ring's log is of no use afterwards.
 
@@ -115,20 +176,21 @@ class RingLog:
         :param obligation_set: nodeids of my_deliver_memb.
         Source: Totem95 section 7.3, EVS94 section 3; messages_deliver_to_app with skip.
         """
-        run: list[DeliveredFrame] = []
+        delivered: list[Delivered] = []
         seq = self.high_delivered
         hole_seen = False
         while seq != self.high_seq_received:
-            seq = (seq + 1) & SEQ_MASK
-            message = self._items.get(seq)
-            if message is None:
+            item = self._from((seq + 1) & SEQ_MASK)
+            if item is None:
                 hole_seen = True
+                seq = (seq + 1) & SEQ_MASK
                 continue
-            frame = message[0]
+            frame, count = (item[0], 1) if isinstance(item, tuple) else (item, item.count)
+            seq = (seq + count) & SEQ_MASK
             if frame is not None and (not hole_seen or frame.nodeid in obligation_set):
-                run.append(frame)
+                delivered.append(frame)
         self.high_delivered = seq
-        return run
+        return delivered
 
     def release(self, safe_to: int) -> None:
         """
@@ -140,10 +202,21 @@ class RingLog:
         if not seq_lt(self.last_released, end):
             return
         items = self._items
+        runs_gone = 0
         seq = self.last_released
-        while seq != end:
-            seq = (seq + 1) & SEQ_MASK
-            del items[seq]
+        while seq_lt(seq, end):
+            following = (seq + 1) & SEQ_MASK
+            if isinstance(items.get(following), tuple):
+                del items[following]
+                seq = following
+                continue
+            run = self._runs[runs_gone]
+            seq = (run.first_seq + run.count - 1) & SEQ_MASK
+            if seq_lte(seq, end):
+                del items[run.first_seq]
+                runs_gone += 1
+        del self._runs[:runs_gone]
+        self._len -= seq_diff(end, self.last_released)
         self.last_released = end
         for seq in [seq for seq in self._miss_counts if seq_lte(seq, end)]:
             del self._miss_counts[seq]
@@ -167,11 +240,14 @@ class RingLog:
         """
         missing: list[int] = []
         seq = self.my_aru
-        while seq != token_seq and len(missing) < count_max:
+        while seq_lt(seq, token_seq) and len(missing) < count_max:
             seq = (seq + 1) & SEQ_MASK
-            if seq in self._items:
+            item = self._items.get(seq)
+            if item is not None:
+                if not isinstance(item, tuple):
+                    seq = (seq + item.count - 1) & SEQ_MASK
                 continue
-            if ((seq - self.last_released) & SEQ_MASK) >= QUEUE_RTR_ITEMS_SIZE_MAX:
+            if not self._is_live(seq):
                 break
             misses = self._miss_counts.get(seq, 0) + 1
             self._miss_counts[seq] = misses

@@ -162,5 +162,7 @@ class SentRun:
 
 # What the ordered log and the layer above take as one.
 Run = ReceivedRun | SentRun
+# What the ordered log gives: one message, or many.
+Delivered = DeliveredFrame | ReceivedRun | SentRun
 # What a transport is given to send.
 Datagrams = list[Slices] | SentRun
