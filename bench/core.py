@@ -10,6 +10,7 @@ import time
 
 from corosync_tw.corotypes import Guarantee
 from corosync_tw.errors import CsTryAgain
+from corosync_tw.services.cpg.effects import CpgDeliverRun
 from corosync_tw.services.effects import CpgDeliver
 from corosync_tw.services.params import ServiceParams
 from corosync_tw.services.stack import Stack
@@ -58,8 +59,8 @@ class Wire:
                 for other in NODES:
                     if other != nodeid:
                         self._inboxes[other].extend(frames)
-            elif isinstance(effect, CpgDeliver) and nodeid == NODES[-1]:
-                self.delivered += 1
+            elif nodeid == NODES[-1] and isinstance(effect, CpgDeliver | CpgDeliverRun):
+                self.delivered += effect.count if isinstance(effect, CpgDeliverRun) else 1
 
     @property
     def silent(self):

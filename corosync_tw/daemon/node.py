@@ -40,6 +40,7 @@ from corosync_tw.net.driver import Driver
 from corosync_tw.net.errors import NetError, StorageError
 from corosync_tw.net.interfaces import IDriverObserver, INetObserver, NetEvent
 from corosync_tw.net.ringid_store import FileRingIdStore
+from corosync_tw.services.cpg.effects import CpgDeliverRun, CpgPart
 from corosync_tw.services.effects import CpgConfchg, CpgDeliver, FatalError, SyncDone
 from corosync_tw.services.exec_wire import ServiceId
 from corosync_tw.services.stack import Stack
@@ -49,6 +50,9 @@ LEAVE_CHECKS_MAX: Final = 40
 
 # Called with the exit code, the text, and whether to leave the ring first.
 OnFatal = Callable[[ExitCode, str, bool], None]
+
+# Effects for clients alone, of which there are many.
+_UNLOGGED: Final = frozenset((CpgConfchg, CpgDeliver, CpgDeliverRun, CpgPart))
 
 
 @implementer(INetObserver, IDriverObserver)
@@ -238,7 +242,7 @@ class Node:
         self.serving.clients.execute(effects)
         for effect in effects:
             kind = type(effect)
-            if kind is CpgDeliver or kind is CpgConfchg:
+            if kind in _UNLOGGED:
                 continue
             self._journal.effect(effect)
             if kind is SyncDone and self._on_ready is not None:

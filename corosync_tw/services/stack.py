@@ -14,16 +14,16 @@ corosync_sending_allowed.
 
 from collections.abc import Sequence
 from contextlib import suppress
-from struct import Struct
 from typing import Final
 
 from corosync_tw.corotypes import Buffer, ConfChangeType, Guarantee, RingId, Slices
-from corosync_tw.errors import CsNotSupported, CsTryAgain, MalformedFrame
+from corosync_tw.errors import CsNotSupported, CsTryAgain
 from corosync_tw.services.announcing import Announcing
 from corosync_tw.services.bus import StackBus
 from corosync_tw.services.changeover import Changeover
 from corosync_tw.services.cpg.groups import Wants
 from corosync_tw.services.cpg.wire import PartialType
+from corosync_tw.services.delivering import Delivering
 from corosync_tw.services.effects import (
     CpgMember,
     StackEffect,
@@ -31,7 +31,7 @@ from corosync_tw.services.effects import (
     TotemConfchg,
 )
 from corosync_tw.services.engines import Engines
-from corosync_tw.services.exec_wire import EXEC_GROUP, HEADER_LEN, SYNC_GROUP
+from corosync_tw.services.exec_wire import SYNC_GROUP
 from corosync_tw.services.flow import QueueLevel, next_level
 from corosync_tw.services.hello import HELLO_GROUP, Features
 from corosync_tw.services.interfaces import TimedService
@@ -48,8 +48,6 @@ from corosync_tw.totem.srp import Srp
 LEAVE_TOKEN_VISITS: Final = 2
 # Numbers of connections wrap at 31 bits: they stay plain integers of banana and of C clients.
 CONN_MAX: Final = 0x7FFFFFFF
-_ID_LITTLE: Final = Struct("<I")
-_ID_BIG: Final = Struct(">I")
 
 
 class Stack:
@@ -97,8 +95,16 @@ class Stack:
         self.quorum, self.votequorum, self._ykd = engines.quorum, engines.votequorum, engines.ykd
         self.mon, self.wd, self.pload = engines.mon, engines.wd, engines.pload
         self.sync = engines.sync
-        self._handlers, self._waiting = engines.handlers, engines.waiting
+        self._waiting = engines.waiting
         self._timed: tuple[TimedService, ...] = (*engines.timed, self._changeover)
+        self._deliver = Delivering(
+            self.pg,
+            self.cpg,
+            engines.handlers,
+            self._on_other_group,
+            stats=self.stats,
+            received=self.meter.received,
+        ).deliver
         self._announce_leave = services.votequorum and services.allow_downscale
 
     # Feeding and polling
@@ -141,7 +147,7 @@ class Stack:
                 continue
             for effect in effects:
                 if isinstance(effect, Deliver):
-                    self._on_deliver(effect)
+                    self._deliver(effect)
                 elif isinstance(effect, TokenSent):
                     self._on_token_sent()
                 elif isinstance(effect, ConfigurationChange):
@@ -295,37 +301,6 @@ class Stack:
             )
 
     # What the ring says
-
-    def _on_deliver(self, effect: Deliver) -> None:
-        """Hand messages on, each before the next is unpacked: one may end the synchronization."""
-        handlers = self._handlers
-        received = self.meter.received
-        stats = self.stats
-        read_little, read_big = _ID_LITTLE.unpack_from, _ID_BIG.unpack_from
-        count = run = 0
-        kind, handler = -1, None
-        for nodeid, seq, group, data, big_endian in self.pg.deliver(effect):
-            count += 1
-            try:
-                if group != EXEC_GROUP:
-                    self._on_other_group(nodeid, group, data, big_endian)
-                    continue
-                if len(data) < HEADER_LEN:
-                    stats.messages_malformed += 1
-                    continue
-                number = (read_big if big_endian else read_little)(data)[0]
-                if number != kind:
-                    received[kind] = received.get(kind, 0) + run
-                    kind, run, handler = number, 0, handlers.get(number)
-                run += 1
-                if handler is None:
-                    stats.messages_unknown += 1
-                else:
-                    handler(nodeid, seq, data, big_endian)
-            except MalformedFrame:
-                stats.messages_malformed += 1
-        received[kind] = received.get(kind, 0) + run
-        stats.messages_delivered += count
 
     def _on_other_group(self, nodeid: int, group: bytes, data: Buffer, big_endian: bool) -> None:
         if group == SYNC_GROUP:

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from corosync_tw.corotypes import ConfChangeType, CpgReason, Guarantee, RingId, Slices
 from corosync_tw.errors import CsError, CsNotSupported, CsTryAgain
+from corosync_tw.services.cpg.effects import CpgDeliverRun
 from corosync_tw.services.effects import (
     CpgConfchg,
     CpgDeliver,
@@ -226,11 +227,11 @@ class StackHost:
         effects: list[StackEffect] = self.stack.poll()
         result: list[HostEffect] = list(self.raw)
         self.raw.clear()
-        result.extend(
-            effect
-            for effect in effects
-            if not isinstance(effect, (SendToken, SendMcast, StoreRingId, Trace))
-        )
+        for effect in effects:
+            if isinstance(effect, CpgDeliverRun):
+                result.extend(effect.expand())
+            elif not isinstance(effect, (SendToken, SendMcast, StoreRingId, Trace)):
+                result.append(effect)
         return result
 
     def submit(self, len_bytes: int, guarantee: Guarantee, now_ns: int) -> bool:

@@ -176,8 +176,9 @@ class Recorder:
         messages = self.run.messages
         conf = self.conf.get(nodeid)
         ring_id = effect.ring_id
-        self.delivered_count += len(effect.frames)
-        for sender, seq, payload, _ in effect.frames:
+        frames = list(effect.expand())
+        self.delivered_count += len(frames)
+        for sender, seq, payload, _ in frames:
             message = (ring_id, seq)
             digest = crc32(payload)
             sent = messages.get(message)
@@ -192,8 +193,8 @@ class Recorder:
             if sent.safe and conf is not None:
                 self._check_stable(nodeid, conf, message, time_ns)
             self.stir(nodeid, seq, digest)
-        if effect.frames:
-            first, last = effect.frames[0].seq, effect.frames[-1].seq
+        if frames:
+            first, last = frames[0].seq, frames[-1].seq
             self.note(time_ns, nodeid, "deliver", ring_id, first, last)
             self.stir(time_ns)
 

@@ -8,6 +8,7 @@ Made by totem.pg_assembly; read by services.stack and by whoever writes messages
 """
 
 from array import array
+from collections.abc import Iterator
 from typing import Final
 
 from corosync_tw.corotypes import Buffer, Slices
@@ -57,12 +58,8 @@ class MessageBatch:
         """Give the pieces of a message as views."""
         at = i * MESSAGE_WORDS
         first, count = self.messages[at : at + 2]
-        words = iter(self.pieces[first * PIECE_WORDS : (first + count) * PIECE_WORDS])
-        buffers = self.buffers
-        return tuple(
-            memoryview(buffers[index])[offset : offset + length]
-            for index, offset, length in zip(words, words, words, strict=True)
-        )
+        pieces = self.pieces[first * PIECE_WORDS : (first + count) * PIECE_WORDS]
+        return tuple(views(self.buffers, pieces))
 
     def whole(self, i: int) -> memoryview:
         """Give a message in one piece, joined if it is in several."""
@@ -70,3 +67,10 @@ class MessageBatch:
         if len(slices) == 1:
             return memoryview(slices[0])
         return memoryview(b"".join(slices))
+
+
+def views(buffers: list[Buffer], pieces: "array[int]") -> Iterator[memoryview]:
+    """Give pieces as views of their buffers."""
+    words = iter(pieces)
+    for index, offset, length in zip(words, words, words, strict=True):
+        yield memoryview(buffers[index])[offset : offset + length]

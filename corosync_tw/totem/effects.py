@@ -6,11 +6,12 @@ re-enters the core's ``receive`` or ``advance``; a StoreRingId must be durable b
 follows it in the list.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from corosync_tw.corotypes import ConfChangeType, Guarantee, RingId, Slices
-from corosync_tw.totem.runs import Datagrams, DeliveredFrame
+from corosync_tw.totem.runs import Datagrams, Delivered, DeliveredFrame
 
 
 @dataclass(slots=True)
@@ -47,10 +48,18 @@ class SendMcast:
 
 @dataclass(slots=True)
 class Deliver:
-    """Ordered messages of one ring, a run at a time."""
+    """Ordered messages of one ring, one by one or in runs."""
 
     ring_id: RingId
-    frames: list[DeliveredFrame]
+    frames: Sequence[Delivered]
+
+    def expand(self) -> Iterator[DeliveredFrame]:
+        """Give each message by itself."""
+        for frame in self.frames:
+            if isinstance(frame, DeliveredFrame):
+                yield frame
+            else:
+                yield from map(frame.delivered, range(frame.count))
 
 
 @dataclass(slots=True)

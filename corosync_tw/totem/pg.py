@@ -19,10 +19,12 @@ from collections.abc import Iterable, Iterator
 
 from corosync_tw.corotypes import ConfChangeType, Guarantee, Slices
 from corosync_tw.errors import CsTooBig, CsTryAgain
+from corosync_tw.totem.batch import MessageBatch
 from corosync_tw.totem.effects import ConfigurationChange, Deliver
-from corosync_tw.totem.pg_assembly import Assembler, PgMessage
+from corosync_tw.totem.pg_assembly import Assembler, PgMessage, PgMessages
 from corosync_tw.totem.pg_pack import QUEUE_LEN_BYTES_MAX, QUEUE_MESSAGES_MAX, Packer
 from corosync_tw.totem.pg_wire import MESSAGE_LEN_BYTES_MAX, group_prefix, packet_capacity
+from corosync_tw.totem.runs import DeliveredFrame, Run
 
 __all__ = [
     "MESSAGE_LEN_BYTES_MAX",
@@ -130,27 +132,53 @@ class Totempg:
         self._sending_trans = True
         self._trans_out.clear()
 
-    def deliver(self, effect: Deliver) -> Iterable[PgMessage]:
+    def deliver(self, effect: Deliver) -> Iterable[PgMessages]:
         """
         Unpack ordered frames.
 
-        Deal with each message before asking for the next: the one that ends the synchronisation
-        leads to trans_ack, and what follows it belongs to the other stream.
+        Deal with what is given before asking for more: the message that ends the synchronisation
+        leads to trans_ack, and what follows its packet belongs to the other stream.
         """
         if self._receiving_trans:
             return self._deliver_stepwise(effect)
-        messages: list[PgMessage] = []
-        unpack = self._ordinary_in.unpack
+        out: list[PgMessages] = []
         for frame in effect.frames:
-            unpack(frame, messages)
-        return messages
+            self._unpack_ordinary(frame, out)
+        return out
 
-    def _deliver_stepwise(self, effect: Deliver) -> Iterator[PgMessage]:
+    def alone(self, batch: MessageBatch, i: int) -> list[PgMessage]:
+        """Give one message of a batch, once for each group that it is for."""
+        return self._ordinary_in.alone(batch, i)
+
+    def _unpack_ordinary(self, frame: DeliveredFrame | Run, out: list[PgMessages]) -> None:
+        if not isinstance(frame, DeliveredFrame):
+            self._ordinary_in.unpack_run(frame, out)
+            return
+        if not out or isinstance(out[-1], MessageBatch):
+            out.append([])
+        messages = out[-1]
+        assert not isinstance(messages, MessageBatch)
+        self._ordinary_in.unpack(frame, messages)
+
+    def _deliver_stepwise(self, effect: Deliver) -> Iterator[PgMessages]:
+        """Unpack one by one, until the ordinary stream moves."""
         for frame in effect.frames:
-            messages: list[PgMessage] = []
-            stream = self._trans_in if self._receiving_trans else self._ordinary_in
-            stream.unpack(frame, messages)
-            yield from messages
+            if isinstance(frame, DeliveredFrame):
+                yield self._unpack_alone(frame)
+                continue
+            at = 0
+            while at < frame.count and self._receiving_trans:
+                yield self._unpack_alone(frame.delivered(at))
+                at += 1
+            if at < frame.count:
+                out: list[PgMessages] = []
+                self._ordinary_in.unpack_run(frame.part(at, frame.count), out)
+                yield from out
+
+    def _unpack_alone(self, frame: DeliveredFrame) -> list[PgMessage]:
+        messages: list[PgMessage] = []
+        (self._trans_in if self._receiving_trans else self._ordinary_in).unpack(frame, messages)
+        return messages
 
     def configuration_change(
         self, change: ConfigurationChange, *, stock_peers: bool = False

@@ -1,8 +1,13 @@
 """
 Incoming totempg packets of all senders: packets in, messages out.
 
-A message that lies within one packet comes out as a view of it; one that was cut is joined once,
-when its end is here. A packet whose ``continuation`` is not the id that its sender's last one ended
+Packets come in runs, and a run's messages come out as one batch of places: nothing is done for a
+message by itself, and one that was cut stays in pieces. Packets that come alone, and those of a run
+that are out of the ordinary, are unpacked one by one: then a message that lies within one packet
+comes out as a view of it, and one that was cut is joined once, when its end is here. Either way the
+packets are taken in order, and what is in hand of a sender may go on in the other way.
+
+A packet whose ``continuation`` is not the id that its sender's last one ended
 with shows that something is missing, as for who joins while a stock node is in the middle of a
 message. Then the message in hand is let go, and all is thrown away up to a packet that ends with a
 whole message, that one included, though other items of these packets are whole: members of both
@@ -11,10 +16,14 @@ kinds must deliver the same.
 Source: Corosync exec/totempg.c totempg_deliver_fn, assembly_ref, app_deliver_fn.
 """
 
+from array import array
 from struct import Struct
 from typing import Final, NamedTuple
 
 from corosync_tw.corotypes import PROCESSOR_COUNT_MAX, Buffer
+from corosync_tw.kernels.unpacking import unpack_received, unpack_sent
+from corosync_tw.totem.batch import MESSAGE_WORDS, PIECE_WORDS, MessageBatch, views
+from corosync_tw.totem.messages import MCAST_LEN_BYTES
 from corosync_tw.totem.pg_wire import (
     ASSEMBLY_LEN_BYTES_MAX,
     GROUPS_PER_MESSAGE_MAX,
@@ -23,7 +32,7 @@ from corosync_tw.totem.pg_wire import (
     PACKET_LEN_BYTES,
     lengths_struct,
 )
-from corosync_tw.totem.runs import DeliveredFrame
+from corosync_tw.totem.runs import DeliveredFrame, ReceivedRun, Run
 
 # Number of groups, length of the first name, and a name that is no longer than four bytes, as all
 # in use are.
@@ -49,28 +58,45 @@ class PgMessage(NamedTuple):
     big_endian: bool
 
 
+# Messages in their order: of one run, or of packets that were unpacked one by one.
+PgMessages = MessageBatch | list[PgMessage]
+
+
 class _Assembly:
     """
     A message of which the end is missing.
 
     :ivar fragment_id: the continuation that must follow.
     :ivar throwing_away: its beginning is unknown, and what follows is not delivered.
+    :ivar len_bytes: of what is here.
+    :ivar buffers: where that lies; ``pieces`` are places in it as a MessageBatch has them.
     """
 
-    __slots__ = ("fragment_id", "len_bytes", "parts", "throwing_away")
+    __slots__ = ("buffers", "fragment_id", "len_bytes", "pieces", "throwing_away")
 
-    def __init__(self, fragment_id: int, part: Buffer) -> None:
+    def __init__(self, fragment_id: int, part: Buffer = b"") -> None:
         self.fragment_id = fragment_id
         self.throwing_away = False
-        self.parts: list[Buffer] = []
-        self.len_bytes = 0
+        self.clear()
         self.add(part)
+
+    def clear(self) -> None:
+        """Let go of what is here."""
+        self.buffers: list[Buffer] = []
+        self.pieces = array("I")
+        self.len_bytes = 0
 
     def add(self, part: Buffer) -> None:
         """Append, but keep no empty part: the list is bounded by the bytes."""
-        if len(part):
-            self.parts.append(part)
-            self.len_bytes += len(part)
+        length = len(part)
+        if length:
+            self.pieces.extend((len(self.buffers), 0, length))
+            self.buffers.append(part)
+            self.len_bytes += length
+
+    def joined(self) -> bytes:
+        """Give what is here in one piece."""
+        return b"".join(views(self.buffers, self.pieces))
 
 
 class Assembler:
@@ -94,6 +120,73 @@ class Assembler:
     def forget(self, nodeid: int) -> None:
         """Let go of the message in hand of a node that has left."""
         self._assemblies.pop(nodeid, None)
+
+    def unpack_run(self, run: Run, out: list[PgMessages]) -> None:
+        """Append the messages that a run completes."""
+        nodeid = run.nodeid
+        at = 0
+        while at < run.count:
+            assembly = self._assemblies.get(nodeid)
+            if assembly is None:
+                ordinary = len(self._assemblies) < PROCESSOR_COUNT_MAX
+            else:
+                ordinary = assembly.fragment_id != 0 and not assembly.throwing_away
+            if ordinary:
+                at = self._unpack_ordinary(run, at, assembly or _Assembly(0), out)
+                if at == run.count:
+                    break
+            messages: list[PgMessage] = []
+            self.unpack(run.delivered(at), messages)
+            if messages:
+                out.append(messages)
+            at += 1
+
+    def _unpack_ordinary(self, run: Run, start: int, hand: _Assembly, out: list[PgMessages]) -> int:
+        """
+        Unpack the packets of a run up to one that is out of the ordinary.
+
+        :param hand: what is in hand of the sender.
+        :returns: number of that packet, or the length of the run.
+        """
+        buffers, pieces, messages = hand.buffers, hand.pieces, array("I")
+        state = (len(buffers), hand.fragment_id, hand.len_bytes, ASSEMBLY_LEN_BYTES_MAX)
+        if isinstance(run, ReceivedRun):
+            memory = run.blob
+            place = (run.blob, run.stride, MCAST_LEN_BYTES, start, run.count, run.first_seq)
+            done, fragment_id, len_bytes = unpack_received(*place, *state, pieces, messages)
+        else:
+            memory = run.body
+            done, fragment_id, len_bytes = unpack_sent(
+                *(run.headers, run.header_ends, run.body, run.body_ends),
+                *(MCAST_LEN_BYTES, start, run.count, run.first_seq),
+                *state,
+                pieces,
+                messages,
+            )
+        if done == start:
+            return done
+        buffers.append(memory)
+        if messages:
+            out.append(MessageBatch(run.nodeid, buffers, pieces, messages))
+        if not fragment_id:
+            self._assemblies.pop(run.nodeid, None)
+            return done
+        if messages:
+            # What is in hand now began in this very run.
+            hand = _Assembly(fragment_id)
+            hand.buffers.append(memory)
+            hand.pieces = pieces[PIECE_WORDS * sum(messages[-MESSAGE_WORDS : 2 - MESSAGE_WORDS]) :]
+            hand.pieces[::PIECE_WORDS] = array("I", bytes(4 * (len(hand.pieces) // PIECE_WORDS)))
+        hand.fragment_id, hand.len_bytes = fragment_id, len_bytes
+        self._assemblies[run.nodeid] = hand
+        return done
+
+    def alone(self, batch: MessageBatch, i: int) -> list[PgMessage]:
+        """Give one message of a batch, once for each group that it is for."""
+        out: list[PgMessage] = []
+        whole = batch.whole(i)
+        self._emit(whole, 0, (len(whole),), batch.nodeid, batch.seq(i), False, out)
+        return out
 
     def unpack(self, frame: DeliveredFrame, out: list[PgMessage]) -> None:
         """Append the messages that a frame completes."""
@@ -158,8 +251,7 @@ class Assembler:
             self._begin(nodeid, known, b"")
             assembly = self._assemblies.get(nodeid)
         if assembly is not None:
-            assembly.parts.clear()
-            assembly.len_bytes = 0
+            assembly.clear()
             # Stock takes the first fragment id for the beginning of a sequence.
             assembly.throwing_away = not (thrown and fragmented == 1)
         return False
@@ -182,7 +274,7 @@ class Assembler:
             assembly.fragment_id = more
             self._assemblies[nodeid] = assembly
             return None
-        return b"".join(assembly.parts)
+        return assembly.joined()
 
     def _emit(  # noqa: PLR0917 - once a frame; names cost time here
         self,

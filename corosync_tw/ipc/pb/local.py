@@ -14,6 +14,7 @@ from zope.interface import implementer
 from corosync_tw.corotypes import Guarantee, Slices
 from corosync_tw.errors import CsBadHandle
 from corosync_tw.ipc.pb.interfaces import ILocalListener, ILocalServices
+from corosync_tw.services.cpg.effects import CpgDeliverRun
 from corosync_tw.services.effects import (
     CpgConfchg,
     CpgDeliver,
@@ -60,6 +61,7 @@ class LocalServices:
         """Name the effects that concern clients, with what gives them to those clients."""
         return {
             CpgDeliver: self._on_deliver,
+            CpgDeliverRun: self._on_deliver_run,
             CpgConfchg: self._on_confchg,
             TotemConfchg: self._on_totem_confchg,
             QuorumChange: self._on_quorum_change,
@@ -69,6 +71,11 @@ class LocalServices:
         listener = self._listeners.get(effect.conn)
         if listener is not None:
             listener.cpg_deliver(effect)
+
+    def _on_deliver_run(self, effect: CpgDeliverRun) -> None:
+        if not self._listeners.keys().isdisjoint(effect.conns):
+            for single in effect.expand():
+                self._on_deliver(single)
 
     def _on_confchg(self, effect: CpgConfchg) -> None:
         listener = self._listeners.get(effect.conn)

@@ -36,7 +36,7 @@ from corosync_tw.errors import (
     CsTryAgain,
     MalformedFrame,
 )
-from corosync_tw.services.cpg.effects import CpgPart
+from corosync_tw.services.cpg.effects import CpgDeliverRun, CpgPart
 from corosync_tw.services.cpg.groups import Connection, ConnState, Wants
 from corosync_tw.services.cpg.iteration import IterationType, snapshot
 from corosync_tw.services.cpg.membership import CpgMembership
@@ -59,14 +59,18 @@ from corosync_tw.services.cpg.wire import (
     encode_procjoin,
 )
 from corosync_tw.services.effects import CpgDeliver, CpgMember
-from corosync_tw.services.exec_wire import HEADER_LEN, ServiceId, need
+from corosync_tw.services.exec_wire import EXEC_GROUP, HEADER_LEN, ServiceId, need
 from corosync_tw.services.interfaces import ExecHandler, ServiceBus
+from corosync_tw.totem.batch import MessageBatch
+from corosync_tw.totem.pg_wire import group_prefix
 
 # libcpg: IPC_REQUEST_SIZE - 1024, the largest message that is sent in one
 CPG_ATOMIC_LEN_MAX: Final = MESSAGE_SIZE_MAX - 1024
 # Local processes at once. Their joinlist is one message, with room for twice as many: those of
 # which the leave is under way are in it too.
 LOCAL_PROCESSES_MAX: Final = 3500
+# Bytes of a message before what its application sent.
+RUN_HEAD_LEN: Final = len(group_prefix(EXEC_GROUP)) + MCAST_LEN
 _MCAST_READ_LITTLE = MCAST_READ.little.unpack_from
 _MCAST_READ_BIG = MCAST_READ.big.unpack_from
 
@@ -300,6 +304,25 @@ class CpgEngine:
         emit = self._emit
         for conn in group.receivers:
             emit(CpgDeliver(conn, group.name, nodeid, pid, seq, payload))
+
+    def on_mcast_run(
+        self, name: bytes, pid: int, batch: MessageBatch, first: int, count: int
+    ) -> None:
+        """
+        Hand messages to the local members of their group, all at once.
+
+        :param name: of the group; ``pid`` is the sending process.
+        :param first: of the batch's messages; ``count`` of them are meant, all sound MCASTs.
+        """
+        group = self._groups.by_name.get(name)
+        if group is None or not group.receivers:
+            return
+        nodeid = batch.nodeid
+        if nodeid not in group.node_counts:
+            self.unknown_senders += count
+            return
+        place = (batch, first, count, RUN_HEAD_LEN)
+        self._emit(CpgDeliverRun(group.receivers, group.name, nodeid, pid, *place))
 
     def on_partial_mcast(self, nodeid: int, seq: int, data: Buffer, big_endian: bool) -> None:
         """Hand on the part, or the message when it is whole; raises MalformedFrame."""

@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 
 from corosync_tw.corotypes import Buffer, Guarantee
 from corosync_tw.errors import CsError, CsInvalidParam, CsTooBig, CsTryAgain
-from corosync_tw.services.cpg.effects import CpgPart, CpgTotemConfchg
+from corosync_tw.services.cpg.effects import CpgDeliverRun, CpgPart, CpgTotemConfchg
 from corosync_tw.services.cpg.engine import CPG_ATOMIC_LEN_MAX
 from corosync_tw.services.cpg.groups import Wants
 from corosync_tw.services.cpg.iteration import Iterations, IterationType
@@ -186,6 +186,7 @@ class CpgHandler:
         """Name what concerns clients."""
         return {
             CpgDeliver: self.on_deliver,
+            CpgDeliverRun: self.on_deliver_run,
             CpgPart: self.on_part,
             CpgConfchg: self.on_confchg,
             CpgTotemConfchg: self.on_totem_confchg,
@@ -209,6 +210,11 @@ class CpgHandler:
             self._head_of = key
             self._head = encode_deliver(*key)
         client.event((self._head, data))
+
+    def on_deliver_run(self, effect: Any) -> None:
+        """Write messages to their clients."""
+        for single in effect.expand():
+            self.on_deliver(single)
 
     def on_part(self, effect: Any) -> None:
         """Write a part of a message to its client."""

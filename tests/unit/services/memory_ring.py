@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
+from corosync_tw.services.cpg.effects import CpgDeliverRun
 from corosync_tw.services.effects import CpgConfchg, CpgDeliver, StackEffect
 from corosync_tw.services.params import ServiceParams
 from corosync_tw.services.stack import Stack
@@ -123,6 +124,8 @@ class MemoryRing:
             elif isinstance(effect, StoreRingId):
                 self.stored[nodeid] = effect.ring_seq
             else:
-                if isinstance(effect, CpgDeliver):
-                    effect.data = bytes(effect.data)
-                self.log[nodeid].append(effect)
+                singles = effect.expand() if isinstance(effect, CpgDeliverRun) else (effect,)
+                for single in singles:
+                    if isinstance(single, CpgDeliver):
+                        single.data = bytes(single.data)
+                    self.log[nodeid].append(single)

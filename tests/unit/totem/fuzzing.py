@@ -19,6 +19,7 @@ from corosync_tw.totem.pg_wire import ASSEMBLY_LEN_BYTES_MAX
 from corosync_tw.totem.runs import DeliveredFrame
 from tests.unit.totem import capture
 from tests.unit.totem.byteswap import swap_frame
+from tests.unit.totem.pg_twin import singles
 from tests.unit.totem.wire_helpers import encode
 
 RING = RingId(1, 4)
@@ -179,7 +180,7 @@ def _unpack(
         pg.configuration_change(ConfigurationChange(kind, (1,), left, (), RING, RING))
     elif number % 512 == 200:
         pg.trans_ack()
-    for message in pg.deliver(Deliver(RING, [frame._replace(nodeid=nodeid)])):
+    for message in singles(pg, Deliver(RING, [frame._replace(nodeid=nodeid)])):
         tally["messages"] += 1
         assert len(message.data) <= ASSEMBLY_LEN_BYTES_MAX
         assert message.nodeid == nodeid

@@ -1,7 +1,11 @@
 """A packer that is plain to see through: one byte string a message, everything copied."""
 
 import struct
+from collections.abc import Iterator
 
+from corosync_tw.totem.batch import MessageBatch
+from corosync_tw.totem.effects import Deliver
+from corosync_tw.totem.pg import PgMessage, Totempg
 from corosync_tw.totem.runs import DeliveredFrame
 
 
@@ -44,3 +48,13 @@ def delivered(packets: list[bytes], nodeid: int = 1, *, seq: int = 1) -> list[De
 def joined(taken: list) -> list[bytes]:
     """What goes over the wire of the packets that a packer gave up."""
     return [b"".join(slices) for _, slices in taken]
+
+
+def singles(pg: Totempg, effect: Deliver) -> Iterator[PgMessage]:
+    """The messages that a delivery completes, each by itself."""
+    for messages in pg.deliver(effect):
+        if isinstance(messages, MessageBatch):
+            for i in range(len(messages)):
+                yield from pg.alone(messages, i)
+        else:
+            yield from messages

@@ -6,7 +6,7 @@ from corosync_tw.corotypes import ConfChangeType, Guarantee, RingId
 from corosync_tw.errors import CsTooBig, CsTryAgain
 from corosync_tw.totem.effects import ConfigurationChange, Deliver, MessageSource
 from corosync_tw.totem.pg import MESSAGE_LEN_BYTES_MAX, Totempg
-from tests.unit.totem.pg_twin import delivered, joined
+from tests.unit.totem.pg_twin import delivered, joined, singles
 
 FRAME_LEN_BYTES = 1472
 OLD, NEW = RingId(1, 4), RingId(1, 8)
@@ -30,7 +30,7 @@ def carry(source: Totempg, *receivers: Totempg, nodeid: int = 1, frames_max: int
     """Send what waits and give each receiver's messages."""
     packets = joined(source.take(frames_max))
     return [
-        [(m.group, bytes(m.data)) for m in pg.deliver(Deliver(OLD, delivered(packets, nodeid)))]
+        [(m.group, bytes(m.data)) for m in singles(pg, Deliver(OLD, delivered(packets, nodeid)))]
         for pg in receivers
     ]
 
@@ -180,9 +180,9 @@ def test_messages_delivered_between_the_changes_complete_cut_ones():
     sender, receiver = synchronised(), synchronised()
     sender.mcast(b"a", (bytes(5000),))
     packets = joined(sender.take(10))
-    assert list(receiver.deliver(Deliver(OLD, delivered(packets[:1])))) == []
+    assert list(singles(receiver, Deliver(OLD, delivered(packets[:1])))) == []
     receiver.configuration_change(transitional(left=(3,)))
-    (message,) = receiver.deliver(Deliver(OLD, delivered(packets[1:])))
+    (message,) = singles(receiver, Deliver(OLD, delivered(packets[1:])))
     assert message.data == bytes(5000)
 
 
@@ -191,7 +191,7 @@ def test_the_end_of_the_synchronisation_in_the_middle_of_a_batch():
     message = bytes(range(250)) * 20
     sender.mcast(b"a", (message,))
     first = joined(sender.take(2))
-    assert list(receiver.deliver(Deliver(OLD, delivered(first)))) == []
+    assert list(singles(receiver, Deliver(OLD, delivered(first)))) == []
     for pg in (sender, receiver):
         pg.configuration_change(regular())
     sender.mcast(b"sync", (b"barrier",), trans=True)
@@ -199,7 +199,7 @@ def test_the_end_of_the_synchronisation_in_the_middle_of_a_batch():
     sender.trans_ack()
     batch += joined(sender.take(10))
     got = []
-    for delivered_message in receiver.deliver(Deliver(NEW, delivered(batch))):
+    for delivered_message in singles(receiver, Deliver(NEW, delivered(batch))):
         got.append(bytes(delivered_message.data))
         if delivered_message.data == b"barrier":
             receiver.trans_ack()
@@ -208,8 +208,8 @@ def test_the_end_of_the_synchronisation_in_the_middle_of_a_batch():
 
 def test_bad_input_is_counted():
     for pg in (Totempg(FRAME_LEN_BYTES), synchronised()):
-        assert list(pg.deliver(Deliver(OLD, delivered([b"short"])))) == []
-        assert list(pg.deliver(Deliver(OLD, delivered([b"\0" * 6 + b"\1\0\1\0x"])))) == []
+        assert list(singles(pg, Deliver(OLD, delivered([b"short"])))) == []
+        assert list(singles(pg, Deliver(OLD, delivered([b"\0" * 6 + b"\1\0\1\0x"])))) == []
         cut = b"\0\0\0\0\0\5\1\0\1\0x"
-        assert list(pg.deliver(Deliver(OLD, delivered([cut])))) == []
+        assert list(singles(pg, Deliver(OLD, delivered([cut])))) == []
         assert (pg.bad_packets, pg.bad_messages, pg.incomplete_messages) == (1, 1, 1)

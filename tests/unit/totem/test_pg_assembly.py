@@ -217,7 +217,7 @@ def test_an_endless_message_is_dropped_at_the_limit():
         assembler.unpack(DeliveredFrame(1, i, frame, False), out)
         held = sum(a.len_bytes for a in assembler._assemblies.values())
         assert held <= ASSEMBLY_LEN_BYTES_MAX
-    assert (out, assembler.bad_messages, [a.parts for a in assembler._assemblies.values()]) == (
+    assert (out, assembler.bad_messages, [a.buffers for a in assembler._assemblies.values()]) == (
         [],
         1,
         [[]],
@@ -230,7 +230,7 @@ def test_empty_parts_take_no_memory():
     for i in range(2000):
         frame = packet([b""], fragmented=i % 255 + 1, continuation=(i - 1) % 255 + 1 if i else 0)
         assembler.unpack(DeliveredFrame(1, i, frame, False), out)
-    assert assembler._assemblies[1].parts == []
+    assert assembler._assemblies[1].buffers == []
 
 
 def test_the_number_of_senders_is_bounded():
