@@ -7,9 +7,10 @@ socket. Both run in the reactor's thread; neither blocks.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from corosync_tw.corotypes import Slices
+from corosync_tw.services.lib_runs import EventRun, RequestRuns, RunsTaken
 
 
 @dataclass(slots=True)
@@ -63,6 +64,13 @@ class LibClient(Protocol):
         beyond it. Never raises; the event of a client that is gone is dropped.
         """
 
+    def event_run(self, run: EventRun) -> int:
+        """
+        Write messages as events, or queue them, like ``event``; each is copied once.
+
+        :return: how many; fewer than the run has when the next is longer than any event may be.
+        """
+
     def close(self) -> None:
         """Disconnect the client; its handler's disconnected() is called, once, before or after."""
 
@@ -95,6 +103,18 @@ class LibHandler(Protocol):
 
     def effect_handlers(self) -> Mapping[type, "EffectHandler"]:
         """Name the stack's effects that concern this service's clients, by class."""
+
+
+@runtime_checkable
+class TakesRuns(Protocol):
+    """A LibHandler whose clients send many messages."""
+
+    def take_runs(self, client: LibClient, requests: RequestRuns) -> RunsTaken:
+        """
+        Take requests from where the client left them, in order, and count them for it.
+
+        Requests of other kinds, and those that find no room, stay where they are.
+        """
 
 
 class EffectHandler(Protocol):

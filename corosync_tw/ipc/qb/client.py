@@ -1,52 +1,33 @@
 """
 One connection of a C client, between its transport and its service's handler.
 
-Requests are offered in batches. They wait where they are while the service's flow control is on (as
-in libqb, which then reads none), and what a handler does not take is kept and offered again.
-Events for a client that does not read wait in its queue.
+Requests are offered in batches, or taken by the handler from where the client left them. They wait
+where they are while the service's flow control is on (as in libqb, which then reads none), and what
+a handler does not take is kept or left there, and offered again. Events for a client that does not
+read wait in its queue.
 Source: libqb 2.0.6 lib/ipcs.c; Corosync exec/ipc_glue.c msg_send_or_queue, outq_flush.
 """
 
 import traceback
-from collections import deque
-from typing import Final, Protocol
+from typing import Final
 
 from corosync_tw.corotypes import Slices
 from corosync_tw.errors import CsInvalidParam
+from corosync_tw.ipc.qb.keeper import Keeper
 from corosync_tw.ipc.qb.layout import MSG_DISCONNECT, Peer
-from corosync_tw.ipc.qb.link import Link, LinkEnded, LinkViolation
-from corosync_tw.services.lib_interfaces import ClientStats, LibHandler
+from corosync_tw.ipc.qb.link import (
+    REQUESTS_PER_TURN_MAX,
+    Link,
+    LinkEnded,
+    LinkViolation,
+)
+from corosync_tw.ipc.qb.queue import EventQueue
+from corosync_tw.services.lib_interfaces import ClientStats, LibHandler, TakesRuns
 from corosync_tw.services.lib_requests import REQUEST_HEADER, REQUEST_HEADER_LEN, response
+from corosync_tw.services.lib_runs import EventRun, RequestRuns, RunsTaken
 
 # Events that wait for one client; beyond it the client is dropped.
 QUEUE_BYTES_MAX: Final = 64 << 20
-# What a queued event costs beside its bytes.
-QUEUED_OVERHEAD_BYTES: Final = 64
-
-
-class Keeper(Protocol):
-    """The server, as its connections see it."""
-
-    def serve_now(self, client: "Client") -> None:
-        """Call ``client.turn``, at once if there is time."""
-
-    def come_back(self, client: "Client") -> None:
-        """Call ``client.turn`` in the next turn of the loop."""
-
-    def kept(self, client: "Client") -> None:
-        """Call ``client.offer_again`` when the ring takes requests again."""
-
-    def flush(self) -> None:
-        """Wake every client that something was written for."""
-
-    def wrote(self, client: "Client") -> None:
-        """Call ``client.flush`` at the end of this run of events."""
-
-    def queued(self, client: "Client", change_bytes: int, *, poll: bool) -> None:
-        """Account for queued events, and with ``poll`` call ``client.drain`` again and again."""
-
-    def bury(self, client: "Client", complaint: str) -> None:
-        """Close and forget a client, with a word in the log if there is one."""
 
 
 class Client:
@@ -77,8 +58,11 @@ class Client:
         self.queue_bytes = 0
         self._keeper = keeper
         self._level = 0
+        self._takes_runs = handler if isinstance(handler, TakesRuns) else None
         self._kept: list[bytes] = []
-        self._queue: deque[bytes] = deque()
+        # Whether requests wait where the client left them, until the ring takes more.
+        self._left = False
+        self._queue = EventQueue()
         self._dirty = False
         self._ended = False
 
@@ -108,7 +92,23 @@ class Client:
         if not self._queue and self._write(slices):
             return
         if not self.closed:
-            self._enqueue(b"".join(slices))
+            event = b"".join(slices)
+            self._enqueued(1, self._queue.append(event))
+
+    def event_run(self, run: EventRun) -> int:
+        """Write events, or queue them; stop before one that is too long."""
+        if self._queue:
+            self.drain()
+        written = 0
+        if not self.closed and not self._queue:
+            written = self._write_run(run)
+        if self.closed:
+            return run.count
+        count = run.sound_count(run.first + written)
+        if count:
+            rest = run.part(run.first + written, count)
+            self._enqueued(count, self._queue.append_run(rest))
+        return written + count
 
     def close(self) -> None:
         """Disconnect the client."""
@@ -119,7 +119,8 @@ class Client:
 
     def requests_arrived(self) -> None:
         """Take a turn."""
-        self._keeper.serve_now(self)
+        if not (self._left or self._level):
+            self._keeper.serve_now(self)
 
     def room_appeared(self) -> None:
         """Write what waits."""
@@ -145,34 +146,78 @@ class Client:
     def turn(self) -> None:
         """Read one share of requests and offer them."""
         found = False
-        if not (self.closed or self._level or self._kept):
-            try:
-                batch = self.link.take()
-            except LinkViolation as error:
-                self.violated(str(error))
-                return
-            if batch:
-                found = True
-                self._offer_new(batch)
+        if self._may_serve:
+            self.link.begin_turn()
+            found = self._serve()
+            if found:
                 self._keeper.flush()
         self._after_turn(found=found)
+
+    @property
+    def _may_serve(self) -> bool:
+        return not (self.closed or self._level or self._held_up)
+
+    @property
+    def _held_up(self) -> bool:
+        """Whether requests wait until the ring takes more."""
+        return self._left or bool(self._kept)
+
+    def _serve(self) -> bool:
+        """Have one share of requests served; tell whether there were any."""
+        served = self.stats.requests
+        try:
+            if self._takes_runs is not None and self.link.runs is not None:
+                found = self._serve_runs(self._takes_runs, self.link.runs)
+                return found or self.stats.requests != served
+            batch = self.link.take(REQUESTS_PER_TURN_MAX)
+            if batch:
+                self._offer_new(batch)
+            return bool(batch)
+        except LinkViolation as error:
+            self.violated(str(error))
+        except Exception:  # noqa: BLE001 - a fault of ours costs its client, not all others
+            self._fault()
+        return False
+
+    def _serve_runs(self, handler: TakesRuns, requests: RequestRuns) -> bool:
+        """Let the handler take runs, and offer it what is none; tell whether there was such."""
+        found = False
+        while self._may_serve:
+            taken = handler.take_runs(self, requests)
+            if taken is RunsTaken.ALL:
+                break
+            if taken is RunsTaken.UP_TO_FULL:
+                self._left = True
+                self._hold_up()
+                break
+            batch = self.link.take(1)
+            if not batch:
+                break
+            found = True
+            self._offer_new(batch)
+        return found
 
     def _after_turn(self, *, found: bool) -> None:
         """See to another turn, or to the end of a client that is gone and has said all."""
         if self.closed:
             return
-        if self._ended and (not found or self._kept):
+        if self._ended and (not found or self._held_up):
             self._keeper.bury(self, "")
-        elif self._ended or (self.link.has_more() and not self._kept and not self._level):
+        elif self._ended or (self.link.has_more() and not self._held_up and not self._level):
             self._keeper.come_back(self)
 
     def offer_again(self) -> None:
         """Offer what the handler did not take."""
-        if self.closed or not self._kept or self._level:
+        if self.closed or not self._held_up or self._level:
             return
-        batch, self._kept = self._kept, []
-        self._offer_new(batch)
-        if not self._kept and not self.closed:
+        if self._left:
+            self._left = False
+            self.link.begin_turn()
+            self._serve()
+        else:
+            batch, self._kept = self._kept, []
+            self._offer_new(batch)
+        if self._may_serve:
             self.link.hold(False)
             self._keeper.come_back(self)
 
@@ -184,9 +229,9 @@ class Client:
         self.stats.flow_control = level
         self.stats.flow_control_count += 1
         self.link.set_flow_control(level)
-        self.link.hold(bool(level or self._kept))
+        self.link.hold(bool(level or self._held_up))
         if not level:
-            if self._kept:
+            if self._held_up:
                 self._keeper.kept(self)
             self._keeper.come_back(self)
 
@@ -204,17 +249,17 @@ class Client:
 
     def drain(self) -> bool:
         """Write queued events as far as there is room; True when none is left."""
-        written_bytes = 0
-        while self._queue and not self.closed:
-            event = self._queue[0]
-            if not self._write((event,)):
+        queue, written_bytes = self._queue, 0
+        while queue:
+            head = queue.head()
+            count = int(self._write((head,))) if isinstance(head, bytes) else self._write_run(head)
+            # A client that is dropped over an event takes all the others with it.
+            if not count or self.closed:
                 break
-            if not self._queue:
-                # Dropped over this event, with all the others.
-                return True
-            self._queue.popleft()
-            written_bytes += len(event) + QUEUED_OVERHEAD_BYTES
-            self.stats.queued -= 1
+            written_bytes += queue.pop(count)
+            self.stats.queued -= count
+        if self.closed:
+            return True
         self.queue_bytes -= written_bytes
         self._keeper.queued(self, -written_bytes, poll=False)
         self.flush()
@@ -229,6 +274,7 @@ class Client:
             self._keeper.queued(self, 0, poll=poll)
             return not poll
         self.stats.sent = 0
+        self.link.have_room()
         return True
 
     def forget(self) -> None:
@@ -284,14 +330,22 @@ class Client:
         try:
             taken = self.handler.requests(self, batch)
         except Exception:  # noqa: BLE001 - a fault of ours costs its client, not all others
-            self.violated(f"a fault of the daemon, please report it: {traceback.format_exc()}")
+            self._fault()
             return
         if taken < len(batch) and not self.closed:
             self.stats.requests -= len(batch) - taken
-            self.stats.recv_retries += 1
             self._kept = batch[taken:]
-            self.link.hold(True)
-            self._keeper.kept(self)
+            self._hold_up()
+
+    def _hold_up(self) -> None:
+        """Wait until the ring takes more."""
+        self.stats.recv_retries += 1
+        self.link.hold(True)
+        self._keeper.kept(self)
+
+    def _fault(self) -> None:
+        """Drop the client over an exception."""
+        self.violated(f"a fault of the daemon, please report it: {traceback.format_exc()}")
 
     def _write(self, slices: Slices) -> bool:
         """Write an event; True also for a client that is gone."""
@@ -303,24 +357,38 @@ class Client:
             return True
         except LinkEnded:
             return True
-        self.stats.dispatched += 1
-        self.stats.sent += 1
+        self._wrote(1)
+        return True
+
+    def _write_run(self, run: EventRun) -> int:
+        """Write events; count all of them for a client that is gone."""
+        try:
+            count = self.link.event_run(run)
+        except LinkViolation as error:
+            self.violated(str(error))
+            return run.count
+        except LinkEnded:
+            return run.count
+        if count:
+            self._wrote(count)
+        return count
+
+    def _wrote(self, count: int) -> None:
+        self.stats.dispatched += count
+        self.stats.sent += count
         if not self._dirty:
             self._dirty = True
             self._keeper.wrote(self)
-        return True
 
-    def _enqueue(self, event: bytes) -> None:
-        if not self._queue:
-            self.stats.queued = self.stats.sent = 0
-        self._queue.append(event)
-        self.stats.queued += 1
-        self.stats.send_retries += 1
-        charge_bytes = len(event) + QUEUED_OVERHEAD_BYTES
+    def _enqueued(self, count: int, charge_bytes: int) -> None:
+        first = len(self._queue) == 1
+        if first:
+            self.stats.sent = 0
+        self.stats.queued += count
+        self.stats.send_retries += count
         self.queue_bytes += charge_bytes
         if self.queue_bytes > QUEUE_BYTES_MAX:
             self._keeper.queued(self, charge_bytes, poll=False)
             self.violated(f"it does not read; {self.queue_bytes >> 20} MiB of events wait for it")
             return
-        first = len(self._queue) == 1
         self._keeper.queued(self, charge_bytes, poll=first and not self.link.wait_for_room())

@@ -26,12 +26,12 @@ from corosync_tw.ipc.qb.layout import (
 from corosync_tw.ipc.qb.link import (
     BLOCKED,
     REQUEST_BYTES_PER_TURN_MAX,
-    REQUESTS_PER_TURN_MAX,
     LinkEnded,
     LinkUser,
     LinkViolation,
 )
 from corosync_tw.ipc.qb.mapping import SharedFile
+from corosync_tw.services.lib_runs import EventRun, RequestRuns
 
 _ALIVE_LEN_BYTES: Final = 4096
 # Above what an unprivileged socket may have; needs CAP_NET_ADMIN.
@@ -58,6 +58,7 @@ class SocketLink:
         :param scratch: at least ``max_msg_size`` bytes; used within ``take`` only.
         Raises: OSError, with nothing left open; the file goes with its directory.
         """
+        self.runs: RequestRuns | None = None
         self._user: LinkUser | None = None
         self._uid = site.peer.uid
         self._scratch = memoryview(scratch)
@@ -89,13 +90,16 @@ class SocketLink:
         self._alive.watch()
         self._requests.watch()
 
-    def take(self) -> list[bytes]:
+    def begin_turn(self) -> None:
+        """Nothing to do: a share is one call of ``take``."""
+
+    def take(self, count_max: int) -> list[bytes]:
         """Receive datagrams."""
         batch: list[bytes] = []
         room_bytes = REQUEST_BYTES_PER_TURN_MAX
         scratch = self._scratch
         receive = self._requests.sock.recv_into if self._trusted else self._receive_checked
-        for _ in range(REQUESTS_PER_TURN_MAX):
+        for _ in range(count_max):
             try:
                 len_bytes = receive(scratch, 0, socket.MSG_TRUNC)
             except OSError as error:
@@ -138,6 +142,16 @@ class SocketLink:
             self._events_open = self._connect(self._events, "event")
         return self._events_open and _send(self._events.sock, slices)
 
+    def event_run(self, run: EventRun) -> int:
+        """Send events."""
+        for i in range(run.count):
+            event_len = run.event_len(run.first + i)
+            if event_len > run.event_len_max or not self.event(
+                run.slices(run.first + i), event_len
+            ):
+                return i
+        return run.count
+
     def flush(self) -> None:
         """Nothing waits: a datagram wakes the client by itself."""
 
@@ -146,6 +160,9 @@ class SocketLink:
         if self._events_open:
             self._events.watch_room(self._on_room)
         return self._events_open
+
+    def have_room(self) -> None:
+        """Nothing to do: the socket is watched once."""
 
     def queue_len(self) -> int:
         """Tell 0: the kernel does not count."""

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 PROT_READ_WRITE: Final = mmap.PROT_READ | mmap.PROT_WRITE
 MAP_FIXED: Final = 0x10
+PROT_NONE: Final = 0
+MAP_NORESERVE: Final = 0x4000
 
 LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _MAP_FAILED: Final = ctypes.c_void_p(-1).value
@@ -55,6 +57,25 @@ def map_shared(fd: int, len_bytes: int) -> int:
     address = _mmap(None, len_bytes, PROT_READ_WRITE, mmap.MAP_SHARED, fd, 0)
     if address in {None, _MAP_FAILED}:
         _raise_errno("mmap")
+    return int(address)
+
+
+def map_shared_twice(fd: int, len_bytes: int) -> int:
+    """
+    Map a file for reading and writing, and once more right behind itself.
+
+    :param len_bytes: whole pages.
+    Raises: OSError.
+    """
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE
+    address = _mmap(None, 2 * len_bytes, PROT_NONE, flags, -1, 0)
+    if address in {None, _MAP_FAILED}:
+        _raise_errno("mmap")
+    for place in (address, address + len_bytes):
+        if _mmap(place, len_bytes, PROT_READ_WRITE, mmap.MAP_SHARED | MAP_FIXED, fd, 0) != place:
+            code = ctypes.get_errno()
+            unmap(address, 2 * len_bytes)
+            raise OSError(code, f"mmap: {os.strerror(code)}")
     return int(address)
 
 

@@ -5,10 +5,13 @@ from typing import Final, Protocol
 
 from corosync_tw.corotypes import Slices
 from corosync_tw.ipc.qb.layout import Paths
+from corosync_tw.services.lib_runs import EventRun, RequestRuns
 
 # One client's fair share of a turn of the loop; the bytes are no limit for the first request.
 REQUESTS_PER_TURN_MAX: Final = 64
 REQUEST_BYTES_PER_TURN_MAX: Final = 1 << 20
+# The same where requests are taken by runs; their bytes are limited by the room in the queue.
+RUN_REQUESTS_PER_TURN_MAX: Final = 4096
 
 BLOCKED: Final = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR, errno.ENOBUFS})
 
@@ -38,16 +41,24 @@ class LinkUser(Protocol):
 
 
 class Link(Protocol):
-    """A connection's transport."""
+    """
+    A connection's transport.
+
+    :ivar runs: requests where the client left them; None where they cannot be taken from there.
+    """
 
     paths: Paths
+    runs: RequestRuns | None
 
     def start(self, user: LinkUser) -> None:
         """Begin to listen to the client, who was welcomed."""
 
-    def take(self) -> list[bytes]:
+    def begin_turn(self) -> None:
+        """Begin a new share of requests."""
+
+    def take(self, count_max: int) -> list[bytes]:
         """
-        Read one turn's share of requests, whole, with headers unchecked.
+        Read requests of the turn's share, whole, with headers unchecked.
 
         Raises: LinkViolation.
         """
@@ -75,6 +86,13 @@ class Link(Protocol):
         Raises: LinkViolation, LinkEnded.
         """
 
+    def event_run(self, run: EventRun) -> int:
+        """
+        Write events, like ``event``, as many as there is room for; 0 if the first is too long.
+
+        Raises: LinkViolation, LinkEnded.
+        """
+
     def flush(self) -> None:
         """
         Wake the client for the events written since the last time.
@@ -83,7 +101,10 @@ class Link(Protocol):
         """
 
     def wait_for_room(self) -> bool:
-        """Arrange ``room_appeared``; False when nothing tells, and one has to look."""
+        """Arrange ``room_appeared``; False when it may fail to tell, and one has to look."""
+
+    def have_room(self) -> None:
+        """Need ``room_appeared`` no more."""
 
     def queue_len(self) -> int:
         """Count the events that the client has not read yet, as far as that is known."""

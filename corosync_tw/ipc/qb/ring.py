@@ -15,8 +15,9 @@ The header file (offsets in bytes):
 =====  ========  ==========================================================================
 
 A chunk in the data file is a word with its length in bytes, a word with a magic number, and the
-bytes, filled up to whole words. It may wrap at any word. The writer fills the chunk, advances
-write_pt and posts the semaphore; the reader takes the semaphore, copies, and advances read_pt.
+bytes, filled up to whole words. It may wrap at any word, of which nobody sees anything: both sides
+map the data twice, one behind the other. The writer fills the chunk, advances write_pt and posts
+the semaphore; the reader takes the semaphore, copies, and advances read_pt.
 
 What the client may write is never trusted: each side's own position is kept here, not read back,
 and the other's is checked. Bytes are copied once, straight between the messages and the file.
@@ -25,6 +26,7 @@ Source: libqb 2.0.6 lib/ringbuffer.c, lib/ringbuffer_helper.c, lib/ringbuffer_in
 
 import mmap
 import sys
+from array import array
 from struct import Struct
 from typing import Final
 
@@ -47,11 +49,15 @@ from corosync_tw.ipc.qb.layout import (
 )
 from corosync_tw.ipc.qb.libc import sem_init_shared
 from corosync_tw.ipc.qb.mapping import SharedFile
+from corosync_tw.kernels.rings import ABSENT, ODD, take_mcasts, write_run
+from corosync_tw.services.lib_runs import EventRun, McastsTaken, MessageHead
 
 # write_pt, read_pt, word_size, header path, data path, ref_count
 _HEADER: Final = Struct(f"=III{PATH_LEN_BYTES}s{PATH_LEN_BYTES}si")
 # glibc keeps the value in the low half of the first eight bytes.
 _SEM_VALUE_WORD: Final = SEM_OFFSET // WORD_LEN_BYTES + (sys.byteorder == "big")
+
+_ABSENT: Final = "it announced a request that is not there"
 
 assert _HEADER.size == SEM_OFFSET
 
@@ -85,7 +91,7 @@ class Ring:
         data_bytes = data_len_bytes(site.max_msg_size)
         self._header = SharedFile(f"{path}-header", RING_HEADER_LEN_BYTES, site.peer)
         try:
-            self._file = SharedFile(f"{path}-data", data_bytes, site.peer)
+            self._file = SharedFile(f"{path}-data", data_bytes, site.peer, twice=True)
         except OSError:
             self._header.close()
             raise
@@ -129,6 +135,21 @@ class Ring:
 class RingReader(Ring):
     """Our end of the ring that the client writes requests to."""
 
+    def next_len(self) -> int:
+        """
+        Look how long the next chunk is, which is known to be there.
+
+        Raises: RingViolation.
+        """
+        words, at = self._file.words, self._at
+        if words[at + 1] != MAGIC_COMMITTED:
+            self.check()
+            raise RingViolation(_ABSENT)
+        len_bytes = words[at]
+        if len_bytes > self._max_msg_size:
+            raise RingViolation(f"it wrote a request of {len_bytes} bytes")
+        return len_bytes
+
     def take(self, count: int, len_bytes_max: int) -> list[bytes]:
         """
         Copy out as many chunks as were announced, in order.
@@ -138,44 +159,60 @@ class RingReader(Ring):
         Raises: RingViolation.
         """
         words, chars, word_size = self._file.words, self._file.chars, self._word_size
-        at, taken = self._at, list[bytes]()
+        taken = list[bytes]()
         room_bytes = len_bytes_max
         while count and room_bytes > 0:
             count -= 1
-            start = at + CHUNK_HEADER_WORDS
-            magic_at = at + 1 if start <= word_size else 0
-            if words[magic_at] != MAGIC_COMMITTED:
-                self.check()
-                raise RingViolation("it announced a request that is not there")
-            words[magic_at] = MAGIC_DEAD
-            len_bytes = words[at]
-            if len_bytes > self._max_msg_size:
-                raise RingViolation(f"it wrote a request of {len_bytes} bytes")
-            at = start + (len_bytes + 3) // WORD_LEN_BYTES
-            start *= WORD_LEN_BYTES
-            if at <= word_size:
-                taken.append(chars[start : start + len_bytes])
-            else:
-                taken.append(self._wrapped(start, len_bytes))
-            if at >= word_size:
-                at -= word_size
+            len_bytes = self.next_len()
+            at = self._at
+            words[at + 1] = MAGIC_DEAD
+            start = (at + CHUNK_HEADER_WORDS) * WORD_LEN_BYTES
+            taken.append(chars[start : start + len_bytes])
+            at += CHUNK_HEADER_WORDS + (len_bytes + 3) // WORD_LEN_BYTES
+            self._at = at - word_size if at >= word_size else at
             room_bytes -= len_bytes
-        self._at = at
-        have_been = semaphore.take(self._sem, len(taken))
-        self._header.words[READ_PT_WORD] = at
+        self._taken(len(taken))
+        return taken
+
+    def take_mcasts(
+        self, count: int, head: MessageHead, room: memoryview, lens: "array[int]"
+    ) -> McastsTaken:
+        """
+        Copy out multicast requests as messages, as many as follow each other and find room.
+
+        :param count: how many requests are known to be there.
+        :param room: where to; of no worth if this raises.
+        :param lens: gets the messages' lengths; no more are taken than it has places.
+        Raises: RingViolation.
+        """
+        taken, len_bytes, self._at, guarantee, stop = take_mcasts(
+            self._file.words,
+            self._at,
+            count,
+            self._max_msg_size,
+            head.msglen_max,
+            head.head,
+            head.header_at,
+            head.msglen_at,
+            room,
+            lens,
+        )
+        if taken:
+            self._taken(taken)
+        if stop == ABSENT:
+            # With the words that its owner wants to hear.
+            self.check()
+            self.next_len()
+            raise RingViolation(_ABSENT)
+        return McastsTaken(taken, len_bytes, guarantee, more=stop == ODD)
+
+    def _taken(self, count: int) -> None:
+        """Tell the client that chunks are taken."""
+        have_been = semaphore.take(self._sem, count)
+        self._header.words[READ_PT_WORD] = self._at
         self.check()
         if not have_been:
             raise RingViolation("it announced a request that it did not post")
-        return taken
-
-    def _wrapped(self, start: int, len_bytes: int) -> bytes:
-        size_bytes = self._word_size * WORD_LEN_BYTES
-        memory = self._file.memory
-        if start >= size_bytes:
-            start -= size_bytes
-            return memory[start : start + len_bytes].tobytes()
-        head = size_bytes - start
-        return b"".join((memory[start:], memory[: len_bytes - head]))
 
 
 class RingWriter(Ring):
@@ -204,26 +241,61 @@ class RingWriter(Ring):
             and len_bytes + CHUNK_MARGIN_BYTES > self._look_for_room(len_bytes)
         ):
             return False
-        at, words, word_size = self._at, self._file.words, self._word_size
+        at, words, memory = self._at, self._file.words, self._file.memory
         words[at] = len_bytes
-        words[at + 1 if at + 1 < word_size else 0] = MAGIC_COMMITTED
+        words[at + 1] = MAGIC_COMMITTED
         position = (at + CHUNK_HEADER_WORDS) * WORD_LEN_BYTES
-        if position + len_bytes <= word_size * WORD_LEN_BYTES:
-            memory = self._file.memory
-            for piece in slices:
-                end = position + len(piece)
-                memory[position:end] = piece
-                position = end
-        else:
-            self._write_wrapped(slices, position)
+        for piece in slices:
+            end = position + len(piece)
+            memory[position:end] = piece
+            position = end
         used_words = CHUNK_HEADER_WORDS + (len_bytes + 3) // WORD_LEN_BYTES
         self._free_bytes -= used_words * WORD_LEN_BYTES
         at += used_words
-        if at >= word_size:
-            at -= word_size
-        self._at = at
+        self._at = at - self._word_size if at >= self._word_size else at
         self.unposted += 1
         return True
+
+    def write_run(self, run: EventRun, first: int, count: int) -> int:
+        """
+        Copy messages of a run in, each with its head, as many as there is room for.
+
+        :param first: of the run's batch.
+        :return: how many; 0 also when the first is longer than any event may be.
+        Raises: RingViolation.
+        """
+        written = self._write_run(run, first, count)
+        if written < count:
+            wanted = run.event_len(first + written)
+            if wanted > run.event_len_max:
+                return written
+            room = self._look_for_room(wanted)
+            if wanted + CHUNK_MARGIN_BYTES <= room:
+                # An empty ring has a word more, for the first.
+                more = room - self._free_bytes
+                self._free_bytes = room
+                written += self._write_run(run, first + written, count - written)
+                self._free_bytes -= more
+        return written
+
+    def _write_run(self, run: EventRun, first: int, count: int) -> int:
+        batch = run.batch
+        written, self._at, self._free_bytes = write_run(
+            self._file.words,
+            self._at,
+            self._free_bytes,
+            run.event_len_max,
+            run.head,
+            run.msglen_at,
+            batch.buffers,
+            batch.pieces,
+            batch.messages,
+            first,
+            count,
+            run.skip,
+        )
+        self.unposted += written
+        return written
 
     def post(self) -> None:
         """
@@ -253,20 +325,3 @@ class RingWriter(Ring):
         free_words = (read_at - self._at - 1) % self._word_size
         self._free_bytes = free_words * WORD_LEN_BYTES
         return self._free_bytes + (WORD_LEN_BYTES if read_at == self._at else 0)
-
-    def _write_wrapped(self, slices: Slices, position: int) -> None:
-        size_bytes = self._word_size * WORD_LEN_BYTES
-        memory = self._file.memory
-        if position >= size_bytes:
-            position -= size_bytes
-        for piece in slices:
-            end = position + len(piece)
-            if end <= size_bytes:
-                memory[position:end] = piece
-                position = end
-                continue
-            head = size_bytes - position
-            view = memoryview(piece)
-            memory[position:] = view[:head]
-            position = len(piece) - head
-            memory[:position] = view[head:]

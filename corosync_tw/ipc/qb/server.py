@@ -31,6 +31,7 @@ from corosync_tw.ipc.qb.layout import (
     welcome,
 )
 from corosync_tw.ipc.qb.link import Link
+from corosync_tw.ipc.qb.room import RoomWatch
 from corosync_tw.ipc.qb.shm import ShmLink, shm_bytes
 from corosync_tw.ipc.qb.turns import Turns
 from corosync_tw.services.lib_interfaces import ClientStats, LibClient, LibHandler
@@ -112,6 +113,7 @@ class QbServer:
         self._poll_s = POLL_S_MIN
         self._queued_bytes = 0
         self._scratch = bytearray()
+        self._room_watch = RoomWatch(reactor)
         self.stats = ServerStats()
         self.version = 0
         self.on_connection: Callable[[int, LibClient, bool], None] = lambda *_: None
@@ -144,6 +146,7 @@ class QbServer:
         for client in clients:
             self._forget(client)
         self._turns.stop()
+        self._room_watch.close()
         if self._poll_call is not None:
             self._poll_call.cancel()
             self._poll_call = None
@@ -362,7 +365,7 @@ class QbServer:
 
     def _link(self, sock: socket.socket, site: Site) -> Link:
         if self._type is IpcType.SHM:
-            return ShmLink(self._reactor, sock, site)
+            return ShmLink(self._reactor, sock, site, self._room_watch)
         if len(self._scratch) < site.max_msg_size:
             self._scratch = bytearray(site.max_msg_size)
         return SocketLink(self._reactor, sock, site, self._scratch)

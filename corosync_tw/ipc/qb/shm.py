@@ -10,6 +10,7 @@ are served. A byte without a request ends the connection; libqb reads it and goe
 """
 
 import socket
+from array import array
 from typing import Any, Final
 
 from corosync_tw.corotypes import Slices
@@ -18,12 +19,14 @@ from corosync_tw.ipc.qb.layout import Paths, Site
 from corosync_tw.ipc.qb.link import (
     BLOCKED,
     REQUEST_BYTES_PER_TURN_MAX,
-    REQUESTS_PER_TURN_MAX,
+    RUN_REQUESTS_PER_TURN_MAX,
     LinkEnded,
     LinkUser,
     LinkViolation,
 )
 from corosync_tw.ipc.qb.ring import RingReader, RingViolation, RingWriter, footprint_bytes
+from corosync_tw.ipc.qb.room import RoomWatch
+from corosync_tw.services.lib_runs import EventRun, McastsTaken, MessageHead, RequestRuns
 
 BELLS_PER_READ_MAX: Final = 4096
 # The shortest request fills this much of a ring; no more of them can wait than fit in.
@@ -38,21 +41,27 @@ def shm_bytes(max_msg_size: int) -> int:
 
 
 class ShmLink:
-    """One client's rings and socket."""
+    """One client's rings and socket; RequestRuns too."""
 
     def __init__(
         self,
         reactor: Any,
         sock: socket.socket,
         site: Site,
+        room_watch: RoomWatch,
     ) -> None:
         """
         Make the rings.
 
         :param sock: the stream socket; taken over unless this raises.
+        :param room_watch: tells when the client has read.
         Raises: OSError, with nothing left mapped; the files go with their directory.
         """
+        self.runs: RequestRuns | None = self
         self._user: LinkUser | None = None
+        self._room_watch = room_watch
+        self._waits_for_room = False
+        self._share = 0
         self._announced = 0
         self._announced_max = footprint_bytes(site.max_msg_size) // _REQUEST_LEN_BYTES_MIN
         # Bells that the full socket did not take.
@@ -78,9 +87,13 @@ class ShmLink:
         self._user = user
         self._socket.watch()
 
-    def take(self) -> list[bytes]:
+    def begin_turn(self) -> None:
+        """Begin a new share of requests."""
+        self._share = RUN_REQUESTS_PER_TURN_MAX
+
+    def take(self, count_max: int) -> list[bytes]:
         """Copy requests out of the ring, as many as were announced."""
-        count = min(self._announced, REQUESTS_PER_TURN_MAX)
+        count = min(self._announced, self._share, count_max)
         if not count:
             return []
         try:
@@ -88,7 +101,28 @@ class ShmLink:
         except RingViolation as error:
             raise LinkViolation(str(error)) from None
         self._announced -= len(batch)
+        self._share -= len(batch)
         return batch
+
+    def next_len(self) -> int:
+        """Look at the length of the next request."""
+        if not min(self._announced, self._share):
+            return 0
+        try:
+            return self._requests.next_len()
+        except RingViolation as error:
+            raise LinkViolation(str(error)) from None
+
+    def take_mcasts(self, head: MessageHead, room: memoryview, lens: "array[int]") -> McastsTaken:
+        """Copy requests out of the ring to where they are sent from."""
+        count = min(self._announced, self._share)
+        try:
+            taken = self._requests.take_mcasts(count, head, room, lens)
+        except RingViolation as error:
+            raise LinkViolation(str(error)) from None
+        self._announced -= taken.count
+        self._share -= taken.count
+        return taken
 
     def has_more(self) -> bool:
         """Tell whether more requests were announced."""
@@ -119,6 +153,13 @@ class ShmLink:
         except RingViolation as error:
             raise LinkViolation(str(error)) from None
 
+    def event_run(self, run: EventRun) -> int:
+        """Write events into their ring."""
+        try:
+            return self._events.write_run(run, run.first, run.count)
+        except RingViolation as error:
+            raise LinkViolation(str(error)) from None
+
     def flush(self) -> None:
         """Post the events and ring once for all of them."""
         count = self._events.unposted
@@ -128,11 +169,28 @@ class ShmLink:
             self._events.post()
         except RingViolation as error:
             raise LinkViolation(str(error)) from None
+        if self._waits_for_room and count > 1:
+            # We hear when the client has taken the last bell of a send: be told half way as well.
+            self._ring_bell(count - count // 2)
+            count //= 2
         self._ring_bell(count)
 
     def wait_for_room(self) -> bool:
-        """Nothing tells when the client reads."""
+        """
+        Be told when the client has taken bells, which it does after the events.
+
+        One that takes them in another order is looked at all the same.
+        """
+        if not self._waits_for_room and not self._socket.closed:
+            self._waits_for_room = True
+            self._room_watch.add(self._socket.sock, self._on_bells_taken)
         return False
+
+    def have_room(self) -> None:
+        """Listen no more."""
+        if self._waits_for_room:
+            self._waits_for_room = False
+            self._room_watch.remove(self._socket.sock)
 
     def queue_len(self) -> int:
         """Read the semaphore of the events' ring."""
@@ -140,6 +198,7 @@ class ShmLink:
 
     def close(self) -> None:
         """Hang up and unmap."""
+        self.have_room()
         self._socket.close()
         for ring in (self._requests, self._responses, self._events):
             ring.close()
@@ -160,6 +219,10 @@ class ShmLink:
             if error.errno in BLOCKED:
                 return 0
             raise LinkEnded from None
+
+    def _on_bells_taken(self) -> None:
+        if self._user is not None:
+            self._user.room_appeared()
 
     # Descriptor
 

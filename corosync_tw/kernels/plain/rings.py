@@ -12,6 +12,7 @@ writes them, are read by one call of ``struct`` and joined.
 """
 
 from array import array
+from collections.abc import Sequence
 from functools import lru_cache
 from struct import Struct
 from typing import Final
@@ -155,7 +156,7 @@ def write_run(  # noqa: PLR0917 - a kernel
     event_len_max: int,
     head: bytes,
     msglen_at: int,
-    buffers: list[Buffer],
+    buffers: Sequence[Buffer],
     pieces: "array[int]",
     messages: "array[int]",
     first: int,
@@ -230,7 +231,7 @@ def write_run(  # noqa: PLR0917 - a kernel
 
 
 def _alike(
-    buffers: list[Buffer], pieces: "array[int]", places: list[int], skip: int, msglen: int
+    buffers: Sequence[Buffer], pieces: "array[int]", places: list[int], skip: int, msglen: int
 ) -> list[memoryview]:
     """Give what clients are sent of messages of one length, each in one piece."""
     found: list[memoryview] = []
@@ -243,7 +244,9 @@ def _alike(
     return found
 
 
-def _write_pieces(room: memoryview, buffers: list[Buffer], pieces: "array[int]", skip: int) -> None:
+def _write_pieces(
+    room: memoryview, buffers: Sequence[Buffer], pieces: "array[int]", skip: int
+) -> None:
     """Fill the room with pieces of a message but its first bytes."""
     words, at = iter(pieces), 0
     for index, offset, length in zip(words, words, words, strict=True):
