@@ -4,6 +4,7 @@ Cluster nodes on the machines of a bed, stock corosync and ours, and their clien
 Both kinds read the same corosync.conf.
 """
 
+import os
 import re
 import signal
 import subprocess
@@ -63,6 +64,7 @@ class Node:
     One daemon; subclasses know how it is started and asked.
 
     :ivar address: its machine's.
+    :ivar env: what its daemon finds in the environment beside ours.
     """
 
     kind = ""
@@ -77,6 +79,7 @@ class Node:
         self.conf = self.workdir / "corosync.conf"
         self.log = self.workdir / "daemon.log"
         self.process: Process | None = None
+        self.env: dict[str, str] = {}
 
     def argv(self) -> list[str]:
         raise AssertionError(self.kind)
@@ -86,7 +89,7 @@ class Node:
 
     def start(self) -> None:
         assert self.process is None or self.process.exit_status is not None
-        self.process = Process(self.machine, self.argv(), self.log, self.workdir)
+        self.process = Process(self.machine, self.argv(), self.log, self.workdir, self.env)
 
     @property
     def running(self) -> Process:
@@ -168,21 +171,25 @@ class OurNode(Node):
         return [sys.executable, str(CLIENTS / "pb_client.py"), str(self.socket), *arguments]
 
 
-def built(source: Path) -> Path:
+def built(source: Path, *, shared: bool = False) -> Path:
     """
     Compile a C client and give its path; it is built anew when it or a header is newer.
 
     The headers of Corosync that it includes say which libraries it is linked to.
+
+    :param shared: it is no client but a library to be loaded into a program.
     """
     require("gcc", "corosync")
-    binary = HERE.parent.parent / "build" / "clients" / source.stem
+    name = f"{source.stem}.so" if shared else source.stem
+    binary = HERE.parent.parent / "build" / "clients" / name
     newest = max(path.stat().st_mtime for path in (source, *source.parent.glob("*.h")))
     if binary.exists() and binary.stat().st_mtime >= newest:
         return binary
     binary.parent.mkdir(parents=True, exist_ok=True)
-    options = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-pthread", "-Wl,--as-needed"]
-    fresh = binary.with_suffix(f".{threading.get_native_id()}")
-    command = ["gcc", *options, "-o", str(fresh), str(source), *libraries(source)]
+    options = ["-std=gnu11", "-O2", "-Wall", "-Wextra"]
+    kind = ["-shared", "-fPIC"] if shared else ["-pthread", "-Wl,--as-needed", *libraries(source)]
+    fresh = binary.with_name(f"{name}.{os.getpid()}.{threading.get_native_id()}")
+    command = ["gcc", *options, "-o", str(fresh), str(source), *kind]
     outcome = subprocess.run(command, capture_output=True, text=True, check=False)
     if outcome.returncode:
         raise BedError(

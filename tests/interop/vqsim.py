@@ -20,8 +20,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.interop.netbed import BedError, require
-from tests.interop.nodes import CLIENTS, HERE
+from tests.interop.netbed import require
+from tests.interop.nodes import CLIENTS, built
 
 PROMPT = b"#vqsim> "
 ANSWER_S_MAX = 10.0
@@ -62,22 +62,8 @@ class Run:
 
 def tracer() -> Path:
     """Compile the library that writes the trace."""
-    require("gcc", "corosync-vqsim")
-    source = CLIENTS / "vqsim_trace.c"
-    library = HERE.parent.parent / "build" / "clients" / "vqsim_trace.so"
-    if library.exists() and library.stat().st_mtime >= source.stat().st_mtime:
-        return library
-    library.parent.mkdir(parents=True, exist_ok=True)
-    fresh = library.with_suffix(f".{os.getpid()}")
-    options = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-shared", "-fPIC"]
-    command = ["gcc", *options, "-o", str(fresh), str(source)]
-    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
-    if outcome.returncode:
-        raise BedError(
-            f"cannot build {source.name} (`make deps` installs libqb):\n{outcome.stderr}"
-        )
-    fresh.rename(library)
-    return library
+    require("corosync-vqsim")
+    return built(CLIENTS / "vqsim_trace.c", shared=True)
 
 
 class VqSim:

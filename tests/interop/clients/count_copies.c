@@ -1,0 +1,97 @@
+/*
+ * Loaded into a daemon before libc: counts the bytes of clients' messages that the process copies.
+ *
+ * Messages are made of one byte, MARK, of which there is little elsewhere. Every copy that memcpy and its relatives make,
+ * for whatever part of the program, adds the marks in it to a number in the file COPIES_FILE. What the system copies for
+ * a call, between the process and a socket, is not in it.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define MARK 0xC5
+
+static _Atomic uint64_t unread;
+static _Atomic uint64_t *marks = &unread;
+
+__attribute__((constructor)) static void begin(void)
+{
+	const char *path = getenv("COPIES_FILE");
+	int file = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+	if (file < 0)
+		return;
+	void *shared = mmap(NULL, sizeof *marks, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	close(file);
+	if (shared != MAP_FAILED)
+		marks = shared;
+}
+
+static void count(const uint8_t *from, size_t n)
+{
+	uint64_t found = 0;
+	for (size_t i = 0; i < n; i++)
+		found += from[i] == MARK;
+	if (found)
+		atomic_fetch_add_explicit(marks, found, memory_order_relaxed);
+}
+
+/* The compiler would see memcpy in a plain loop, and call it. */
+static void forward(uint8_t *to, const uint8_t *from, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		to[i] = from[i];
+		__asm__ volatile("" ::: "memory");
+	}
+}
+
+void *memmove(void *to, const void *from, size_t n)
+{
+	uint8_t *behind = (uint8_t *)to + n;
+	const uint8_t *last = (const uint8_t *)from + n;
+	count(from, n);
+	if ((uintptr_t)to - (uintptr_t)from >= n)
+		forward(to, from, n);
+	else
+		while (n--) {
+			*--behind = *--last;
+			__asm__ volatile("" ::: "memory");
+		}
+	return to;
+}
+
+void *memcpy(void *restrict to, const void *restrict from, size_t n)
+{
+	count(from, n);
+	forward(to, from, n);
+	return to;
+}
+
+void *mempcpy(void *restrict to, const void *restrict from, size_t n)
+{
+	return (uint8_t *)memcpy(to, from, n) + n;
+}
+
+/* Those of programs that were built with _FORTIFY_SOURCE. */
+void *__memcpy_chk(void *restrict to, const void *restrict from, size_t n, size_t room)
+{
+	if (n > room)
+		abort();
+	return memcpy(to, from, n);
+}
+
+void *__memmove_chk(void *to, const void *from, size_t n, size_t room)
+{
+	if (n > room)
+		abort();
+	return memmove(to, from, n);
+}
+
+void *__mempcpy_chk(void *restrict to, const void *restrict from, size_t n, size_t room)
+{
+	return (uint8_t *)__memcpy_chk(to, from, n, room) + n;
+}
