@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from corosync_tw.corotypes import Buffer, ConfChangeType
+from corosync_tw.corotypes import ConfChangeType
 from corosync_tw.net.errors import StorageError
 from corosync_tw.net.interfaces import (
     IDriverObserver,
@@ -38,6 +38,7 @@ from corosync_tw.totem.effects import (
     Trace,
 )
 from corosync_tw.totem.params import TotemParams
+from corosync_tw.totem.runs import Received
 
 # Effects kept while the disk is busy; sends beyond that are lost, as on a network.
 HELD_EFFECTS_MAX: Final = 10_000
@@ -57,7 +58,7 @@ class Core(Protocol):
     def start(self, now_ns: int) -> None:
         """Begin."""
 
-    def receive(self, frames: Sequence[Buffer], now_ns: int) -> None:
+    def receive(self, frames: Sequence[Received], now_ns: int) -> None:
         """Take datagrams."""
 
     def advance(self, now_ns: int) -> None:
@@ -167,7 +168,7 @@ class Driver:
         """Whether a ring id is on its way to the disk, and the ring waits for it."""
         return self._storing
 
-    def frames_received(self, frames: list[Buffer]) -> None:
+    def frames_received(self, frames: Sequence[Received]) -> None:
         """Feed a batch to the core. Called by the transport."""
         if self._running:
             self._feed(lambda: self._core.receive(frames, self._now_ns()))

@@ -16,10 +16,9 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from zope.interface import Attribute, Interface
 
-from corosync_tw.corotypes import Buffer
 from corosync_tw.net.errors import StorageError
 from corosync_tw.net.stats import TransportStats
-from corosync_tw.totem.runs import Datagrams
+from corosync_tw.totem.runs import Datagrams, Received
 
 
 class NetEventKind(Enum):
@@ -56,12 +55,13 @@ class INetObserver(Interface):
 class IFrameReceiver(Interface):
     """Whoever takes received datagrams: the driver."""
 
-    def frames_received(frames: list[Buffer]) -> None:
+    def frames_received(frames: Sequence[Received]) -> None:
         """
         Process one batch: at most one call a reactor turn and transport, never from within a send.
 
-        :param frames: one datagram each, messages first, orf and commit tokens last; views into
-            receive buffers, which stay valid for as long as they are referred to.
+        :param frames: messages first, orf and commit tokens last; views into receive buffers,
+            which stay valid for as long as they are referred to. Messages that arrived
+            together may be handed over uncut.
         """
 
 

@@ -27,6 +27,11 @@ class FrameBlob(NamedTuple):
     blob: memoryview
     stride: int
 
+    def frames(self) -> list[memoryview]:
+        """Give each datagram by itself."""
+        blob, stride = self
+        return [blob[at : at + stride] for at in range(0, len(blob), stride)]
+
 
 class DeliveredFrame(NamedTuple):
     """
@@ -164,5 +169,6 @@ class SentRun:
 Run = ReceivedRun | SentRun
 # What the ordered log gives: one message, or many.
 Delivered = DeliveredFrame | ReceivedRun | SentRun
-# What a transport is given to send.
+# What a transport hands over, and what it is given to send.
+Received = Buffer | FrameBlob
 Datagrams = list[Slices] | SentRun

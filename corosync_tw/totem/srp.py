@@ -25,6 +25,7 @@ from typing import Final
 
 from corosync_tw.corotypes import Buffer, RingId
 from corosync_tw.errors import MalformedFrame
+from corosync_tw.kernels.framing import scan_run
 from corosync_tw.totem import wire
 from corosync_tw.totem.const import Encapsulated, GatherFrom, MembState, MessageType
 from corosync_tw.totem.deadlines import Deadline
@@ -41,7 +42,7 @@ from corosync_tw.totem.orf_token import on_orf_token
 from corosync_tw.totem.params import TotemParams
 from corosync_tw.totem.reconfigure import reconfigure
 from corosync_tw.totem.ring import Ring
-from corosync_tw.totem.runs import DeliveredFrame
+from corosync_tw.totem.runs import DeliveredFrame, FrameBlob, Received, ReceivedRun
 from corosync_tw.totem.stats import SrpStats
 from corosync_tw.totem.trace import TraceCode
 from corosync_tw.totem.transitions import deliver_ready, enter_gather, enter_idle
@@ -175,28 +176,57 @@ class Srp:
                 else:
                     EXPIRY[which](ring, now_ns)
 
-    def receive(self, frames: Sequence[Buffer], now_ns: int) -> None:
+    def receive(self, frames: Sequence[Received], now_ns: int) -> None:
         """
         Handle a batch of datagrams.
 
-        :param frames: one element a datagram; kept until the ring has forgotten the message, so
-            they must not change.
+        :param frames: one datagram each, or many in one piece; kept until the ring has forgotten
+            the messages, so they must not change.
         """
         ring = self._ring
         if ring.state is MembState.IDLE:
             return
         note_alive(ring, now_ns)
         dirty = False
-        for frame in frames:
-            if frame[:5] == _PLAIN_MCAST and self._keep_fast(frame):
-                dirty = True
-                continue
-            if dirty:
-                self._settle()
-                dirty = False
-            self._handle_checked(frame, now_ns)
+        for received in frames:
+            singles: Sequence[Buffer]
+            if isinstance(received, FrameBlob):
+                kept, singles = self._keep_runs(received)
+                dirty = dirty or kept
+            else:
+                singles = (received,)
+            for frame in singles:
+                if frame[:5] == _PLAIN_MCAST and self._keep_fast(frame):
+                    dirty = True
+                    continue
+                if dirty:
+                    self._settle()
+                    dirty = False
+                self._handle_checked(frame, now_ns)
         if dirty:
             self._settle()
+
+    def _keep_runs(self, received: FrameBlob) -> tuple[bool, Sequence[Buffer]]:
+        """
+        Keep what is new and in order, as far as datagrams of the operational ring belong together.
+
+        :return: whether there was any, and the datagrams behind it.
+        """
+        ring = self._ring
+        blob, stride = received
+        whole = len(blob)
+        while blob and ring.state is MembState.OPERATIONAL:
+            found = scan_run(blob, stride, *ring.my_ring_id)
+            if found is None:
+                break
+            nodeid, first_seq, count, guarantee = found
+            end = count * stride
+            run = ReceivedRun(nodeid, first_seq, count, guarantee != 0, blob[:end], stride)
+            if not ring.installed.add_run(run):
+                break
+            ring.stats.mcast_rx += count
+            blob = blob[end:]
+        return len(blob) < whole, FrameBlob(blob, stride).frames() if blob else ()
 
     def _keep_fast(self, frame: Buffer) -> bool:
         """

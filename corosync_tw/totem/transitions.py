@@ -14,7 +14,7 @@ from corosync_tw.totem.effects import ConfigurationChange, Deliver, StoreRingId
 from corosync_tw.totem.joining import send_join, send_leave
 from corosync_tw.totem.ordering import RingLog
 from corosync_tw.totem.ring import Ring, TokenState
-from corosync_tw.totem.runs import Delivered, DeliveredFrame
+from corosync_tw.totem.runs import Delivered
 from corosync_tw.totem.timeouts import (
     cancel_token_timeout,
     reset_token_retransmit_timeout,
@@ -173,14 +173,7 @@ def _install_log(ring: Ring, new: RingLog) -> None:
 
 def _deliver(ring: Ring, log: RingLog, delivered: list[Delivered]) -> None:
     if delivered:
-        frames = [frame for item in delivered for frame in _singles(item)]
-        ring.effects.append(Deliver(log.ring_id, frames))
-
-
-def _singles(item: Delivered) -> list[DeliveredFrame]:
-    if isinstance(item, DeliveredFrame):
-        return [item]
-    return [item.delivered(i) for i in range(item.count)]
+        ring.effects.append(Deliver(log.ring_id, delivered))
 
 
 def deliver_ready(ring: Ring) -> None:
