@@ -23,7 +23,7 @@ PLAIN := COROSYNC_TW_KERNELS=plain
 USERS_OF_KERNELS := kernels totem services net ipc
 KERNELS := setup.py $(wildcard corosync_tw/kernels/compiled/*.pyx corosync_tw/kernels/compiled/*.pxd)
 
-.PHONY: help run kernels test deps lint types test-unit test-sim test-interop bench soak clean
+.PHONY: help run kernels test deps lint types test-unit test-sim test-interop bench bench-compare soak clean
 .DEFAULT_GOAL := help
 
 help:
@@ -31,7 +31,8 @@ help:
 	@echo "make test           lint, types, unit, simulator and interop tests; installs what is missing first"
 	@echo "make test-unit | test-sim | test-interop | lint | types      one tier alone"
 	@echo "make kernels        compiles what changed of corosync_tw/kernels/compiled"
-	@echo "make bench          throughput beside stock corosync (ARGS=--quick)"
+	@echo "make bench          ours beside stock corosync, ten minutes (ARGS=--quick: one; ARGS=--profile; ARGS=--help)"
+	@echo "make bench-compare  a quick run beside the last kept result (ARGS='before.json after.json': those two)"
 	@echo "make soak           long campaigns: mutated frames, simulated faults (FRAMES=..., SEEDS=..., SEED=...)"
 	@echo "make clean          removes what was built, the environment too"
 
@@ -41,11 +42,15 @@ $(VENV)/.run: setup.cfg pyproject.toml $(KERNELS)
 
 $(VENV)/.packages: setup.cfg pyproject.toml
 	@sh ci/venv.sh $(VENV) '.[test]'
-	@touch $@ $(VENV)/.test $(VENV)/.run
+	@touch $@ $(VENV)/.test $(VENV)/.bench $(VENV)/.run
 
 # A changed kernel needs no index: the tests' environment has Cython.
 $(VENV)/.test: $(VENV)/.packages $(KERNELS)
 	@$(BIN)/python setup.py --quiet build_ext --inplace
+	@touch $@ $(VENV)/.bench $(VENV)/.run
+
+$(VENV)/.bench: setup.cfg pyproject.toml $(KERNELS)
+	@sh ci/venv.sh $(VENV) '.[bench]'
 	@touch $@ $(VENV)/.run
 
 kernels: $(VENV)/.test
@@ -77,8 +82,11 @@ test-sim: $(VENV)/.test
 test-interop: $(VENV)/.test
 	$(COMPILED) $(AS_ROOT) $(PYTEST) tests/interop
 
-bench: $(VENV)/.test
+bench: deps $(VENV)/.bench
 	$(AS_ROOT) $(BIN)/python -m bench $(ARGS)
+
+bench-compare: deps $(VENV)/.bench
+	$(AS_ROOT) $(BIN)/python -m bench --compare $(ARGS)
 
 soak: deps $(VENV)/.test
 	$(BIN)/python -m tests.soak.fuzz_decoder --frames $(FRAMES) $(if $(SEED),--seed $(SEED))

@@ -1,115 +1,165 @@
 """
-``make bench``: the protocol alone, and rings beside stock corosync, all in one run.
+``make bench``: rings of nodes beside stock corosync, all in one run.
 
-Throughput is what one client on node 1 is delivered of its own messages. The clients are the same C
-programs on both sides, linked to the distribution's libcpg and libcmap, one message a call.
+Throughput is what one client on node 1, or a client on every node, is delivered in order; the
+clients are the same C programs on both sides, one message a call. Figures are medians, ± how far a
+run lay from it at most.
 """
 
 import argparse
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
-from bench import core, ring
-from bench.report import Figures, machine
-from corosync_tw.sim.cluster import Cluster
-from corosync_tw.sim.options import NS_PER_S, Options
+from bench import compare, hotspots, plots, tables
+from bench import figures as f
+from bench.extras import EXTRAS
+from bench.measure import Measurement, thought_s
+from bench.plan import ALL, QUICK, QUICK_TIMING, WHOLE, WHOLE_TIMING, chosen
+from bench.progress import Progress
+from tests.interop.netbed import BedError
 
-CORE_SIZES = (64, 1600, 40000)
-SIZES = (64, 1600, 40000, 1_000_000)
-QUICK_SIZES = (64, 1600, 40000)
-NODE_COUNTS = (1, 3)
-# Nodes, whether they send messages, simulated minutes.
-SIMULATIONS = {
-    "3 nodes, at rest": (3, False, 10),
-    "3 nodes, sending": (3, True, 0.3),
-    "50 nodes, at rest": (50, False, 2),
-    "50 nodes, sending": (50, True, 0.05),
-}
+RINGS = "rings"
+PROFILED_SIZE = 1600
 
 
-class Progress:
-    """Says what is being measured and how far we are."""
-
-    def __init__(self, steps):
-        self._steps, self._step, self._began = steps, 0, time.monotonic()
-
-    def say(self, what):
-        self._step += 1
-        took = time.monotonic() - self._began
-        end = "\r" if sys.stderr.isatty() else "\n"
-        text = f"[{self._step:3}/{self._steps}] {took:4.0f} s  {what:<40}"
-        print(text, end=end, file=sys.stderr, flush=True)
-
-
-def measure_core(figures, seconds):
-    for size in CORE_SIZES:
-        rate = core.messages_per_second(size, seconds)
-        figures.add("core alone, 3 nodes in one process", "messages", f"{size} B", rate, "1/s")
-
-
-def measure_ring(figures, system, node_count, *, sizes, seconds, idle_s):
-    nodes = "1 node" if node_count == 1 else f"{node_count} nodes"
-    with ring.running(system, node_count) as bench:
-        if idle_s:
-            share = bench.idle_percent(idle_s)
-            figures.add(f"{nodes}: idle, per node", system, "core", share, "%")
-        p50_us, p99_us = bench.trip_us(64)
-        figures.add(f"{nodes}: round trip of 64 B", system, "p50", p50_us, "us")
-        figures.add(f"{nodes}: round trip of 64 B", system, "p99", p99_us, "us")
-        for size in sizes:
-            rate, cpu_s = bench.flood(size, seconds)
-            figures.add(f"{nodes}: throughput", system, f"{size} B", rate, "messages/s")
-            figures.add(f"{nodes}: payload", system, f"{size} B", rate * size / 1e6, "MB/s")
-            cpu = f"{nodes}: daemons' processor time"
-            figures.add(cpu, system, f"{size} B", cpu_s, "s/million")
-        if node_count == 1:
-            rate = bench.connects_per_second()
-            figures.add("connections made and closed", system, "cpg", rate, "1/s")
-            took_ms = bench.listing_ms()
-            figures.add("keys and values listed", system, f"{ring.KEYS} keys", took_ms, "ms")
-        figures.add(f"{nodes}: memory after load", system, "largest node", bench.rss_mb(), "MB RSS")
+def arguments():
+    """Say what can be asked for."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    add = parser.add_argument
+    add("--quick", action="store_true", help="one bed, few sizes and runs; within a minute")
+    add("--runs", type=int, help="runs of each (5; with --quick 2)")
+    add("--flood", type=float, metavar="SECONDS", help="how long a flood is counted")
+    add("--nodes", type=_numbers, default=(), metavar="N,N", help="beds of so many nodes alone")
+    add("--mtu", type=_numbers, default=(), metavar="N,N", help="beds of this MTU alone")
+    add("--sizes", type=_numbers, default=(), metavar="N,N", help="bytes a message")
+    add(
+        "--systems",
+        type=lambda text: tuple(text.split(",")),
+        default=(),
+        metavar="NAME,NAME",
+        help=f"these alone, or all whose names begin so: {', '.join(ALL)}",
+    )
+    add(
+        "--parts",
+        type=lambda text: tuple(text.split(",")),
+        default=(RINGS,),
+        metavar="PART,PART",
+        help=f"{RINGS}, which is the default, and {', '.join(EXTRAS)}",
+    )
+    add("--keep", action="store_true", help="keep the figures of a narrowed run, too")
+    add("--profile", action="store_true", help="where node 1's time goes in a flood, instead")
+    add("--compare", action="store_true", help="a quick run with the last kept result, instead")
+    add("results", nargs="*", type=Path, help="with --compare: the result before and the one after")
+    return parser
 
 
-def measure_simulator(figures, row, share):
-    nodes, sending, minutes = SIMULATIONS[row]
-    options = Options(1, nodes, int(minutes * share * 60 * NS_PER_S))
-    if not sending:
-        options.workload_gap_ns = 1 << 62
-    began = time.perf_counter()
-    result = Cluster(options).run()
-    took = time.perf_counter() - began
-    assert result.violation is None, result.violation
-    speed = result.simulated_ns / NS_PER_S / took
-    figures.add("simulator, no faults", row, "speed", speed, "x real time")
+def _numbers(text):
+    return tuple(int(word) for word in text.split(","))
 
 
 def main():
-    """Measure all, print the table, keep it."""
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one short run of each, not kept")
-    parser.add_argument("--runs", type=int, help="runs of each (5; with --quick 1)")
-    arguments = parser.parse_args()
-    quick = arguments.quick
-    runs = arguments.runs or (1 if quick else 5)
-    seconds = 0.7 if quick else 1.5
-    about, figures = machine(), Figures()
-    sizes = QUICK_SIZES if quick else SIZES
-    rings = [(system, count) for count in NODE_COUNTS for system in ring.SYSTEMS]
-    progress = Progress(runs * (1 + len(rings)) + len(SIMULATIONS))
-    for run in range(runs):
-        progress.say(f"run {run + 1}: core alone")
-        measure_core(figures, seconds)
-        for system, count in rings:
-            progress.say(f"run {run + 1}: {system}, nodes: {count}")
-            idle_s = (2 if quick else 5) if run == 0 else 0
-            measure_ring(figures, system, count, sizes=sizes, seconds=seconds, idle_s=idle_s)
-    for row in SIMULATIONS:
-        progress.say(f"simulator: {row}")
-        measure_simulator(figures, row, 0.5 if quick else 1)
-    print(f"\n{__doc__.partition(chr(10) * 2)[2]}")
-    print(figures.table())
-    if not quick:
-        print(f"kept in {figures.save(about)}")
+    """Do what was asked for; the exit status is 1 when a system failed."""
+    parser = arguments()
+    asked = parser.parse_args()
+    if asked.results and not asked.compare:
+        parser.error("results are for --compare")
+    try:
+        if asked.profile:
+            return profile(asked)
+        return compared(asked) if asked.compare else bench(asked)
+    except (BedError, hotspots.NoProfiler) as error:
+        print(error, file=sys.stderr)
+        return 1
 
 
-main()
+def measured(asked, *, quick):
+    """Measure what was asked for; the figures, what is known of them, what failed."""
+    timing = QUICK_TIMING if quick else WHOLE_TIMING
+    timing = replace(timing, runs=asked.runs or timing.runs, flood_s=asked.flood or timing.flood_s)
+    beds = ()
+    if RINGS in asked.parts:
+        narrowing = {"systems": asked.systems, "sizes": asked.sizes}
+        beds = chosen(QUICK if quick else WHOLE, nodes=asked.nodes, mtus=asked.mtu, **narrowing)
+    extras = [EXTRAS[part] for part in asked.parts if part != RINGS]
+    about = {"machine": f.machine()}
+    began = time.monotonic()
+    expected_s = sum(thought_s(bed, timing) for bed in beds)
+    expected_s += sum(cost(timing) for _, cost in extras)
+    progress = Progress(expected_s)
+    measurement = Measurement(timing, progress)
+    for bed in beds:
+        measurement.bed(bed)
+    for measure, _ in extras:
+        measure(measurement.figures, timing, progress)
+    progress.end()
+    about["run"] = {
+        "runs": timing.runs,
+        "flood_s": timing.flood_s,
+        "took_s": round(time.monotonic() - began),
+        "failures": measurement.failures,
+    }
+    return measurement.figures, about, measurement.failures
+
+
+def bench(asked):
+    """Measure, print tables, keep them with drawings."""
+    figures, about, failures = measured(asked, quick=asked.quick)
+    text = written(figures, about)
+    print(text)
+    narrowed = asked.quick or asked.nodes or asked.mtu or asked.sizes or asked.systems
+    if asked.keep or not narrowed:
+        path = f.save(figures, about)
+        path.with_suffix(".txt").write_text(text)
+        title = "{cpu}, {cores} cores, Linux {kernel}, {corosync}".format(**about["machine"])
+        drawn = plots.draw(figures, path.with_suffix(""), title)
+        print(f"kept in {path}, .txt and {len(drawn)} drawings")
+    return 1 if failures else 0
+
+
+def written(figures, about):
+    """Write all that a person may want to read, the goals last."""
+    head = {**about["machine"], **about["run"]}
+    failures = head.pop("failures")
+    parts = ["".join(f"{name}: {value}\n" for name, value in head.items())]
+    parts += [__doc__.partition("\n\n")[2], tables.everything(figures), tables.goals(figures)]
+    parts += [f"failed: {text}" for text in failures]
+    return "\n".join(parts)
+
+
+def compared(asked):
+    """Compare two results, or the last one kept with what is measured now."""
+    paths = asked.results or [path for path in [f.last_kept()] if path]
+    if not paths:
+        print("no result was kept yet: `make bench` makes one", file=sys.stderr)
+        return 1
+    sides = [f.load(path) for path in paths[:2]]
+    failures = []
+    if len(sides) == 1:
+        figures, about, failures = measured(asked, quick=True)
+        sides.append((figures, about))
+    names = " with ".join([*map(str, paths[:2]), *(["now"] if len(paths) == 1 else [])])
+    print(f"{names}\n\n{compare.report(*sides)}")
+    print("".join(f"failed: {text}\n" for text in failures), end="")
+    return 1 if failures else 0
+
+
+def profile(asked):
+    """Profile each of the systems that were asked for."""
+    names = [name for name in ALL if name.startswith(asked.systems or ("ours udpu",))]
+    if not asked.systems:
+        names = names[:1]
+    size = asked.sizes[0] if asked.sizes else PROFILED_SIZE
+    text = "\n".join(
+        hotspots.report(name, size, *(asked.nodes or (3,))[:1], *(asked.mtu or (1500,))[:1])
+        for name in names
+    )
+    print(text)
+    if asked.keep:
+        print(f"kept in {hotspots.keep(text, time.strftime('%Y-%m-%d-%H%M', time.gmtime()))}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,131 +1,255 @@
 """
-Real daemons: one node or three in name spaces on one bridge, MTU 1500, C clients on node 1.
+Real daemons in name spaces on one bridge, and C clients beside them.
 
-Stock corosync and ours are driven by the same programs, linked to the same libcpg and libcmap; the
-client hears its own messages, and those are counted.
+Stock corosync and ours are driven by the same programs, linked to the same libcpg and libcmap. Many
+rings can stand side by side, each on a bridge of its own; those that are not measured are frozen,
+so that they take no processor time. The token's timeout outlasts that; the timers that matter at
+work, its retransmission and its hold, are those of the default token.
 """
 
+import contextlib
+import signal
 import tempfile
 import time
-from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
-from tests.interop.netbed import NetBed, Process, wait_until
-from tests.interop.nodes import Cluster, built
+from bench.asked import Asked, ask_all
+from bench.plan import OURS, STOCK, SYSTEMS
+from tests.interop.netbed import NetBed
+from tests.interop.nodes import Cluster
 
-HERE = Path(__file__).resolve().parent
-SYSTEMS = {
-    "stock udpu": ("stock", "udpu"),
-    "stock knet": ("stock", "knet"),
-    "ours udpu": ("ours", "udpu"),
-    "ours udp": ("ours", "udp"),
-}
-ANSWER_WITHIN_S = 60.0
-FORM_WITHIN_S = 30.0
-TRIPS = 300
-CONNECTS = 300
-KEYS = 10_000
+TOKEN_MS = 30_000
+TIMERS = "    token_retransmit: 238\n    hold: 180\n"
+KNET_LINK = (
+    "    interface {\n        linknumber: 0\n        knet_ping_interval: 1000\n"
+    "        knet_ping_timeout: 25000\n        knet_pong_count: 1\n    }\n"
+)
+FORM_WITHIN_S = 10.0
+FORM_TRIES = 4
+FORM_POLL_S = 0.05
+SETTLE_TRIPS = 30
+SETTLE_S = 0.3
+# The paced client has begun, and outlasts the trips.
+LEAD_S = 0.1
+CPU_CLOCK = 2
 
 
-class Asked:
-    """A client that answers each line of its standard input with a line of figures."""
+class Flood(NamedTuple):
+    """
+    What one flood of one size showed.
 
-    def __init__(self, node, source, *arguments):
-        log = node.workdir / f"{source}.log"
-        argv = [str(built(HERE / "clients" / source)), *arguments]
-        self._process = Process(node.machine, argv, log, node.workdir)
-        self._answers = 0
+    :ivar daemon_s: seconds of processor time of all daemons per million messages.
+    :ivar client_s: the same of the sending clients.
+    :ivar rotations_per_s: of the token, all the time that it took.
+    :ivar retransmits: frames that were sent again, per thousand sent.
+    """
 
-    def ask(self, line):
-        """Send one command and wait for its figures."""
-        process = self._process
-        process.write_line(line)
-        self._answers += 1
+    messages_per_s: float
+    daemon_s: float
+    client_s: float
+    rotations_per_s: float
+    retransmits: float
 
-        def answered():
-            assert process.exit_status is None, process.log.read_text()
-            return process.log.read_text().count("\n") >= self._answers
 
-        wait_until(f"answer to {line}", answered, ANSWER_WITHIN_S)
-        answer = process.log.read_text().splitlines()[self._answers - 1]
-        return [float(word) for word in answer.split()]
+def _conf_extra(system, mtu):
+    extra = TIMERS + system.directives
+    if system.transport == "knet":
+        return extra + KNET_LINK
+    return extra if mtu == 1500 else f"{extra}    netmtu: {mtu}\n"
+
+
+class Ring:
+    """One system on one bed, and its clients."""
+
+    def __init__(self, system, nodes, mtu, directory):
+        self.system = system
+        numbers = list(range(1, nodes + 1))
+        self._mtu = mtu
+        self._bed = NetBed(numbers, mtu)
+        self._cluster = Cluster(
+            self._bed.machines,
+            numbers if system.kind == STOCK else [],
+            numbers if system.kind == OURS else [],
+            Path(directory),
+            transport=system.transport,
+            token_ms=TOKEN_MS,
+            totem_extra=_conf_extra(system, mtu),
+        )
+        self._nodes = self._cluster.nodes
+        for node in self._nodes.values():
+            node.env = system.env
+        self._alone = self._load = None
+        self._together, self._cmap = [], []
+        self._tries = 0
+
+    def start(self):
+        """Start its daemons, killed first if they ran."""
+        for node in self._nodes.values():
+            if node.process is not None:
+                node.process.kill()
+                node.log.unlink()
+        self._cluster.start()
+        self._tries += 1
+        self._started_s = time.monotonic()
+
+    def formed(self):
+        """Whether all nodes are in one ring; a ring that stays apart is started again."""
+        text = f"Members[{len(self._nodes)}]"
+        for node in self._nodes.values():
+            assert node.running.exit_status is None, self._cluster.tail_logs()
+        if all(text in node.log_text() for node in self._nodes.values()):
+            return True
+        if time.monotonic() - self._started_s > FORM_WITHIN_S:
+            assert self._tries < FORM_TRIES, self._cluster.tail_logs()
+            self.start()
+        return False
+
+    def attach(self):
+        """
+        Start clients: one for each group of one, one of a group of all nodes, one of the map.
+
+        They stay idle until they are asked; no message reaches the members of another's group.
+        """
+        nodes = list(self._nodes.values())
+        self._alone = _cpg_client(nodes[0], "alone")
+        self._load = _cpg_client(nodes[1 % len(nodes)], "load")
+        self._together = [_cpg_client(node, "together") for node in nodes]
+        self._cmap = [Asked(node.machine, node.workdir, "cmap_bench.c") for node in nodes]
+        ask_all([self._alone, self._load], "members 1")
+        ask_all(self._together, f"members {len(nodes)}")
+        self._counters()
 
     def close(self):
-        """End the client."""
-        self._process.kill()
+        """Take it all down."""
+        for client in (self._alone, self._load, *self._together, *self._cmap):
+            if client is not None:
+                client.close()
+        self._cluster.__exit__(None, None, None)
+        self._bed.__exit__(None, None, None)
 
+    def freeze(self):
+        """Stop all its daemons where they are."""
+        for node in self._nodes.values():
+            node.running.signal(signal.SIGSTOP)
 
-class Bench:
-    """One ring and its clients."""
+    @contextlib.contextmanager
+    def thawed(self):
+        """Let it run for a while, with the token on its way."""
+        for node in self._nodes.values():
+            node.running.signal(signal.SIGCONT)
+        self._settle()
+        yield self
+        self.freeze()
 
-    def __init__(self, cluster, cpg, cmap):
-        self._cluster = cluster
-        self._cpg = cpg
-        self._cmap = cmap
+    def _settle(self):
+        self._alone.ask(f"trip 64 {SETTLE_TRIPS} {SETTLE_S}")
 
-    def flood(self, size_bytes, seconds):
-        """Messages a second, and seconds of processor time of all daemons a million messages."""
-        before = self._cpu_s()
-        messages, took = self._cpg.ask(f"flood {size_bytes} {seconds}")
-        return messages / took, (self._cpu_s() - before) / max(messages, 1) * 1e6
+    def flood(self, size, flood_s, warm_s=0.1, *, together=False):
+        """
+        Send as fast as the daemons take messages, from node 1 or from all nodes.
 
-    def trip_us(self, size_bytes):
-        """Median and 99th percentile of the round trip."""
-        return self._cpg.ask(f"trip {size_bytes} {TRIPS}")
+        Messages are counted as they are delivered: at node 1, or where the fewest are.
+        """
+        clients = self._together if together else [self._alone]
+        tokens, frames, again = self._counters()
+        cpu_s, began = self.cpu_s(), time.monotonic()
+        answers = ask_all(clients, f"flood {size} {warm_s} {flood_s}", warm_s + flood_s)
+        cpu_s, took = self.cpu_s() - cpu_s, time.monotonic() - began
+        later = self._counters()
+        millions = max(sum(sent for _, _, sent, _ in answers), 1) / 1e6
+        return Flood(
+            min(counted / lasted if lasted else 0.0 for counted, lasted, _, _ in answers),
+            cpu_s / millions,
+            sum(client_s for *_, client_s in answers) / millions,
+            (later[0] - tokens) / took,
+            (later[2] - again) / max(later[1] - frames, 1) * 1e3,
+        )
 
-    def connects_per_second(self):
+    def begin_flood(self, size, seconds):
+        """Have node 1 flooded for so long, whatever else happens."""
+        self._alone.tell(f"flood {size} 0.1 {seconds}")
+
+    def end_flood(self):
+        """Wait until it is over; messages a second."""
+        counted, took, *_ = self._alone.answer()
+        return counted / took
+
+    def _counters(self):
+        """Tokens that node 1 received; frames that all sent, and sent again."""
+        answers = ask_all(self._cmap, "counters")
+        return answers[0][0], sum(a[1] for a in answers), sum(a[2] for a in answers)
+
+    def trip_us(self, size=64, trips=1500, seconds=0.35):
+        """Median, 99th and 99.9th percentile of the round trip in an idle ring."""
+        return self._alone.ask(f"trip {size} {trips} {seconds}")[:3]
+
+    def loaded_trip_us(self, load_size, load_rate, trips, seconds):
+        """The same while the client of node 2 sends at a given rate; and what rate it reached."""
+        self._load.tell(f"pace {load_size} {load_rate:.1f} {seconds + 2 * LEAD_S}")
+        time.sleep(LEAD_S)
+        *trips_us, _ = self._alone.ask(f"trip 64 {trips} {seconds}")
+        sent, took = self._load.answer()
+        return trips_us, sent / took
+
+    def connects_per_second(self, connects=300):
         """Connections made and closed by one client."""
-        count, took = self._cpg.ask(f"connect {CONNECTS}")
+        count, took = self._alone.ask(f"connect {connects}")
         return count / took
 
-    def listing_ms(self):
-        """Time to list KEYS keys with their values."""
-        self._cmap.ask(f"fill {KEYS}")
-        keys, took = self._cmap.ask("list")
-        assert keys == KEYS
+    def listing_ms(self, keys=10_000):
+        """Time to list so many keys with their values."""
+        self._cmap[0].ask(f"fill {keys}")
+        listed, took = self._cmap[0].ask("list")
+        assert listed == keys
         return took * 1e3
 
-    def idle_percent(self, seconds):
-        """Share of a core that a node takes when nobody speaks."""
-        before = self._cpu_s()
-        time.sleep(seconds)
-        return (self._cpu_s() - before) / seconds / len(self._cluster.nodes) * 100
+    def cpu_s(self):
+        """Processor time of all daemons since their start, to the nanosecond."""
+        pids = [node.running.pid for node in self._nodes.values()]
+        return sum(time.clock_gettime(~pid << 3 | CPU_CLOCK) for pid in pids)
 
-    def rss_mb(self):
-        """Resident memory of the largest node."""
-        return max(node.rss_bytes() for node in self._cluster.nodes.values()) / 1e6
+    def rss_max_mb(self):
+        """The most resident memory that a daemon ever had."""
+        return max(_high_water_bytes(node.running.pid) for node in self._nodes.values()) / 1e6
 
-    def _cpu_s(self):
-        return sum(node.cpu_seconds() for node in self._cluster.nodes.values())
-
-
-@contextmanager
-def running(system, node_count):
-    """Bring up a ring of one kind with its clients on node 1."""
-    kind, transport = SYSTEMS[system]
-    nodes = list(range(1, node_count + 1))
-    stock, ours = (nodes, []) if kind == "stock" else ([], nodes)
-    with (
-        tempfile.TemporaryDirectory(prefix="corosync-tw-bench-") as directory,
-        NetBed(nodes) as bed,
-        Cluster(
-            bed.machines, stock, ours, Path(directory), transport=transport, token_ms=3000
-        ) as cluster,
-    ):
-        cluster.start()
-        text = f"Members[{node_count}]"
-        wait_until("a ring of all", lambda: ring_formed(cluster, text), FORM_WITHIN_S)
-        node = cluster.nodes[1]
-        clients = [Asked(node, "cpg_bench.c", "bench"), Asked(node, "cmap_bench.c")]
-        try:
-            yield Bench(cluster, *clients)
-        finally:
-            for client in clients:
-                client.close()
+    def pid(self, nodeid):
+        """The daemon's."""
+        return self._nodes[nodeid].running.pid
 
 
-def ring_formed(cluster, text):
-    """Whether all nodes have said so."""
-    for node in cluster.nodes.values():
-        assert node.running.exit_status is None, cluster.tail_logs()
-    return all(text in node.log_text() for node in cluster.nodes.values())
+def _cpg_client(node, group):
+    return Asked(node.machine, node.workdir, "cpg_bench.c", group)
+
+
+def _high_water_bytes(pid):
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(text.partition("VmHWM:")[2].split()[0]) * 1024
+
+
+@contextlib.contextmanager
+def standing(names, nodes, mtu=1500):
+    """Bring up rings side by side; they run until they are frozen."""
+    with contextlib.ExitStack() as stack:
+        rings = []
+        for name in names:
+            directory = tempfile.TemporaryDirectory(prefix="corosync-tw-bench-")
+            ring = Ring(SYSTEMS[name], nodes, mtu, stack.enter_context(directory))
+            stack.callback(ring.close)
+            ring.start()
+            rings.append(ring)
+        forming = list(rings)
+        while forming:
+            forming = [ring for ring in forming if not ring.formed()]
+            time.sleep(FORM_POLL_S)
+        for ring in rings:
+            ring.attach()
+        yield rings
+
+
+@contextlib.contextmanager
+def running(name, nodes, mtu=1500):
+    """Bring up one ring."""
+    with standing([name], nodes, mtu) as (ring,):
+        ring._settle()
+        yield ring

@@ -1,10 +1,11 @@
 /*
- * Listing of many keys of the configuration map, as corosync-cmapctl does it.
+ * Counters of the ring, and listing of many keys of the configuration map, as corosync-cmapctl does it.
  *
  * cmap_bench
  *   reads lines from standard input, answers each with one line:
  *   fill COUNT      KEYS SECONDS        sets bench.key.N to N
  *   list            KEYS SECONDS        iterates over bench. and gets every value
+ *   counters        ROTATIONS FRAMES RETRANSMITS    tokens this node received, frames it sent and sent again, since its start
  */
 #include <corosync/cmap.h>
 #include <stdint.h>
@@ -14,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static cmap_handle_t handle;
+static cmap_handle_t handle, stats;
 
 static double now_s(void)
 {
@@ -60,6 +61,13 @@ static void list(void)
 	printf("%u %.4f\n", count, now_s() - began);
 }
 
+static unsigned long counter(const char *key)
+{
+	uint64_t value;
+	check(cmap_get_uint64(stats, key, &value), key);
+	return (unsigned long)value;
+}
+
 int main(void)
 {
 	char line[128];
@@ -67,12 +75,17 @@ int main(void)
 
 	while (cmap_initialize(&handle) != CS_OK)
 		usleep(20000);
+	while (cmap_initialize_map(&stats, CMAP_MAP_STATS) != CS_OK)
+		usleep(20000);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	while (fgets(line, sizeof line, stdin)) {
 		if (sscanf(line, "fill %u", &count) == 1)
 			fill(count);
 		else if (strcmp(line, "list\n") == 0)
 			list();
+		else if (strcmp(line, "counters\n") == 0)
+			printf("%lu %lu %lu\n", counter("stats.srp.orf_token_rx"), counter("stats.srp.mcast_tx"),
+			       counter("stats.srp.mcast_retx"));
 		else
 			return 2;
 	}
