@@ -10,7 +10,7 @@ from contextlib import suppress
 from random import Random
 from typing import Final, Protocol
 
-from corosync_tw.corotypes import ConfChangeType, CpgReason, Guarantee, RingId, Slices
+from corosync_tw.corotypes import ConfChangeType, CpgReason, Guarantee, RingId
 from corosync_tw.errors import CsError, CsNotSupported, CsTryAgain
 from corosync_tw.services.cpg.effects import CpgDeliverRun
 from corosync_tw.services.effects import (
@@ -27,6 +27,7 @@ from corosync_tw.services.effects import (
 from corosync_tw.services.params import ServiceParams
 from corosync_tw.services.stack import Stack
 from corosync_tw.sim.app_record import AppLog
+from corosync_tw.sim.payload_runs import payload_runs
 from corosync_tw.totem.const import MembState
 from corosync_tw.totem.effects import (
     ConfigurationChange,
@@ -37,6 +38,7 @@ from corosync_tw.totem.effects import (
     Trace,
 )
 from corosync_tw.totem.params import TotemParams
+from corosync_tw.totem.runs import SentRun
 from corosync_tw.totem.srp import Srp
 
 HostEffect = Effect | ServiceEffect
@@ -101,16 +103,16 @@ class FrameSource:
     """Payloads one frame long, first in, first out."""
 
     def __init__(self) -> None:
-        self.waiting: deque[tuple[Guarantee, Slices]] = deque()
+        self.waiting: deque[tuple[Guarantee, bytes]] = deque()
 
     def backlog_frames(self) -> int:
         """Count what waits."""
         return len(self.waiting)
 
-    def take(self, frames_max: int) -> list[tuple[Guarantee, Slices]]:
+    def take(self, frames_max: int, header: bytes) -> list[SentRun]:
         """Give up the oldest."""
         count = min(frames_max, len(self.waiting))
-        return [self.waiting.popleft() for _ in range(count)]
+        return payload_runs(header, [self.waiting.popleft() for _ in range(count)])
 
     def hold_ordinary(self) -> None:
         """Nothing here needs synchronisation."""
@@ -146,7 +148,7 @@ class RingHost:
         if len(self.source.waiting) >= SOURCE_MESSAGES_MAX:
             return False
         header, body = self.log.new_message(min(len_bytes, self.payload_max))
-        self.source.waiting.append((guarantee, (header, body)))
+        self.source.waiting.append((guarantee, header + body))
         return True
 
     def backlog(self) -> int:

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from corosync_tw.corotypes import ConfChangeType, Guarantee, RingId, Slices
-from corosync_tw.totem.runs import Datagrams, Delivered, DeliveredFrame
+from corosync_tw.corotypes import ConfChangeType, RingId
+from corosync_tw.totem.runs import Datagrams, Delivered, DeliveredFrame, SentRun
 
 
 @dataclass(slots=True)
@@ -118,8 +118,13 @@ class MessageSource(Protocol):
     def backlog_frames(self) -> int:
         """Count the frames that would be sent now if flow control allowed all."""
 
-    def take(self, frames_max: int) -> list[tuple[Guarantee, Slices]]:
-        """Pack and give up at most ``frames_max`` payloads, oldest first; each fits a frame."""
+    def take(self, frames_max: int, header: bytes) -> list[SentRun]:
+        """
+        Pack and give up at most ``frames_max`` frames, oldest first, in runs of one guarantee.
+
+        :param header: mcast header of the first one, AGREED; the numbers of the others follow, and
+            each bears the guarantee that it needs.
+        """
 
     def hold_ordinary(self) -> None:
         """

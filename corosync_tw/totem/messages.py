@@ -48,6 +48,11 @@ HOLD_CANCEL_BIG: Final = Struct(">" + _HEADER + _RING_ID)
 
 HEADER_LEN_BYTES: Final = HEADER.size
 MCAST_LEN_BYTES: Final = MCAST.size
+# Offsets in a mcast header of its fields of 4 bytes.
+MCAST_NODEID_AT: Final = 5
+MCAST_SEQ_AT: Final = 17
+MCAST_THIS_SEQNO_AT: Final = 21
+MCAST_GUARANTEE_AT: Final = 41
 
 NODEID_LEN_BYTES: Final = 4
 

@@ -7,6 +7,7 @@ Deviation: as in Corosync, a node that fails to receive expels itself (the paper
 not expelled (the paper's prose).
 """
 
+from collections.abc import Sequence
 from itertools import islice
 
 from corosync_tw.corotypes import Guarantee, Slices
@@ -23,8 +24,15 @@ from corosync_tw.totem.effects import TokenSent
 from corosync_tw.totem.flow import sort_queue_has_room
 from corosync_tw.totem.ordering import RingLog
 from corosync_tw.totem.ring import Ring
-from corosync_tw.totem.runs import DeliveredFrame
-from corosync_tw.totem.seqno import SEQ_MASK, seq_add, seq_diff, seq_lt, seq_lte
+from corosync_tw.totem.runs import Datagrams, SentRun
+from corosync_tw.totem.seqno import (
+    SEQ_MASK,
+    THIS_SEQNO_MASK,
+    seq_add,
+    seq_diff,
+    seq_lt,
+    seq_lte,
+)
 from corosync_tw.totem.timeouts import (
     reset_heartbeat,
     reset_token_retransmit_timeout,
@@ -34,8 +42,6 @@ from corosync_tw.totem.timeouts import (
 from corosync_tw.totem.trace import TraceCode
 from corosync_tw.totem.transitions import deliver_ready, enter_gather, enter_operational
 from corosync_tw.totem.wire import OrfToken, RtrItem
-
-_THIS_SEQNO_MASK = 0x7FFFFFFF
 
 
 def on_orf_token(ring: Ring, token: OrfToken, now_ns: int) -> None:
@@ -187,27 +193,30 @@ def _mcast(ring: Ring, log: RingLog, token: OrfToken, allowed: int) -> int:
     """
     if allowed <= 0:
         return 0
+    sent: Sequence[Datagrams]
     if ring.forming is None:
-        frames = _mcast_new(ring, log, token, allowed)
+        sent = _mcast_new(ring, log, token, allowed)
     else:
-        frames = _mcast_recovery(ring, log, token, allowed)
-    ring.send_mcast_frames(frames)
+        sent = (_mcast_recovery(ring, log, token, allowed),)
+    for frames in sent:
+        ring.send_mcast_frames(frames)
     log.update_aru()
-    return len(frames)
+    return sum(map(len, sent))
 
 
-def _mcast_new(ring: Ring, log: RingLog, token: OrfToken, allowed: int) -> list[Slices]:
-    frames: list[Slices] = []
-    for guarantee, payload in ring.source.take(allowed):
-        seq = token.seq = (token.seq + 1) & SEQ_MASK
-        safe = guarantee is Guarantee.SAFE
-        frame = (_mcast_header(ring, seq, guarantee, Encapsulated.NOT_ENCAPSULATED), *payload)
-        whole = payload[0] if len(payload) == 1 else b"".join(payload)
-        log.add(seq, (DeliveredFrame(ring.my_id, seq, whole, False), safe, frame))
-        frames.append(frame)
-    assert len(frames) <= allowed, "the source gave more than was asked for"
-    ring.stats.mcast_tx += len(frames)
-    return frames
+def _mcast_new(ring: Ring, log: RingLog, token: OrfToken, allowed: int) -> list[SentRun]:
+    header = _mcast_header(ring, seq_add(token.seq, 1), Encapsulated.NOT_ENCAPSULATED)
+    runs = ring.source.take(allowed, header)
+    count = 0
+    for run in runs:
+        count += run.count
+        kept = log.add_run(run)
+        assert kept, "a message of our own is not the next one"
+    assert count <= allowed, "the source gave more than was asked for"
+    token.seq = seq_add(token.seq, count)
+    ring.this_seqno = (ring.this_seqno + count) & THIS_SEQNO_MASK
+    ring.stats.mcast_tx += count
+    return runs
 
 
 def _mcast_recovery(ring: Ring, log: RingLog, token: OrfToken, allowed: int) -> list[Slices]:
@@ -218,24 +227,23 @@ def _mcast_recovery(ring: Ring, log: RingLog, token: OrfToken, allowed: int) -> 
         message = ring.installed.get(old_seq)
         assert message is not None, "a message of the old ring vanished during recovery"
         seq = token.seq = (token.seq + 1) & SEQ_MASK
-        header = _mcast_header(ring, seq, Guarantee.AGREED, Encapsulated.ENCAPSULATED)
+        header = _mcast_header(ring, seq, Encapsulated.ENCAPSULATED)
+        ring.this_seqno = (ring.this_seqno + 1) & THIS_SEQNO_MASK
         frame = (header, *message[2])
         log.add(seq, (None, False, frame))
         frames.append(frame)
     return frames
 
 
-def _mcast_header(ring: Ring, seq: int, guarantee: int, encapsulated: int) -> bytes:
-    this_seqno = ring.this_seqno
-    ring.this_seqno = (this_seqno + 1) & _THIS_SEQNO_MASK
+def _mcast_header(ring: Ring, seq: int, encapsulated: int) -> bytes:
     return wire.encode_mcast_header(
         ring.my_id,
         ring.my_id,
         seq,
         ring.my_ring_id,
-        guarantee,
+        Guarantee.AGREED,
         encapsulated=encapsulated,
-        this_seqno=this_seqno,
+        this_seqno=ring.this_seqno,
     )
 
 

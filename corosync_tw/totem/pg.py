@@ -15,6 +15,7 @@ Called by services.stack; the ring takes packets from it as its MessageSource.
 Source: Corosync exec/totempg.c.
 """
 
+from array import array
 from collections.abc import Iterable, Iterator
 
 from corosync_tw.corotypes import ConfChangeType, Guarantee, Slices
@@ -24,7 +25,7 @@ from corosync_tw.totem.effects import ConfigurationChange, Deliver
 from corosync_tw.totem.pg_assembly import Assembler, PgMessage, PgMessages
 from corosync_tw.totem.pg_pack import QUEUE_LEN_BYTES_MAX, QUEUE_MESSAGES_MAX, Packer
 from corosync_tw.totem.pg_wire import MESSAGE_LEN_BYTES_MAX, group_prefix, packet_capacity
-from corosync_tw.totem.runs import DeliveredFrame, Run
+from corosync_tw.totem.runs import DeliveredFrame, Run, SentRun
 
 __all__ = [
     "MESSAGE_LEN_BYTES_MAX",
@@ -68,7 +69,7 @@ class Totempg:
         bulk: bool = False,
     ) -> None:
         """
-        Let a message wait for the token. The buffers must not change until it is delivered.
+        Let a message wait for the token. It is copied.
 
         :param slices: the message in pieces.
         :param trans: belongs to the synchronisation of the present ring.
@@ -111,17 +112,49 @@ class Totempg:
         """Count the messages of which a part was not heard, for instance before we joined."""
         return self._ordinary_in.incomplete_messages + self._trans_in.incomplete_messages
 
+    def bulk_room(self) -> tuple[int, int]:
+        """
+        Say what applications may add now.
+
+        :returns: bytes, of which each message takes ITEM_LEN_LEN_BYTES more than its length, group
+            prefix included; and messages.
+        """
+        return self._ordinary_out.bulk_room()
+
+    def reserve(self, len_bytes_min: int, len_bytes_max: int) -> memoryview:
+        """
+        Give memory for messages of applications, group prefix included, that ``commit`` lets wait.
+
+        The caller looks after ``bulk_room``. The memory is valid until the next message is queued
+        or memory is asked for; not all of it need be used, none of it if there is no commit.
+
+        :param len_bytes_min: at most MESSAGE_LEN_BYTES_MAX.
+        :returns: at least ``len_bytes_min`` and at most ``len_bytes_max`` bytes.
+        """
+        return self._ordinary_out.reserve(len_bytes_min, len_bytes_max)
+
+    def commit(self, lens: "array[int]", guarantee: Guarantee = Guarantee.AGREED) -> None:
+        """
+        Let messages wait that were laid end to end into the reserved memory.
+
+        :param lens: of the messages, none above MESSAGE_LEN_BYTES_MAX.
+        """
+        self._ordinary_out.commit(lens, guarantee)
+
     def backlog_frames(self) -> int:
         """Count the packets that would be sent now if flow control allowed all."""
         return (self._trans_out if self._sending_trans else self._ordinary_out).backlog_frames()
 
-    def take(self, frames_max: int) -> list[tuple[Guarantee, Slices]]:
+    def take(self, frames_max: int, header: bytes) -> list[SentRun]:
         """
         Pack and give up at most so many packets of the stream that moves, oldest message first.
 
         A packet with any part of a SAFE message is SAFE.
+
+        :param header: mcast header of the first one, AGREED; the others' numbers follow.
         """
-        return (self._trans_out if self._sending_trans else self._ordinary_out).take(frames_max)
+        stream = self._trans_out if self._sending_trans else self._ordinary_out
+        return stream.take(frames_max, header)
 
     def hold_ordinary(self) -> None:
         """

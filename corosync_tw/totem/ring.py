@@ -9,7 +9,7 @@ Source: Corosync exec/totemsrp.c struct totemsrp_instance.
 
 from dataclasses import dataclass, field
 
-from corosync_tw.corotypes import Buffer, RingId, Slices
+from corosync_tw.corotypes import Buffer, RingId
 from corosync_tw.prng import generator
 from corosync_tw.totem.const import RING_SEQ_JUMP_MAX, RING_SEQ_MAX, MembState
 from corosync_tw.totem.deadlines import Deadline, Deadlines
@@ -18,6 +18,7 @@ from corosync_tw.totem.flow import FlowControl
 from corosync_tw.totem.membership import Membership
 from corosync_tw.totem.ordering import RingLog
 from corosync_tw.totem.params import TotemParams
+from corosync_tw.totem.runs import Datagrams
 from corosync_tw.totem.seqno import seq_add
 from corosync_tw.totem.stats import SrpStats
 from corosync_tw.totem.trace import TraceCode
@@ -152,7 +153,7 @@ class Ring:
         else:
             self.effects.append(SendToken(self.token.target, frame))
 
-    def send_mcast_frames(self, frames: list[Slices]) -> None:
+    def send_mcast_frames(self, frames: Datagrams) -> None:
         """Multicast ordered messages to the ring."""
         if frames:
             self.effects.append(SendMcast(frames, to_members_only=True))

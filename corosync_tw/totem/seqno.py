@@ -11,6 +11,8 @@ Source: RFC 1982; Corosync include/corosync/sq.h and exec/totemsrp.c sq_lt_compa
 from typing import Final
 
 SEQ_MASK: Final = 0xFFFFFFFF
+# A node counts its mcasts of whatever ring in a signed word.
+THIS_SEQNO_MASK: Final = 0x7FFFFFFF
 _HALF: Final = 0x80000000
 _CIRCLE: Final = 0x100000000
 

@@ -73,8 +73,8 @@ def _own_mcasts() -> list[bytes]:
     for size in (0, 1, 64, 64, 64, 3000, 1367, 1365, 5, 20000):
         pg.mcast(b"a", (bytes(size),))
         pg.mcast(b"sync", (bytes(size // 7),))
-    header = wire.encode_mcast_header(1, 1, 9, RING, 1)
-    return [b"".join((header, *slices)) for _, slices in pg.take(100)]
+    header = wire.encode_mcast_header(1, 1, 9, RING, 0)
+    return [b"".join(slices) for run in pg.take(100, header) for slices in run]
 
 
 def mutate(rng: Random, frame: bytes) -> bytes:

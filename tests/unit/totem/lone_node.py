@@ -1,11 +1,12 @@
 """One real core whose two neighbours, nodes 1 and 3, are played by hand-made frames."""
 
-from corosync_tw.corotypes import Guarantee, RingId, Slices
+from corosync_tw.corotypes import Guarantee, RingId
+from corosync_tw.sim.payload_runs import payload_runs
 from corosync_tw.totem import wire
 from corosync_tw.totem.const import Encapsulated, MembState
 from corosync_tw.totem.effects import ConfigurationChange, Deliver, Effect, SendMcast, SendToken
 from corosync_tw.totem.params import TotemParams
-from corosync_tw.totem.runs import DeliveredFrame
+from corosync_tw.totem.runs import DeliveredFrame, SentRun
 from corosync_tw.totem.seqno import seq_add
 from corosync_tw.totem.srp import Srp
 
@@ -20,16 +21,16 @@ class Queue:
     """A source that gives what tests put in."""
 
     def __init__(self) -> None:
-        self.waiting: list[tuple[Guarantee, Slices]] = []
+        self.waiting: list[tuple[Guarantee, bytes]] = []
         self.held = 0
 
     def backlog_frames(self) -> int:
         return len(self.waiting)
 
-    def take(self, frames_max: int) -> list[tuple[Guarantee, Slices]]:
+    def take(self, frames_max: int, header: bytes) -> list[SentRun]:
         taken = self.waiting[:frames_max]
         del self.waiting[:frames_max]
-        return taken
+        return payload_runs(header, taken)
 
     def hold_ordinary(self) -> None:
         self.held += 1
@@ -70,7 +71,7 @@ class LoneNode:
 
     def send(self, *payloads: bytes, safe: bool = False) -> None:
         guarantee = Guarantee.SAFE if safe else Guarantee.AGREED
-        self.queue.waiting += [(guarantee, (payload,)) for payload in payloads]
+        self.queue.waiting += [(guarantee, payload) for payload in payloads]
 
     # -- frames of the neighbours
 
@@ -222,7 +223,7 @@ def the_token(effects: list[Effect]) -> wire.OrfToken:
 
 
 def delivered(effects: list[Effect]) -> list[DeliveredFrame]:
-    return [frame for effect in effects if isinstance(effect, Deliver) for frame in effect.frames]
+    return [frame for effect in effects if isinstance(effect, Deliver) for frame in effect.expand()]
 
 
 def payloads(effects: list[Effect]) -> list[bytes]:

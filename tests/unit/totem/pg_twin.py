@@ -3,10 +3,15 @@
 import struct
 from collections.abc import Iterator
 
+from corosync_tw.corotypes import RingId
+from corosync_tw.totem import wire
 from corosync_tw.totem.batch import MessageBatch
 from corosync_tw.totem.effects import Deliver
 from corosync_tw.totem.pg import PgMessage, Totempg
-from corosync_tw.totem.runs import DeliveredFrame
+from corosync_tw.totem.runs import DeliveredFrame, SentRun
+
+# Of the first frame of what a packer gives up.
+HEADER = wire.encode_mcast_header(1, 1, 1, RingId(1, 4), 0)
 
 
 def pack_all(messages: list[bytes], capacity: int) -> list[bytes]:
@@ -45,9 +50,9 @@ def delivered(packets: list[bytes], nodeid: int = 1, *, seq: int = 1) -> list[De
     ]
 
 
-def joined(taken: list) -> list[bytes]:
-    """What goes over the wire of the packets that a packer gave up."""
-    return [b"".join(slices) for _, slices in taken]
+def joined(taken: list[SentRun]) -> list[bytes]:
+    """What goes over the wire of the packets that a packer gave up, mcast headers left out."""
+    return [bytes(run.payload(i)) for run in taken for i in range(run.count)]
 
 
 def singles(pg: Totempg, effect: Deliver) -> Iterator[PgMessage]:

@@ -6,7 +6,7 @@ from corosync_tw.corotypes import ConfChangeType, Guarantee, RingId
 from corosync_tw.errors import CsTooBig, CsTryAgain
 from corosync_tw.totem.effects import ConfigurationChange, Deliver, MessageSource
 from corosync_tw.totem.pg import MESSAGE_LEN_BYTES_MAX, Totempg
-from tests.unit.totem.pg_twin import delivered, joined, singles
+from tests.unit.totem.pg_twin import HEADER, delivered, joined, singles
 
 FRAME_LEN_BYTES = 1472
 OLD, NEW = RingId(1, 4), RingId(1, 8)
@@ -28,7 +28,7 @@ def transitional(*, left=(), members=(1, 2)) -> ConfigurationChange:
 
 def carry(source: Totempg, *receivers: Totempg, nodeid: int = 1, frames_max: int = 10**6):
     """Send what waits and give each receiver's messages."""
-    packets = joined(source.take(frames_max))
+    packets = joined(source.take(frames_max, HEADER))
     return [
         [(m.group, bytes(m.data)) for m in singles(pg, Deliver(OLD, delivered(packets, nodeid)))]
         for pg in receivers
@@ -38,7 +38,7 @@ def carry(source: Totempg, *receivers: Totempg, nodeid: int = 1, frames_max: int
 def test_it_is_a_message_source():
     source: MessageSource = Totempg(FRAME_LEN_BYTES)
     assert source.backlog_frames() == 0
-    assert source.take(5) == []
+    assert source.take(5, HEADER) == []
 
 
 def test_slices_and_groups_arrive():
@@ -77,7 +77,7 @@ def test_a_full_queue_says_try_again_and_the_level_tells():
     waiting = pg.backlog_frames()
     pg.mcast(b"sync", (b"always room for the other stream",), trans=True)
     assert pg.backlog_frames() == waiting
-    pg.take(waiting // 2)
+    pg.take(waiting // 2, HEADER)
     assert pg.queue_level < 0.6
     pg.mcast(b"a", (bytes(100_000),))
 
@@ -86,13 +86,13 @@ def test_before_the_first_synchronisation_only_it_moves():
     pg = Totempg(FRAME_LEN_BYTES)
     pg.mcast(b"a", (b"application",))
     assert pg.backlog_frames() == 0
-    assert pg.take(5) == []
+    assert pg.take(5, HEADER) == []
     pg.mcast(b"sync", (b"barrier",), trans=True)
     assert pg.backlog_frames() == 1
-    assert len(pg.take(5)) == 1
+    assert len(pg.take(5, HEADER)) == 1
     pg.trans_ack()
     assert pg.backlog_frames() == 1
-    assert len(pg.take(5)) == 1
+    assert len(pg.take(5, HEADER)) == 1
 
 
 @pytest.mark.parametrize("how", ["ring", "transitional", "regular"])
@@ -103,9 +103,9 @@ def test_a_new_ring_holds_the_applications(how):
         pg.hold_ordinary()
     else:
         pg.configuration_change(transitional() if how == "transitional" else regular())
-    assert pg.take(5) == []
+    assert pg.take(5, HEADER) == []
     pg.trans_ack()
-    assert len(pg.take(5)) == 1
+    assert len(pg.take(5, HEADER)) == 1
 
 
 @pytest.mark.parametrize("how", ["ring", "regular"])
@@ -116,7 +116,7 @@ def test_what_is_left_of_a_former_synchronisation_is_forgotten(how):
         pg.hold_ordinary()
     else:
         pg.configuration_change(regular())
-    assert pg.take(5) == []
+    assert pg.take(5, HEADER) == []
     pg.mcast(b"sync", (b"of the new",), trans=True)
     receiver = Totempg(FRAME_LEN_BYTES)
     assert carry(pg, receiver) == [[(b"sync", b"of the new")]]
@@ -179,7 +179,7 @@ def test_with_stock_peers_a_leavers_part_is_dropped_as_early_as_they_do():
 def test_messages_delivered_between_the_changes_complete_cut_ones():
     sender, receiver = synchronised(), synchronised()
     sender.mcast(b"a", (bytes(5000),))
-    packets = joined(sender.take(10))
+    packets = joined(sender.take(10, HEADER))
     assert list(singles(receiver, Deliver(OLD, delivered(packets[:1])))) == []
     receiver.configuration_change(transitional(left=(3,)))
     (message,) = singles(receiver, Deliver(OLD, delivered(packets[1:])))
@@ -190,14 +190,14 @@ def test_the_end_of_the_synchronisation_in_the_middle_of_a_batch():
     sender, receiver = synchronised(), synchronised()
     message = bytes(range(250)) * 20
     sender.mcast(b"a", (message,))
-    first = joined(sender.take(2))
+    first = joined(sender.take(2, HEADER))
     assert list(singles(receiver, Deliver(OLD, delivered(first)))) == []
     for pg in (sender, receiver):
         pg.configuration_change(regular())
     sender.mcast(b"sync", (b"barrier",), trans=True)
-    batch = joined(sender.take(10))
+    batch = joined(sender.take(10, HEADER))
     sender.trans_ack()
-    batch += joined(sender.take(10))
+    batch += joined(sender.take(10, HEADER))
     got = []
     for delivered_message in singles(receiver, Deliver(NEW, delivered(batch))):
         got.append(bytes(delivered_message.data))

@@ -7,7 +7,7 @@ from corosync_tw.corotypes import Guarantee
 from corosync_tw.totem.pg_pack import Packer
 from corosync_tw.totem.pg_wire import group_prefix
 from tests.unit.totem import capture
-from tests.unit.totem.pg_twin import joined
+from tests.unit.totem.pg_twin import HEADER, joined
 from tests.unit.totem.stock_receiver import StockReceiver
 from tests.unit.totem.test_golden_frames import mcasts
 
@@ -47,7 +47,7 @@ def test_stock_delivers_all_that_we_pack(messages, capacity, visits):
     packer = packer_of(messages, capacity)
     stock = StockReceiver()
     for frames_max in [*visits, 10**6]:
-        heard(joined(packer.take(frames_max)), stock)
+        heard(joined(packer.take(frames_max, HEADER)), stock)
     assert stock.messages == messages
 
 
@@ -55,9 +55,9 @@ def test_stock_delivers_all_that_we_pack(messages, capacity, visits):
 def test_stock_delivers_a_message_that_starts_again(messages, capacity, before):
     packer = packer_of(messages, capacity)
     member, joiner = StockReceiver(), StockReceiver()
-    heard(joined(packer.take(before)), member)
+    heard(joined(packer.take(before, HEADER)), member)
     already = len(member.messages)
     packer.restart()
-    heard(joined(packer.take(10**6)), member, joiner)
+    heard(joined(packer.take(10**6, HEADER)), member, joiner)
     assert member.messages == messages
     assert joiner.messages == messages[already:], "those who join deliver what the others do"

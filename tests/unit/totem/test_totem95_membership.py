@@ -305,7 +305,7 @@ def _events(effects: list) -> list[object]:
     events: list[object] = []
     for effect in effects:
         if isinstance(effect, Deliver):
-            events += [bytes(frame.payload) for frame in effect.frames]
+            events += [bytes(frame.payload) for frame in effect.expand()]
         elif isinstance(effect, ConfigurationChange):
             events.append((effect.kind, effect.members))
     return events
