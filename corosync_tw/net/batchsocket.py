@@ -1,10 +1,9 @@
 """
 A UDP socket that moves datagrams by the batch: the only place where datagrams meet system calls.
 
-Receiving drains the socket into slab memory, cutting apart what the kernel merged; sending passes
-slices to the kernel as they are. No call blocks, and no error of the network is an exception: a
-lost datagram is what Totem is for. Sockets are never connected, so that an ICMP error of one peer
-is no error of the socket.
+Receiving drains the socket into slab memory; sending passes slices to the kernel as they are. No
+call blocks, and no error of the network is an exception: a lost datagram is what Totem is for.
+Sockets are never connected, so that an ICMP error of one peer is no error of the socket.
 """
 
 import errno
@@ -18,6 +17,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from corosync_tw.corotypes import Buffer
+from corosync_tw.kernels.framing import only_mcasts
 from corosync_tw.net.interfaces import INetObserver, NetEvent, NetEventKind
 from corosync_tw.net.offload import (
     GRO_ANCILLARY_BYTES,
@@ -30,6 +30,7 @@ from corosync_tw.net.offload import (
 from corosync_tw.net.slab import SlabPool
 from corosync_tw.net.stats import TransportStats
 from corosync_tw.totem.const import MessageType
+from corosync_tw.totem.runs import FrameBlob, Received
 
 # Receive calls of one socket in one reactor turn; with GRO each may bring 64 datagrams.
 RECEIVE_CALLS_MAX: Final = 32
@@ -135,12 +136,13 @@ class BatchSocket:
             self._sock.close()
 
     def receive(
-        self, source_filter: SourceFilter, messages: list[Buffer], tokens: list[Buffer]
+        self, source_filter: SourceFilter, messages: list[Received], tokens: list[Received]
     ) -> bool:
         """
         Read datagrams until none is left or the limit of calls is reached.
 
-        :param messages: datagrams are appended here, but tokens to ``tokens``.
+        :param messages: datagrams are appended here, but tokens to ``tokens``; mcast messages that
+            arrived together stay together.
         :return: whether the socket was emptied.
         """
         stats = self._stats
@@ -179,17 +181,15 @@ class BatchSocket:
                 if learn is not None and _is_no_mcast(blob):
                     learn(blob, host)
                 continue
-            frames = [blob[at : at + segment] for at in range(0, length, segment)]
-            stats.rx_frames += len(frames)
-            if _holds_tokens(blob, segment):
-                for frame in frames:
-                    _file(frame, messages, tokens)
-            else:
-                messages += frames
-            if learn is not None:
-                for frame in frames:
-                    if _is_no_mcast(frame):
-                        learn(frame, host)
+            together = FrameBlob(blob, segment)
+            stats.rx_frames += -(-length // segment)
+            if only_mcasts(blob, segment):
+                messages.append(together)
+                continue
+            for frame in together.frames():
+                _file(frame, messages, tokens)
+                if learn is not None and _is_no_mcast(frame):
+                    learn(frame, host)
         return False
 
     def send(self, run: Run, address: Address) -> Run | None:
@@ -199,25 +199,24 @@ class BatchSocket:
         :return: None when it is sent, or lost by an error that is counted; otherwise what is left
             of it because the kernel has no room now.
         """
-        frame_count = len(run.frames)
         stats = self._stats
         try:
             self._sock.sendmsg(run.buffers, run.ancillary, 0, address)
         except OSError as error:
             return self._send_failed(run, address, error.errno or 0)
         stats.tx_calls += 1
-        stats.tx_frames += frame_count
+        stats.tx_frames += run.frame_count
         stats.tx_bytes += run.len_bytes
-        if frame_count > 1:
+        if run.frame_count > 1:
             stats.tx_gso_calls += 1
         return None
 
     def _send_failed(self, run: Run, address: Address, number: int) -> Run | None:
         if number in _BLOCKED:
             return run
-        if len(run.frames) > 1 and number in _OFFLOAD_REFUSED:
+        if run.frame_count > 1 and number in _OFFLOAD_REFUSED:
             return self._send_singly(run, address, number)
-        self._count_lost(len(run.frames), number)
+        self._count_lost(run.frame_count, number)
         return None
 
     def _count_lost(self, frame_count: int, number: int) -> None:
@@ -228,15 +227,17 @@ class BatchSocket:
 
     def _send_singly(self, run: Run, address: Address, refusal: int) -> Run | None:
         """Send a refused run one datagram a call; if that works, offload is not tried again."""
-        for sent, frame in enumerate(run.frames):
+        frames = run.frames
+        for sent, frame in enumerate(frames):
             length = sum(map(len, frame))
             try:
                 self._sock.sendmsg(frame, (), 0, address)
             except OSError as error:
                 number = error.errno or 0
-                left = run.frames[sent:]
+                left = frames[sent:]
                 if number in _BLOCKED:
-                    return Run(left, run.segment_bytes, sum(len(p) for f in left for p in f))
+                    len_bytes = sum(len(piece) for frame in left for piece in frame)
+                    return Run(left, 0, len(left), run.segment_bytes, len_bytes)
                 self._count_lost(len(left), number)
                 return None
             if sent == 0:
@@ -300,7 +301,7 @@ def is_token(frame: Buffer) -> bool:
     return len(frame) > _TYPE_OFFSET and frame[_TYPE_OFFSET] in TOKEN_TYPES
 
 
-def _file(frame: memoryview, messages: list[Buffer], tokens: list[Buffer]) -> None:
+def _file(frame: memoryview, messages: list[Received], tokens: list[Received]) -> None:
     if len(frame) > _TYPE_OFFSET and frame[_TYPE_OFFSET] in TOKEN_TYPES:
         tokens.append(frame)
     else:
@@ -309,8 +310,3 @@ def _file(frame: memoryview, messages: list[Buffer], tokens: list[Buffer]) -> No
 
 def _is_no_mcast(frame: memoryview) -> bool:
     return len(frame) > _TYPE_OFFSET and frame[_TYPE_OFFSET] != _MCAST
-
-
-def _holds_tokens(blob: memoryview, segment_bytes: int) -> bool:
-    kinds = bytes(blob[_TYPE_OFFSET::segment_bytes])
-    return any(kind in kinds for kind in TOKEN_TYPES)

@@ -14,10 +14,11 @@ import contextlib
 import socket
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
-from corosync_tw.corotypes import Slices
-from corosync_tw.totem.runs import Datagrams
+from corosync_tw.corotypes import Buffer, Slices
+from corosync_tw.totem.runs import SLICES_PER_FRAME, Datagrams, SentRun
 
 SOL_UDP: Final = 17
 UDP_SEGMENT: Final = 103
@@ -42,26 +43,47 @@ class Run:
     """
     What one send call carries.
 
-    :ivar frames: the datagrams, one tuple of slices each.
-    :ivar buffers: all their slices in order.
+    :ivar buffers: all slices of its datagrams, in order.
+    :ivar frame_count: number of datagrams.
     :ivar segment_bytes: length of every datagram but the last.
     :ivar len_bytes: of all datagrams.
     :ivar ancillary: tells the kernel where to cut; empty for one datagram.
     """
 
-    __slots__ = ("ancillary", "buffers", "frames", "len_bytes", "segment_bytes")
+    __slots__ = ("_source", "ancillary", "buffers", "frame_count", "len_bytes", "segment_bytes")
 
-    def __init__(self, frames: Sequence[Slices], segment_bytes: int, len_bytes: int) -> None:
-        self.frames = frames
+    def __init__(
+        self, source: Datagrams, start: int, stop: int, segment_bytes: int, len_bytes: int
+    ) -> None:
+        """Take the datagrams [start, stop) of ``source``."""
+        self._source = source, start, stop
+        self.frame_count = stop - start
         self.segment_bytes = segment_bytes
         self.len_bytes = len_bytes
-        self.ancillary: Ancillary
-        if len(frames) == 1:
-            self.buffers: Sequence[bytes | memoryview] = frames[0]
-            self.ancillary = ()
+        self.buffers: Sequence[Buffer]
+        if isinstance(source, SentRun):
+            self.buffers = source.slices(start, stop)
+        elif self.frame_count == 1:
+            self.buffers = source[start]
         else:
-            self.buffers = [piece for frame in frames for piece in frame]
-            self.ancillary = ((SOL_UDP, UDP_SEGMENT, _SEGMENT.pack(segment_bytes)),)
+            self.buffers = [piece for frame in source[start:stop] for piece in frame]
+        self.ancillary: Ancillary = () if self.frame_count == 1 else _segment_of(segment_bytes)
+
+    @property
+    def frames(self) -> list[Slices]:
+        """Each datagram by itself."""
+        source, start, stop = self._source
+        return list(source[start:stop])
+
+
+def single(frame: Buffer) -> Run:
+    """Plan the sending of one datagram."""
+    return Run([(frame,)], 0, 1, len(frame), len(frame))
+
+
+@lru_cache(maxsize=64)
+def _segment_of(segment_bytes: int) -> Ancillary:
+    return ((SOL_UDP, UDP_SEGMENT, _SEGMENT.pack(segment_bytes)),)
 
 
 def plan_runs(datagrams: Datagrams, segment_bytes_max: int) -> list[Run]:
@@ -70,30 +92,30 @@ def plan_runs(datagrams: Datagrams, segment_bytes_max: int) -> list[Run]:
 
     :param segment_bytes_max: longer datagrams get a call of their own; 0 for every datagram.
     """
-    frames = datagrams if isinstance(datagrams, list) else list(datagrams)
-    # Header and payload are the usual slices: half the time of the general sum.
-    lengths = [
-        len(frame[0]) + len(frame[1]) if len(frame) == 2 else sum(map(len, frame))
-        for frame in frames
-    ]
-    count = len(frames)
+    if isinstance(datagrams, SentRun):
+        lengths = datagrams.lengths_bytes()
+        slices = [SLICES_PER_FRAME] * len(lengths)
+    else:
+        lengths = [sum(map(len, frame)) for frame in datagrams]
+        slices = list(map(len, datagrams))
+    count = len(lengths)
     runs = []
     start = 0
     while start < count:
         segment = total = lengths[start]
-        slices = len(frames[start])
+        slice_count = slices[start]
         end = start + 1
         if segment <= segment_bytes_max:
             limit = min(count, start + SEGMENTS_MAX)
             while end < limit and lengths[end] <= segment:
-                slices += len(frames[end])
-                if total + lengths[end] > PAYLOAD_BYTES_MAX or slices > SLICES_MAX:
+                slice_count += slices[end]
+                if total + lengths[end] > PAYLOAD_BYTES_MAX or slice_count > SLICES_MAX:
                     break
                 total += lengths[end]
                 end += 1
                 if lengths[end - 1] < segment:
                     break
-        runs.append(Run(frames[start:end], segment, total))
+        runs.append(Run(datagrams, start, end, segment, total))
         start = end
     return runs
 

@@ -52,12 +52,12 @@ class SendQueue:
         while waiting:
             sock, run, address = waiting[0]
             left = sock.send(run, address)
-            self.frames -= len(run.frames)
+            self.frames -= run.frame_count
             if left is None:
                 waiting.popleft()
                 continue
             waiting[0] = (sock, left, address)
-            self.frames += len(left.frames)
+            self.frames += left.frame_count
             self._block_on(sock)
             return
         self._reported = False
@@ -76,9 +76,9 @@ class SendQueue:
 
     def _append(self, sock: BatchSocket, run: Run, address: Address) -> None:
         self._waiting.append((sock, run, address))
-        self.frames += len(run.frames)
+        self.frames += run.frame_count
         while self.frames > SEND_QUEUE_FRAMES_MAX:
-            dropped = len(self._waiting.popleft()[1].frames)
+            dropped = self._waiting.popleft()[1].frame_count
             self.frames -= dropped
             self._stats.tx_dropped += dropped
             if not self._reported:

@@ -8,10 +8,10 @@ sender multicast before has arrived by the time the message sockets are read.
 from collections.abc import Sequence
 from typing import Final
 
-from corosync_tw.corotypes import Buffer
 from corosync_tw.net.batchsocket import BatchSocket, SourceFilter
 from corosync_tw.net.interfaces import IFrameReceiver
 from corosync_tw.net.stats import TransportStats
+from corosync_tw.totem.runs import Received
 
 # A token waits while more messages are in the socket than one turn reads, but not for ever.
 TOKEN_HELD_TURNS_MAX: Final = 4
@@ -39,14 +39,14 @@ class Turn:
         self._message_sockets = message_sockets
         self._filter = source_filter
         self._stats = stats
-        self._held_tokens: list[Buffer] = []
+        self._held_tokens: list[Received] = []
         self._held_turns = 0
         for sock in (*token_sockets, *message_sockets):
             sock.watch(self.drain)
 
     def drain(self) -> None:
         """Read the sockets and hand over what came."""
-        messages: list[Buffer] = []
+        messages: list[Received] = []
         tokens = self._held_tokens
         self._held_tokens = []
         for sock in self._token_sockets:

@@ -10,11 +10,15 @@ and a view of the queue's memory. Neither may change while anybody holds the run
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from operator import add, sub
+from typing import Final, NamedTuple
 
 from corosync_tw.corotypes import Buffer, Slices
 from corosync_tw.totem.messages import MCAST_LEN_BYTES
 from corosync_tw.totem.seqno import SEQ_MASK
+
+# A datagram of ours: headers, items.
+SLICES_PER_FRAME: Final = 2
 
 
 class FrameBlob(NamedTuple):
@@ -130,6 +134,26 @@ class SentRun:
 
     def __iter__(self) -> Iterator[Slices]:
         return map(self.frame, range(self.count))
+
+    def lengths_bytes(self) -> list[int]:
+        """Give the length of each datagram."""
+        ends = list(map(add, self.header_ends, self.body_ends))
+        return list(map(sub, ends[1:], ends))
+
+    def slices(self, start: int, stop: int) -> list[Buffer]:
+        """Give the datagrams [start, stop) as SLICES_PER_FRAME slices each, in one list."""
+        headers, body = self.headers, self.body
+        ends, body_ends = self.header_ends, self.body_ends
+        slices: list[Buffer] = []
+        append = slices.append
+        at, body_at = ends[start], body_ends[start]
+        for end, body_end in zip(
+            ends[start + 1 : stop + 1], body_ends[start + 1 : stop + 1], strict=True
+        ):
+            append(headers[at:end])
+            append(body[body_at:body_end])
+            at, body_at = end, body_end
+        return slices
 
     def frame(self, i: int) -> Slices:
         """Give a whole datagram."""

@@ -5,6 +5,7 @@ import select
 from zope.interface import implementer
 
 from corosync_tw.net.interfaces import IFrameReceiver, INetObserver
+from corosync_tw.totem.runs import FrameBlob
 
 # Longer than any loopback delivery takes on a loaded machine; reached only by a failing test.
 ARRIVAL_LIMIT_MS = 5000
@@ -67,11 +68,20 @@ class Inbox:
         self.batches = []
 
     def frames_received(self, frames):
-        self.batches.append([bytes(frame) for frame in frames])
+        self.batches.append([bytes(frame) for frame in apart(frames)])
 
     @property
     def frames(self):
         return [frame for batch in self.batches for frame in batch]
+
+
+def apart(frames):
+    """Cut what was received into datagrams."""
+    return [
+        single
+        for received in frames
+        for single in (received.frames() if isinstance(received, FrameBlob) else [received])
+    ]
 
 
 def frame(kind, text=b"", nodeid=1):

@@ -6,10 +6,10 @@ import pytest
 from corosync_tw.net import batchsocket
 from corosync_tw.net.batchsocket import BatchSocket, SourceFilter
 from corosync_tw.net.interfaces import NetEventKind
-from corosync_tw.net.offload import PAYLOAD_BYTES_MAX, Run, plan_runs
+from corosync_tw.net.offload import PAYLOAD_BYTES_MAX, plan_runs, single
 from corosync_tw.net.slab import SlabPool
 from corosync_tw.net.stats import TransportStats
-from tests.unit.net.net_support import Events, FakeReactor, frame
+from tests.unit.net.net_support import Events, FakeReactor, apart, frame
 
 MCAST, ORF_TOKEN, JOIN, COMMIT_TOKEN = 1, 0, 3, 4
 
@@ -25,7 +25,7 @@ class Peer:
     def received(self):
         messages, tokens = [], []
         emptied = self.sock.receive(self.filter, messages, tokens)
-        return [bytes(m) for m in messages], [bytes(t) for t in tokens], emptied
+        return [bytes(m) for m in apart(messages)], [bytes(t) for t in tokens], emptied
 
 
 def bound(host="127.0.0.1"):
@@ -70,7 +70,7 @@ def test_tokens_are_told_apart_also_within_one_call(pair):
     frames = [(frame(kind, b"x"),) for kind in kinds]
     for run in plan_runs(frames, PAYLOAD_BYTES_MAX):
         one.sock.send(run, address)
-    one.sock.send(Run((frames[1],), 14, 14), address)
+    one.sock.send(single(*frames[1]), address)
     messages, tokens, _ = two.received()
     assert [m[3] for m in messages] == [MCAST, JOIN]
     assert [t[3] for t in tokens] == [ORF_TOKEN, COMMIT_TOKEN, ORF_TOKEN]
@@ -79,14 +79,14 @@ def test_tokens_are_told_apart_also_within_one_call(pair):
 @pytest.mark.parametrize("datagram", [b"", b"x", b"xyz"])
 def test_datagrams_without_a_type_are_messages_for_the_core_to_count(pair, datagram):
     one, two, address = pair
-    one.sock.send(Run(((datagram,),), len(datagram), len(datagram)), address)
+    one.sock.send(single(datagram), address)
     assert two.received() == ([datagram], [], True)
 
 
 def test_the_longest_datagram_fits(pair):
     one, two, address = pair
     datagram = frame(MCAST, bytes(65507 - 13))
-    one.sock.send(Run(((datagram,),), 65507, 65507), address)
+    one.sock.send(single(datagram), address)
     assert two.received() == ([datagram], [], True)
     assert two.stats.rx_truncated == 0
 
@@ -95,7 +95,7 @@ def test_a_turn_reads_a_bounded_number_of_times(pair, monkeypatch):
     monkeypatch.setattr(batchsocket, "RECEIVE_CALLS_MAX", 3)
     one, two, address = pair
     for n in range(4):
-        one.sock.send(Run(((frame(MCAST, bytes([n])),),), 14, 14), address)
+        one.sock.send(single(frame(MCAST, bytes([n]))), address)
     assert two.received()[2] is False
     messages, _, emptied = two.received()
     assert (len(messages), emptied) == (1, True)
@@ -103,7 +103,7 @@ def test_a_turn_reads_a_bounded_number_of_times(pair, monkeypatch):
 
 def test_unlisted_sources_and_our_own_are_dropped(pair):
     one, two, address = pair
-    run = Run(((frame(MCAST),),), 13, 13)
+    run = single(frame(MCAST))
     two.filter.listed = {"127.0.0.3"}
     one.sock.send(run, address)
     assert two.received() == ([], [], True)

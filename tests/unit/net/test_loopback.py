@@ -15,6 +15,7 @@ from corosync_tw.totem.params import TotemParams
 from corosync_tw.totem.pg import Totempg
 from corosync_tw.totem.srp import Srp
 from tests.unit.net.net_support import Inbox, frame
+from tests.unit.totem.pg_twin import singles
 
 MCAST, ORF_TOKEN = 1, 0
 
@@ -100,7 +101,7 @@ class Member:
     def effects_emitted(self, effects):
         for effect in effects:
             if isinstance(effect, Deliver):
-                self.delivered += [bytes(m.data) for m in self.pg.deliver(effect)]
+                self.delivered += [bytes(m.data) for m in singles(self.pg, effect)]
 
     def storage_failed(self, error):
         raise error

@@ -1,4 +1,6 @@
 import socket
+from array import array
+from itertools import accumulate
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +16,7 @@ from corosync_tw.net.offload import (
     plan_runs,
     probe_gso,
 )
+from corosync_tw.totem.runs import SentRun
 
 
 def frames_of(*lengths):
@@ -90,3 +93,25 @@ def test_what_was_not_merged_is_one_segment():
     assert gro_segment_bytes([(SOL_UDP, UDP_GRO, bytes(4))], 700) == 700
     assert gro_segment_bytes([(SOL_UDP, UDP_GRO, b"\1")], 700) == 700
     assert gro_segment_bytes([(socket.SOL_SOCKET, UDP_GRO, bytes(4))], 700) == 700
+
+
+@given(
+    bodies=st.lists(st.sampled_from([0, 1, 2, 600, 1340]), min_size=1, max_size=150),
+    limit=st.sampled_from([0, 60, 1400, PAYLOAD_BYTES_MAX]),
+)
+def test_a_run_of_ours_is_planned_like_its_datagrams(bodies, limit):
+    header_ends = array("I", range(0, 60 * len(bodies) + 1, 60))
+    body_ends = array("I", accumulate(bodies, initial=0))
+    headers = bytes(i % 256 for i in range(header_ends[-1]))
+    body = memoryview(bytes(i % 251 for i in range(body_ends[-1])))
+    run = SentRun(1, 7, len(bodies), False, headers, header_ends, body, body_ends)
+    single_frames = [(b"".join(frame),) for frame in run]
+    runs = plan_runs(run, limit)
+    for planned, known in zip(runs, plan_runs(single_frames, limit), strict=True):
+        assert b"".join(planned.buffers) == b"".join(known.buffers)
+        assert [b"".join(frame) for frame in planned.frames] == [f for (f,) in known.frames]
+        assert (planned.ancillary, planned.len_bytes) == (known.ancillary, known.len_bytes)
+        assert (planned.frame_count, planned.segment_bytes) == (
+            known.frame_count,
+            known.segment_bytes,
+        )

@@ -35,7 +35,7 @@ class FakeSocket:
 
 
 def run_of(*texts):
-    return Run([(text,) for text in texts], 1, sum(map(len, texts)))
+    return Run([(text,) for text in texts], 0, len(texts), 1, sum(map(len, texts)))
 
 
 def bed():
