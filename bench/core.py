@@ -41,14 +41,18 @@ class Wire:
             frames, self._inboxes[nodeid] = self._inboxes[nodeid], []
             if frames:
                 node.receive(frames, self.now_ns)
-            self._execute(nodeid, node.poll())
+            self._drain(nodeid, node)
 
     def sleep(self):
         """Let time pass until a node has something to do."""
         self.now_ns = max(self.now_ns, min(n.next_deadline() for n in self.nodes.values()))
         for nodeid, node in self.nodes.items():
             node.advance(self.now_ns)
-            self._execute(nodeid, node.poll())
+            self._drain(nodeid, node)
+
+    def _drain(self, nodeid, node):
+        while effects := node.poll():
+            self._execute(nodeid, effects)
 
     def _execute(self, nodeid, effects):
         for effect in effects:

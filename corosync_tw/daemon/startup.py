@@ -19,6 +19,7 @@ from corosync_tw.logsys.configured import log_settings
 from corosync_tw.logsys.logger import SubsysLogger
 from corosync_tw.logsys.settings import LogSettings
 from corosync_tw.logsys.system import LogFileError, Logsys
+from corosync_tw.net.reactor import install as install_reactor
 from corosync_tw.timers.clock import ClockError, install_monotonic
 
 # One process, one daemon: between the making of the service and twistd's start of the log.
@@ -31,6 +32,7 @@ def make_daemon(options: Options) -> Engine:
 
     Raises: SystemExit with Corosync's code; what is wrong then stands on stderr and in the log.
     """
+    install_reactor()
     from twisted.internet import reactor  # noqa: PLC0415 - importing it installs it
 
     config = options.config

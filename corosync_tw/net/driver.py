@@ -27,6 +27,7 @@ from corosync_tw.net.interfaces import (
     IRingIdStore,
     ITransport,
 )
+from corosync_tw.net.reactor import turn_end_of
 from corosync_tw.services.effects import TotemConfchg
 from corosync_tw.timers.clock import seconds_of
 from corosync_tw.timers.pause import PauseDetector
@@ -46,6 +47,7 @@ HELD_EFFECTS_MAX: Final = 10_000
 STORE_SLOW_S: Final = 2.0
 
 _DISPENSABLE: Final = (SendMcast, SendToken, Trace)
+_SHELL_EFFECTS: Final = frozenset({SendMcast, SendToken, StoreRingId})
 
 
 class Core(Protocol):
@@ -68,7 +70,7 @@ class Core(Protocol):
         """Tell when something is due."""
 
     def poll(self) -> Sequence[object]:
-        """Give the effects since the last poll."""
+        """Give effects to be executed before the next poll; none when there are no more."""
 
     def leave(self, now_ns: int) -> None:
         """Leave the ring."""
@@ -129,7 +131,8 @@ class Driver:
         self._running = False
         self._timer: IDelayedCall | None = None
         self._timer_ns = 0
-        self._pump_call: IDelayedCall | None = None
+        self._at_turn_end = turn_end_of(reactor)
+        self._pumping = False
         self._held: deque[object] = deque()
         self._slow_call: IDelayedCall | None = None
         self._store_began_ns = 0
@@ -146,17 +149,18 @@ class Driver:
         self._transport.start(self)
         self._running = True
         self._pause.start()
-        self._feed(lambda: self._core.start(self._now_ns()))
+        self._feed(self._core.start)
 
     def pump(self) -> None:
         """Execute, later in this turn of the loop, what the application asked the core for."""
-        if self._running and self._pump_call is None:
-            self._pump_call = self._reactor.callLater(0, self._pump_now)
+        if self._running and not self._pumping:
+            self._pumping = True
+            self._at_turn_end(self._pump_now)
 
     def leave(self) -> None:
         """Leave the ring: the good-bye is sent before this returns, unless the disk is busy."""
         if self._running:
-            self._feed(lambda: self._core.leave(self._now_ns()))
+            self._feed(self._core.leave)
 
     def stop(self) -> Deferred[None]:
         """Stop timers and transport; the core is not asked again. Repeated calls do nothing."""
@@ -170,29 +174,47 @@ class Driver:
 
     def frames_received(self, frames: Sequence[Received]) -> None:
         """Feed a batch to the core. Called by the transport."""
-        if self._running:
-            self._feed(lambda: self._core.receive(frames, self._now_ns()))
+        if not self._running:
+            return
+        assert not self._executing, "an effect's execution fed the core"
+        try:
+            self._core.receive(frames, self._now_ns())
+            self._finish_step()
+        except Exception:  # noqa: BLE001 - reported, and the end of this driver
+            self._give_up(Failure())  # type: ignore[no-untyped-call]
 
     def _pump_now(self) -> None:
-        self._pump_call = None
-        self._feed(lambda: None)
+        self._pumping = False
+        if self._running:
+            self._feed(_do_nothing)
 
-    def _feed(self, step: Callable[[], None]) -> None:
+    def _feed(self, step: Callable[[int], None]) -> None:
         """
         Let the core take one step, and execute what it asks for.
 
         A broken invariant ends the node, so that the others form a ring without it: a core in an
         unknown state must not go on sending.
+
+        :param step: is given the time.
         """
         assert not self._executing, "an effect's execution fed the core"
         try:
-            step()
-            self._execute_or_hold(self._core.poll())
-            self._arm()
-            if self._running:
-                self._observer.turn_ended()
+            step(self._now_ns())
+            self._finish_step()
         except Exception:  # noqa: BLE001 - reported, and the end of this driver
             self._give_up(Failure())  # type: ignore[no-untyped-call]
+
+    def _finish_step(self) -> None:
+        """Execute what the core asks for: what it sends before it looks at what it delivers."""
+        poll = self._core.poll
+        while effects := poll():
+            if self._storing:
+                self._hold(effects)
+            else:
+                self._execute(effects)
+        if self._running:
+            self._arm()
+            self._observer.turn_ended()
 
     def _give_up(self, failure: Failure) -> None:
         self._halt()
@@ -206,10 +228,10 @@ class Driver:
         self._running = False
         self._pause.stop()
         self._held.clear()
-        for call in (self._timer, self._pump_call, self._slow_call):
+        for call in (self._timer, self._slow_call):
             if call is not None and call.active():
                 call.cancel()
-        self._timer = self._pump_call = self._slow_call = None
+        self._timer = self._slow_call = None
 
     def _arm(self) -> None:
         """See to it that the delayed call comes not later than the core's next deadline."""
@@ -234,7 +256,7 @@ class Driver:
         if not self._running:
             return
         if self._is_due():
-            self._feed(lambda: self._core.advance(self._now_ns()))
+            self._feed(self._core.advance)
         else:
             self._arm()
 
@@ -242,10 +264,7 @@ class Driver:
         deadline_ns = self._core.next_deadline()
         return deadline_ns is not None and deadline_ns <= self._now_ns()
 
-    def _execute_or_hold(self, effects: Sequence[object]) -> None:
-        if not self._storing:
-            self._execute(effects)
-            return
+    def _hold(self, effects: Sequence[object]) -> None:
         for effect in effects:
             if len(self._held) < HELD_EFFECTS_MAX or not isinstance(effect, _DISPENSABLE):
                 self._held.append(effect)
@@ -259,15 +278,16 @@ class Driver:
         self._executing = True
         try:
             for at, effect in enumerate(effects):
-                if isinstance(effect, (SendMcast, SendToken, StoreRingId)):
+                kind = type(effect)
+                if kind in _SHELL_EFFECTS:
                     if run:
                         self._observer.effects_emitted(run)
                         run = []
-                    if isinstance(effect, SendMcast):
-                        transport.send_mcast(effect.frames, effect.to_members_only)
-                    elif isinstance(effect, SendToken):
+                    if isinstance(effect, SendToken):
                         transport.send_token(effect.target, effect.frame)
-                    elif not self._store(effect.ring_seq):
+                    elif isinstance(effect, SendMcast):
+                        transport.send_mcast(effect.frames, effect.to_members_only)
+                    elif isinstance(effect, StoreRingId) and not self._store(effect.ring_seq):
                         self._held.extend(effects[at + 1 :])
                         return
                     continue
@@ -310,7 +330,7 @@ class Driver:
         if self._running and not self._executing:
             self._feed(self._release_held)
 
-    def _release_held(self) -> None:
+    def _release_held(self, _now_ns: int) -> None:
         held = list(self._held)
         self._held.clear()
         self._execute(held)
@@ -325,3 +345,7 @@ class Driver:
     def _store_is_slow(self) -> None:
         self._slow_call = self._reactor.callLater(STORE_SLOW_S, self._store_is_slow)
         self._observer.storage_slow(self._now_ns() - self._store_began_ns)
+
+
+def _do_nothing(_now_ns: int) -> None:
+    """Stand for a step: what there is to do was asked for already."""

@@ -36,6 +36,7 @@ from corosync_tw.services.flow import QueueLevel, next_level
 from corosync_tw.services.hello import HELLO_GROUP, Features
 from corosync_tw.services.interfaces import TimedService
 from corosync_tw.services.params import ServiceParams
+from corosync_tw.services.ring_effects import RingEffects
 from corosync_tw.services.stats.counters import StackStats
 from corosync_tw.services.ykd.wire import YKD_GROUP
 from corosync_tw.totem.effects import ConfigurationChange, Deliver, TokenSent
@@ -97,14 +98,24 @@ class Stack:
         self.sync = engines.sync
         self._waiting = engines.waiting
         self._timed: tuple[TimedService, ...] = (*engines.timed, self._changeover)
-        self._deliver = Delivering(
+        self._with_deadlines = (self.srp, *self._timed)
+        delivering = Delivering(
             self.pg,
             self.cpg,
             engines.handlers,
             self._on_other_group,
             stats=self.stats,
             received=self.meter.received,
-        ).deliver
+        )
+        self._ring_effects = RingEffects(
+            self.srp,
+            self._out,
+            {
+                Deliver: delivering.deliver,
+                TokenSent: self._on_token_sent,
+                ConfigurationChange: self._on_configuration_change,
+            },
+        )
         self._announce_leave = services.votequorum and services.allow_downscale
 
     # Feeding and polling
@@ -130,33 +141,32 @@ class Stack:
 
     def next_deadline(self) -> int | None:
         """Tell when advance() has something to do, absolute, in nanoseconds."""
-        deadlines = [self.srp.next_deadline(), self._leave_deadline_ns]
-        deadlines += [service.next_deadline() for service in self._timed]
-        return min((ns for ns in deadlines if ns is not None), default=None)
+        next_ns = self._leave_deadline_ns
+        for part in self._with_deadlines:
+            due_ns = part.next_deadline()
+            if due_ns is not None and (next_ns is None or due_ns < next_ns):
+                next_ns = due_ns
+        return next_ns
 
     def poll(self) -> list[StackEffect]:
-        """Collect what happened since the last poll, to be executed in order."""
-        out = self._out
+        """
+        Collect what happened, to be executed in order; to be repeated until nothing comes.
+
+        What the ring sends comes by itself, before what it delivers is looked at.
+        """
+        bus, effects = self._bus, self._ring_effects
         while True:
-            effects = self.srp.poll()
-            if not effects:
-                if not self._bus.sent:
+            if effects.take():
+                if effects.waiting:
                     break
-                self._bus.sent = False
-                self.srp.wake(self._bus.now_ns)
-                continue
-            for effect in effects:
-                if isinstance(effect, Deliver):
-                    self._deliver(effect)
-                elif isinstance(effect, TokenSent):
-                    self._on_token_sent()
-                elif isinstance(effect, ConfigurationChange):
-                    self._on_configuration_change(effect)
-                else:
-                    out.append(effect)
-        effects_out = out[:]
-        out.clear()
-        return effects_out
+            elif bus.sent:
+                bus.sent = False
+                self.srp.wake(bus.now_ns)
+            else:
+                break
+        out = self._out[:]
+        self._out.clear()
+        return out
 
     def reconfigure(self, params: TotemParams, now_ns: int) -> None:
         """Go over to other parameters of the ring, at about the time at which all members do."""
@@ -312,7 +322,7 @@ class Stack:
         else:
             self.stats.messages_unknown += 1
 
-    def _on_token_sent(self) -> None:
+    def _on_token_sent(self, _effect: TokenSent) -> None:
         meter, srp = self.meter, self.srp
         meter.token_visit(srp.stats.token_rotation_ns, srp.backlog_frames)
         if meter.probing:

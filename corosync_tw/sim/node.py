@@ -213,8 +213,7 @@ class SimNode:
 
     def _after_input(self) -> None:
         assert self.host is not None
-        effects = self.host.poll()
-        if effects:
+        while self.host is not None and (effects := self.host.poll()):
             if self.storing:
                 self.waiting_effects.extend(effects)
             else:

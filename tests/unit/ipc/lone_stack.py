@@ -64,9 +64,10 @@ class LoneStack:
         raise AssertionError("the stack does not come to rest")
 
     def _poll(self):
-        for effect in self.stack.poll():
-            if isinstance(effect, StoreRingId):
-                continue
-            for handler in self._routes.get(type(effect), ()):
-                handler(effect)
-            self.effects.append(effect)
+        while effects := self.stack.poll():
+            for effect in effects:
+                if isinstance(effect, StoreRingId):
+                    continue
+                for handler in self._routes.get(type(effect), ()):
+                    handler(effect)
+                self.effects.append(effect)

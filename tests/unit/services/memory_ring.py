@@ -93,7 +93,7 @@ class MemoryRing:
             if messages or tokens:
                 busy = True
                 stack.receive(messages + tokens, self.now_ns)
-            self._execute(nodeid, stack.poll())
+            self._drain(nodeid, stack)
         if busy or any(m or t for m, t in self.inbox.values()):
             self.now_ns += HOP_NS
             self._advance()
@@ -108,7 +108,11 @@ class MemoryRing:
             deadline = stack.next_deadline()
             if deadline is not None and deadline <= self.now_ns:
                 stack.advance(self.now_ns)
-                self._execute(nodeid, stack.poll())
+                self._drain(nodeid, stack)
+
+    def _drain(self, nodeid: int, stack: Stack) -> None:
+        while effects := stack.poll():
+            self._execute(nodeid, effects)
 
     def _execute(self, nodeid: int, effects: list[StackEffect]) -> None:
         for effect in effects:
