@@ -1,5 +1,6 @@
 """The way from the service engines to totempg and to the driver; made by the stack alone."""
 
+from array import array
 from collections.abc import Callable
 
 from corosync_tw.corotypes import Guarantee, Slices
@@ -36,6 +37,17 @@ class StackBus:
         self._pg.mcast(EXEC_GROUP, slices, guarantee, bulk=bulk)
         self.sent = True
         self.meter.queued(slices[0], self.now_ns)
+
+    def commit(self, lens: "array[int]", guarantee: Guarantee, head: bytes) -> None:
+        """
+        Queue messages of applications that were laid into memory which totempg had reserved.
+
+        :param lens: of the messages, the group's name included.
+        :param head: what they begin with behind the name, the same object for one kind.
+        """
+        self._pg.commit(lens, guarantee)
+        self.sent = True
+        self.meter.queued_run(head, len(lens), self.now_ns)
 
     def sync_mcast(self, slices: Slices) -> None:
         """Queue a message for the services that belongs to synchronization; raises CsTryAgain."""

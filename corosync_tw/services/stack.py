@@ -12,7 +12,7 @@ Source: Corosync exec/main.c deliver_fn, confchg_fn, corosync_sync_completed,
 corosync_sending_allowed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -22,6 +22,7 @@ from corosync_tw.services.announcing import Announcing
 from corosync_tw.services.bus import StackBus
 from corosync_tw.services.changeover import Changeover
 from corosync_tw.services.cpg.groups import Wants
+from corosync_tw.services.cpg.sending import RunSender
 from corosync_tw.services.cpg.wire import PartialType
 from corosync_tw.services.delivering import Delivering
 from corosync_tw.services.effects import (
@@ -35,6 +36,7 @@ from corosync_tw.services.exec_wire import SYNC_GROUP
 from corosync_tw.services.flow import QueueLevel, next_level
 from corosync_tw.services.hello import HELLO_GROUP, Features
 from corosync_tw.services.interfaces import TimedService
+from corosync_tw.services.lib_runs import RequestRuns, RunsTaken
 from corosync_tw.services.params import ServiceParams
 from corosync_tw.services.ring_effects import RingEffects
 from corosync_tw.services.stats.counters import StackStats
@@ -43,6 +45,7 @@ from corosync_tw.totem.effects import ConfigurationChange, Deliver, TokenSent
 from corosync_tw.totem.params import TotemParams
 from corosync_tw.totem.pg import Totempg
 from corosync_tw.totem.pg_pack import BULK_SHARE_MAX
+from corosync_tw.totem.runs import Received
 from corosync_tw.totem.srp import Srp
 
 # A leave that is announced first waits for so many visits of the token that leave no queue behind.
@@ -116,6 +119,7 @@ class Stack:
                 ConfigurationChange: self._on_configuration_change,
             },
         )
+        self._send_run = RunSender(self.cpg, self.pg, self._bus).send
         self._announce_leave = services.votequorum and services.allow_downscale
 
     # Feeding and polling
@@ -125,8 +129,8 @@ class Stack:
         self._bus.now_ns = now_ns
         self.srp.start(now_ns)
 
-    def receive(self, frames: Sequence[Buffer], now_ns: int) -> None:
-        """Take datagrams, one element each, messages before tokens."""
+    def receive(self, frames: Sequence[Received], now_ns: int) -> None:
+        """Take datagrams, messages before tokens."""
         self._bus.now_ns = now_ns
         self.srp.receive(frames, now_ns)
 
@@ -273,6 +277,25 @@ class Stack:
             self._check_safe()
         self.check_sending()
         self.cpg.mcast(conn, messages, guarantee)
+
+    def cpg_mcast_run(
+        self,
+        conn: int,
+        requests: RequestRuns,
+        guarantee_of: Callable[[int], Guarantee],
+        now_ns: int,
+    ) -> tuple[int, RunsTaken]:
+        """
+        Send messages to the group of a connection, straight from where its client left them.
+
+        :param guarantee_of: makes a guarantee of what the client asks for, one that all can keep.
+        :return: how many messages, and why no more.
+        Raises CsNotExist: not in a group.
+        """
+        self._bus.now_ns = now_ns
+        if self.sync.in_progress or self.queue_level() is QueueLevel.CRITICAL:
+            return 0, RunsTaken.UP_TO_FULL
+        return self._send_run(conn, requests, guarantee_of)
 
     def cpg_partial_mcast(
         self, conn: int, kind: PartialType, msglen: int, slices: Slices, now_ns: int

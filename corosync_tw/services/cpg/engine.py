@@ -194,6 +194,18 @@ class CpgEngine:
                 full.accepted = count
                 raise
 
+    def run_head(self, conn: int) -> bytes:
+        """
+        Give what precedes a connection's messages on the ring, group name of totempg included.
+
+        Lengths are those of an empty message. Raises CsNotExist: in no group.
+        """
+        connection = self._sender(conn)
+        if not connection.run_head:
+            head = encode_mcast(connection.group, connection.pid, self._nodeid, conn, 0)
+            connection.run_head = group_prefix(EXEC_GROUP) + head
+        return connection.run_head
+
     def partial_mcast(self, conn: int, kind: PartialType, msglen: int, slices: Slices) -> None:
         """
         Send one part of a message that is too large for one.

@@ -41,6 +41,7 @@ class Connection:
     :ivar transitions: configuration changes delivered to it.
     :ivar partial_transitions: the value of ``transitions`` when its fragmented message began.
     :ivar head: of the last message it sent, for the next one of the same length.
+    :ivar run_head: of all it sends in runs, without their lengths; empty before the first.
     """
 
     conn: int
@@ -52,6 +53,7 @@ class Connection:
     partial_transitions: int = 0
     head: bytes = b""
     head_msglen: int = -1
+    run_head: bytes = b""
 
 
 @dataclass(slots=True, eq=False)

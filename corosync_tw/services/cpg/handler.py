@@ -1,8 +1,7 @@
 """
 The cpg service for C clients: libcpg's requests, and the events that its callbacks are made of.
 
-MCAST is the hot path: a run of them in a batch becomes one call of the stack, with views of the
-requests, and a delivery is one event of a head and a view. All else goes through a table.
+MCAST and deliveries are the hot path, see ``traffic``. All else goes through a table.
 Source: Corosync exec/cpg.c message_handler_req_lib_cpg_*, exec/ipc_glue.c cs_ipcs_msg_process.
 Deviations: a message, or a part of one, that finds the ring's queue full or synchronization under
 way waits for it; Corosync drops messages and refuses parts. CPG_TYPE_SAFE is kept if all members
@@ -16,15 +15,12 @@ from operator import is_not
 from struct import Struct
 from typing import Any, Final, Protocol
 
-from corosync_tw.corotypes import Buffer, Guarantee
-from corosync_tw.errors import CsError, CsInvalidParam, CsTooBig, CsTryAgain
+from corosync_tw.errors import CsInvalidParam, CsTooBig, CsTryAgain
 from corosync_tw.services.cpg.effects import CpgDeliverRun, CpgPart, CpgTotemConfchg
 from corosync_tw.services.cpg.engine import CPG_ATOMIC_LEN_MAX
 from corosync_tw.services.cpg.groups import Wants
 from corosync_tw.services.cpg.iteration import Iterations, IterationType
 from corosync_tw.services.cpg.lib_wire import (
-    DELIVER_LEN,
-    EVENT_LEN_MAX,
     HANDLE,
     HANDLE_RESPONSE_LEN,
     ITERATION_INITIALIZE,
@@ -38,23 +34,20 @@ from corosync_tw.services.cpg.lib_wire import (
     NAME,
     PARTIAL_MCAST,
     PARTIAL_MCAST_LEN,
-    WHOLE,
     ZC_ALLOC,
     ZC_FREE,
     ZC_REQUEST_OFFSET,
     CpgRequest,
     CpgResponse,
-    Part,
     encode_confchgs,
-    encode_deliver,
     encode_iteration_entry,
     encode_iteration_handle,
     encode_local_get,
     encode_membership,
-    encode_parts,
     encode_totem_confchg,
     group_name,
 )
+from corosync_tw.services.cpg.traffic import CpgTraffic
 from corosync_tw.services.cpg.wire import PartialType
 from corosync_tw.services.effects import CpgConfchg, CpgDeliver
 from corosync_tw.services.exec_wire import ServiceId
@@ -98,7 +91,7 @@ class _QueueFullError(Exception):
 
 
 class CpgHandler:
-    """Implements LibHandler."""
+    """Implements LibHandler and TakesRuns."""
 
     service_id: int = ServiceId.CPG
     socket_name = "cpg"
@@ -109,10 +102,9 @@ class CpgHandler:
         self._nodeid = nodeid
         self._zero_copy = zero_copy
         self._clients: dict[int, LibClient] = {}
+        self._traffic = CpgTraffic(stack, shell, self._clients)
+        self.take_runs = self._traffic.take_runs
         self._iterations = Iterations(stack.cpg.iterate)
-        # The head of the last delivery, for the next one that differs in its bytes alone.
-        self._head_of: tuple[bytes, int, int, int] | None = None
-        self._head = b""
         # The last change of a group, and what clients are sent for them.
         self._change: tuple[object, ...] = (None,) * 4
         self._change_events: list[bytes] = []
@@ -170,7 +162,7 @@ class CpgHandler:
             data = batch[served]
             number = _ID(data)[0]
             if number == CpgRequest.MCAST:
-                taken, full = self._mcast_run(client, batch, served)
+                taken, full = self._traffic.mcast_run(client, batch, served)
                 served += taken
                 if full:
                     break
@@ -185,45 +177,14 @@ class CpgHandler:
     def effect_handlers(self) -> Mapping[type, EffectHandler]:
         """Name what concerns clients."""
         return {
-            CpgDeliver: self.on_deliver,
-            CpgDeliverRun: self.on_deliver_run,
-            CpgPart: self.on_part,
+            CpgDeliver: self._traffic.on_deliver,
+            CpgDeliverRun: self._traffic.on_deliver_run,
+            CpgPart: self._traffic.on_part,
             CpgConfchg: self.on_confchg,
             CpgTotemConfchg: self.on_totem_confchg,
         }
 
     # Effects
-
-    def on_deliver(self, effect: Any) -> None:
-        """Write a message to its client."""
-        client = self._clients.get(effect.conn)
-        if client is None:
-            return
-        data = effect.data
-        key = (effect.group, effect.nodeid, effect.pid, len(data))
-        if key[3] > EVENT_LEN_MAX - DELIVER_LEN:
-            part = Part(effect.nodeid, effect.pid, key[3], WHOLE)
-            for slices in encode_parts(effect.group, part, data):
-                client.event(slices)
-            return
-        if key != self._head_of:
-            self._head_of = key
-            self._head = encode_deliver(*key)
-        client.event((self._head, data))
-
-    def on_deliver_run(self, effect: Any) -> None:
-        """Write messages to their clients."""
-        for single in effect.expand():
-            self.on_deliver(single)
-
-    def on_part(self, effect: Any) -> None:
-        """Write a part of a message to its client."""
-        client = self._clients.get(effect.conn)
-        if client is None:
-            return
-        part = Part(effect.nodeid, effect.pid, effect.msglen, effect.kind)
-        for slices in encode_parts(effect.group, part, effect.data):
-            client.event(slices)
 
     def on_confchg(self, effect: Any) -> None:
         """Write a change of a group's membership to its client."""
@@ -246,55 +207,6 @@ class CpgHandler:
                 client.event((event,))
         elif effect.conn in self._clients:
             self._clients[effect.conn].event((event,))
-
-    # The hot path
-
-    def _mcast_run(self, client: LibClient, batch: Sequence[bytes], first: int) -> tuple[int, bool]:
-        """
-        Send the run of messages that begins at ``first``.
-
-        :return: how many requests were taken, and whether the ring takes no more now.
-        """
-        if not self._stack.bulk_room:
-            return 0, True
-        messages: list[tuple[Buffer]] = []
-        asked = -1
-        for data in batch[first:]:
-            if len(data) < MCAST_LEN:
-                break
-            number, guarantee, msglen = _MCAST(data)
-            end = MCAST_LEN + msglen
-            if number != CpgRequest.MCAST or end > len(data) or msglen > CPG_ATOMIC_LEN_MAX:
-                break
-            if guarantee != asked:
-                if messages:
-                    break
-                asked = guarantee
-            if msglen > COPY_LEN_MAX:
-                messages.append((memoryview(data)[MCAST_LEN:end],))
-            else:
-                messages.append((data[MCAST_LEN:end],))
-        if not messages:
-            # This request has no answer, not even a bad one.
-            client.stats.invalid_request += 1
-            return 1, False
-        try:
-            self._stack.cpg_mcast(
-                client.conn, messages, self._guarantee(asked), self._shell.now_ns()
-            )
-        except CsTryAgain as full:
-            if full.accepted:
-                self._shell.pump()
-            return full.accepted, True
-        except CsError:
-            return len(messages), False
-        self._shell.pump()
-        return len(messages), False
-
-    def _guarantee(self, asked: int) -> Guarantee:
-        if asked == CPG_TYPE_SAFE and self._stack.safe_supported:
-            return Guarantee.SAFE
-        return Guarantee.AGREED
 
     # Requests with an answer; they raise CsError
 
@@ -380,7 +292,7 @@ class CpgHandler:
         if len(message) < msglen:
             raise CsInvalidParam("the zero-copy buffer ends in its message")
         self._stack.cpg_mcast(
-            client.conn, [(message,)], self._guarantee(guarantee), self._shell.now_ns()
+            client.conn, [(message,)], self._traffic.guarantee(guarantee), self._shell.now_ns()
         )
         self._shell.pump()
         return response(CpgResponse.MCAST)

@@ -93,6 +93,7 @@ ZC_REQUEST_OFFSET: Final = 16
 # header(id, size, error), name@24, msglen@160, nodeid@168, pid@176, data@184
 DELIVER: Final = Struct("=i4xi4xi4xI4x128sI4xI4xI4x")
 DELIVER_LEN: Final = 184
+DELIVER_MSGLEN_AT: Final = 160
 # name@24, msglen@160, fraglen@168, nodeid@176, pid@184, type@192, data@200
 PART: Final = Struct("=i4xi4xi4xI4x128sI4xI4xI4xI4xI4x")
 PART_LEN: Final = 200

@@ -55,6 +55,7 @@ PROCJOIN_LEN: Final = 168
 # header, group@16, msglen@152, pid@160, source nodeid@168, source conn@176 u64, 184 bytes
 MCAST: Final = both_orders("I4xI4xI4x128sI4xI4xI4xQ")
 MCAST_LEN: Final = 184
+MCAST_MSGLEN_AT: Final = 152
 # header, group@16, msglen@152, fraglen@160, pid@168, type@176, source nodeid@184, conn@192
 PARTIAL_MCAST: Final = both_orders("I4xI4xI4x128sI4xI4xI4xI4xI4xQ")
 PARTIAL_MCAST_LEN: Final = 200

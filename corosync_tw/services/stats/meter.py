@@ -92,6 +92,11 @@ class StackMeter:
             self._probe_ns = now_ns
             self._probe_count = self._mcast_count + self._head_count
 
+    def queued_run(self, head: Buffer, count: int, now_ns: int) -> None:
+        """Count messages of one kind."""
+        self.queued(head, now_ns)
+        self._head_count += count - 1
+
     def _new_head(self, head: Buffer) -> None:
         self._write_down()
         self._head = head

@@ -5,6 +5,7 @@ from struct import pack, unpack_from
 from corosync_tw.corotypes import Slices
 from corosync_tw.services.lib_interfaces import ClientStats, LibHandler
 from corosync_tw.services.lib_requests import RESPONSE_HEADER
+from corosync_tw.services.lib_runs import EventRun
 from tests.unit.services.memory_ring import MemoryRing
 
 
@@ -34,6 +35,13 @@ class FakeClient:
         whole = b"".join(slices)
         assert len(whole) == unpack_from("=i", whole, 8)[0]
         self.events.append(whole)
+
+    def event_run(self, run: EventRun) -> int:
+        for done in range(run.count):
+            if run.event_len(run.first + done) > run.event_len_max:
+                return done
+            self.event(run.slices(run.first + done))
+        return run.count
 
     def close(self) -> None:
         self.closed = True

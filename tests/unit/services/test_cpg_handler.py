@@ -8,7 +8,8 @@ import pytest
 from corosync_tw.errors import CsBadHandle, CsInvalidParam, CsNoMemory
 from corosync_tw.services.cpg import iteration, lib_wire
 from corosync_tw.services.cpg.engine import CPG_ATOMIC_LEN_MAX
-from corosync_tw.services.cpg.handler import COPY_LEN_MAX, CpgHandler
+from corosync_tw.services.cpg.handler import CpgHandler
+from corosync_tw.services.cpg.traffic import COPY_LEN_MAX
 from corosync_tw.services.effects import CpgDeliver, CpgMember
 from tests.unit.services.lib_clients import FakeClient, RingShell, give_effects, request
 from tests.unit.services.memory_ring import MemoryRing
@@ -470,7 +471,9 @@ class TestParts:
     def test_a_message_longer_than_a_clients_buffer_comes_in_parts(self, one):
         client = one.joined()
         data = random.Random(1).randbytes(lib_wire.EVENT_LEN_MAX)
-        one.handlers[1].on_deliver(CpgDeliver(client.conn, b"g", 1, 100, 1, memoryview(data)))
+        one.handlers[1].effect_handlers()[CpgDeliver](
+            CpgDeliver(client.conn, b"g", 1, 100, 1, memoryview(data))
+        )
         events = client.take_events()
         kinds = [unpack_from("=I", body, 168)[0] for _, body in events]
         assert kinds == [1, 3]
