@@ -193,6 +193,8 @@ def totem_params(config: Config, nodeid: int) -> TotemParams:
         max_network_delay_ns=totem.max_network_delay_ms * NS_PER_MS,
         window_size_msgs=totem.window_size_msgs,
         max_messages=totem.max_messages,
+        accelerated_ring=totem.accelerated_ring,
+        accelerated_window_msgs=totem.accelerated_window_msgs,
         window_pinned=_is_window_pinned(totem),
         miss_count_const=totem.miss_count_const,
         cancel_token_hold_on_retransmit=totem.cancel_token_hold_on_retransmit,

@@ -244,6 +244,20 @@ class TotemConfig(SectionConfig):
         zero_is_default=True,
         doc="A node may send at one visit of the token.",
     )
+    accelerated_ring: bool = directive(
+        "accelerated_ring",
+        values.YES_NO_LENIENT,
+        True,
+        doc="Send messages behind the token too, where all members run corosync_tw.",
+    )
+    accelerated_window_msgs: int = directive(
+        "accelerated_window",
+        values.UINT32,
+        0,
+        unit="messages",
+        zero_is_default=True,
+        doc="At most so many behind the token; by default as many as the window allows.",
+    )
     miss_count_const: int = directive(
         "miss_count_const",
         values.UINT32,

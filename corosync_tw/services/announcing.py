@@ -54,8 +54,8 @@ class Announcing:
         """
         if self._ring_id is not None:
             with suppress(CsTryAgain):
-                hello = encode_hello(self._own(self._ring_id, params))
-                self._pg.mcast(HELLO_GROUP, (hello,), trans=trans)
+                hello = own_hello(self._ring_id, params, self._receive_msgs_max)
+                self._pg.mcast(HELLO_GROUP, (encode_hello(hello),), trans=trans)
 
     def deliver(self, nodeid: int, data: Buffer, big_endian: bool) -> None:
         """Take an announcement; raises MalformedFrame."""
@@ -70,11 +70,22 @@ class Announcing:
         """List the members that did not announce a feature."""
         return self._capabilities.without(feature, self._members)
 
-    def _own(self, ring_id: RingId, params: TotemParams) -> Hello:
-        features = OWN_FEATURES
-        receive_msgs = min(self._receive_msgs_max, WINDOW_SIZE_MSGS_MAX)
-        if params.window_pinned:
-            receive_msgs = params.window_size_msgs
-        if receive_msgs:
-            features |= Features.ADAPTIVE_WINDOW
-        return Hello(ring_id, features, receive_msgs)
+
+def own_hello(ring_id: RingId, params: TotemParams, receive_msgs_max: int) -> Hello:
+    """
+    Make what a node announces.
+
+    :param receive_msgs_max: full frames that its sockets hold; 0 if that is not known.
+    """
+    features = OWN_FEATURES
+    receive_msgs = receive_msgs_max
+    if params.accelerated_ring:
+        features |= Features.ACCELERATED_RING
+        # Half a window more may come behind the tokens.
+        receive_msgs -= receive_msgs // 3
+    receive_msgs = min(receive_msgs, WINDOW_SIZE_MSGS_MAX)
+    if params.window_pinned:
+        receive_msgs = params.window_size_msgs
+    if receive_msgs:
+        features |= Features.ADAPTIVE_WINDOW
+    return Hello(ring_id, features, receive_msgs)

@@ -31,6 +31,7 @@ class Features(IntFlag):
     SAFE_DELIVERY = 1
     COMMIT_OBLIGATION = 2  # understands the obligation flag of commit tokens
     ADAPTIVE_WINDOW = 4  # counts by a window that all agreed on
+    ACCELERATED_RING = 8  # asks for nothing that may still follow the token
 
 
 OWN_FEATURES: Final = Features.SAFE_DELIVERY | Features.COMMIT_OBLIGATION
@@ -96,6 +97,10 @@ class Capabilities:
 
         All members get the same, for they hear the same announcements.
         """
-        if not members or self.without(Features.ADAPTIVE_WINDOW, members):
+        if not members:
             return NO_AGREEMENT
-        return Agreement(min(self._hellos[n].receive_msgs for n in members))
+        window_size_msgs = 0
+        if not self.without(Features.ADAPTIVE_WINDOW, members):
+            window_size_msgs = min(self._hellos[n].receive_msgs for n in members)
+        accelerated = not self.without(Features.ACCELERATED_RING, members)
+        return Agreement(window_size_msgs, accelerated)

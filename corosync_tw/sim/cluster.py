@@ -12,9 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from corosync_tw.corotypes import NS_PER_MS
+from corosync_tw.corotypes import NS_PER_MS, RingId
 from corosync_tw.errors import MalformedFrame
 from corosync_tw.prng import generator
+from corosync_tw.services.announcing import own_hello
+from corosync_tw.services.hello import Capabilities, encode_hello
 from corosync_tw.services.params import ServiceParams
 from corosync_tw.sim import liveness
 from corosync_tw.sim.app_record import AppLog
@@ -30,9 +32,11 @@ from corosync_tw.sim.options import Options
 from corosync_tw.sim.queue_checks import check_queues
 from corosync_tw.sim.recorder import Recorder, ViolationError
 from corosync_tw.sim.ring_checks import RingChecks
+from corosync_tw.sim.turn_checks import TurnChecks
 from corosync_tw.sim.workload import Workload
 from corosync_tw.totem import wire
 from corosync_tw.totem.params import TotemParams
+from corosync_tw.totem.window import Agreement
 
 POLL_NS: Final = 50 * NS_PER_MS
 # For each pair of nodes between two polls; a busy ring of two sends about 2,000.
@@ -82,6 +86,7 @@ class Cluster:
             self.network,
             self.recorder,
             RingChecks(options),
+            TurnChecks(options),
             generator(seed, "nodes"),
             self._make_host,
         )
@@ -109,7 +114,7 @@ class Cluster:
         self.app_logs.append(log)
         params = self.totem_params(node)
         if not self.options.full_stack:
-            return RingHost(params, log, ring_seq, now_ns)
+            return RingHost(params, log, ring_seq, now_ns, self._agreement)
         services = ServiceParams(
             nodeid=node.nodeid,
             expected_votes=self.options.nodes,
@@ -117,9 +122,20 @@ class Cluster:
             expected_votes_tracking=self.options.expected_votes_tracking,
             votequorum=not self.options.ykd,
             ykd=self.options.ykd,
+            receive_msgs_max=self.options.receive_msgs(node.nodeid),
         )
         clock = self._simulated_now_ns
         return StackHost(params, services, log, ring_seq, now_ns, simulated_now_ns=clock)
+
+    def _agreement(self, members: tuple[int, ...], params: TotemParams) -> Agreement:
+        """Work out what members would find out by their announcements."""
+        capabilities = Capabilities()
+        ring_id = RingId(0, 0)
+        capabilities.begin(ring_id)
+        for nodeid in members:
+            hello = own_hello(ring_id, params, self.options.receive_msgs(nodeid))
+            capabilities.deliver(nodeid, encode_hello(hello), big_endian=False)
+        return capabilities.agreement(members)
 
     def _simulated_now_ns(self) -> int:
         return self.queue.now_ns
@@ -141,6 +157,8 @@ class Cluster:
             seqno_unchanged_const=options.seqno_unchanged_const,
             window_size_msgs=options.window_size_msgs,
             max_messages=options.max_messages,
+            accelerated_ring=options.accelerated_ring,
+            accelerated_window_msgs=options.accelerated_window_msgs,
             miss_count_const=options.miss_count_const,
             cancel_token_hold_on_retransmit=options.cancel_token_hold_on_retransmit,
             frame_len_bytes_max=options.frame_len_bytes_max,

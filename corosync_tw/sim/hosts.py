@@ -40,6 +40,7 @@ from corosync_tw.totem.effects import (
 from corosync_tw.totem.params import TotemParams
 from corosync_tw.totem.runs import SentRun
 from corosync_tw.totem.srp import Srp
+from corosync_tw.totem.window import Agreement
 
 HostEffect = Effect | ServiceEffect
 
@@ -121,7 +122,15 @@ class FrameSource:
 class RingHost:
     """The ring alone."""
 
-    def __init__(self, params: TotemParams, log: AppLog, ring_seq: int, now_ns: int) -> None:
+    def __init__(
+        self,
+        params: TotemParams,
+        log: AppLog,
+        ring_seq: int,
+        now_ns: int,
+        agreement: Callable[[tuple[int, ...], TotemParams], Agreement],
+    ) -> None:
+        self.agreement = agreement
         self.source = FrameSource()
         self.srp = Srp(params, self.source, ring_seq, now_ns)
         self.log = log
@@ -140,6 +149,7 @@ class RingHost:
             if isinstance(effect, ConfigurationChange) and effect.kind is ConfChangeType.REGULAR:
                 # What the stack finds out by its hello: there are no stock nodes here.
                 self.srp.ring_of_ours()
+                self.srp.agree(self.agreement(effect.members, self.srp.params))
         return effects  # type: ignore[return-value]
 
     def submit(self, len_bytes: int, guarantee: Guarantee, now_ns: int) -> bool:

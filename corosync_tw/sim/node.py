@@ -13,6 +13,7 @@ from random import Random
 from typing import Final
 from zlib import crc32
 
+from corosync_tw.corotypes import ConfChangeType
 from corosync_tw.sim.clock import PROCESS, TIMER, EventQueue, NodeClock
 from corosync_tw.sim.hosts import Host, HostEffect
 from corosync_tw.sim.network import Network
@@ -20,6 +21,7 @@ from corosync_tw.sim.options import Options
 from corosync_tw.sim.recorder import Recorder
 from corosync_tw.sim.ring_checks import RingChecks
 from corosync_tw.sim.snoop import ORF_TOKEN, TYPE_OFFSET
+from corosync_tw.sim.turn_checks import TurnChecks
 from corosync_tw.totem.const import MembState
 from corosync_tw.totem.effects import (
     ConfigurationChange,
@@ -43,6 +45,7 @@ class Surroundings:
     network: Network
     recorder: Recorder
     ring_checks: RingChecks
+    turn_checks: TurnChecks
     rng: Random
     make_host: Callable[["SimNode", int, int], Host]
     index_of: dict[int, int] = field(default_factory=dict)
@@ -99,6 +102,7 @@ class SimNode:
         assert self.host is not None
         self.around.recorder.fail(self.nodeid, self.around.queue.now_ns, how)
         self.around.ring_checks.forget(self.nodeid)
+        self.around.turn_checks.forget(self.nodeid)
         self.host = None
         self.inbox = []
         self.paused = self.process_planned = self.storing = False
@@ -233,6 +237,7 @@ class SimNode:
 
     def _execute(self, effects: list[HostEffect]) -> None:
         around = self.around
+        around.turn_checks.begin(self.nodeid)
         for place, effect in enumerate(effects):
             if self.crash_countdown is not None:
                 self.crash_countdown -= 1
@@ -274,10 +279,13 @@ class SimNode:
             operational = self.host.srp.state is MembState.OPERATIONAL
             backlog = self.host.backlog if operational else _nothing
             around.ring_checks.passed_token(self.nodeid, backlog, now_ns)
+            around.turn_checks.passed_token(self.nodeid, now_ns)
         elif type(effect) is Trace:
             around.recorder.note(now_ns, self.nodeid, "trace", effect.code, effect.values)
         elif type(effect) is ConfigurationChange:
             around.recorder.configuration(self.nodeid, effect, now_ns)
+            if effect.kind is ConfChangeType.REGULAR:
+                around.ring_checks.installed(effect.ring_id, effect.members)
         elif type(effect) is StoreRingId:
             self.stored_ring_seq = effect.ring_seq
         elif self.host is not None:
@@ -289,6 +297,7 @@ class SimNode:
         around.recorder.stir(now_ns, crc32(frame))
         if frame[TYPE_OFFSET] == ORF_TOKEN:
             around.ring_checks.sent_token(self.nodeid, frame, now_ns)
+            around.turn_checks.sent_token(self.nodeid, frame, now_ns)
         target = around.index_of.get(effect.target)
         if target is not None:
             around.network.unicast(self.index, target, (frame,))
@@ -300,6 +309,7 @@ class SimNode:
         around = self.around
         now_ns = around.queue.now_ns
         fresh, ring_id = around.recorder.sent_frames(self.nodeid, frames, now_ns)
+        around.turn_checks.sent_frames(self.nodeid, frames, fresh, now_ns)
         if fresh and ring_id is not None:
             around.ring_checks.sent_messages(self.nodeid, fresh, ring_id)
             around.recorder.note(now_ns, self.nodeid, "send", fresh)

@@ -45,6 +45,8 @@ class Options:
     Probabilities are for each frame and receiver; ``*_every_ns`` are mean intervals in the whole
     cluster, 0 for never.
 
+    :ivar adaptive_window: nodes announce how many frames their sockets hold.
+    :ivar accelerated_ring: nodes announce that they can send behind the token.
     :ivar ring_timeouts_ns: token, retransmit, hold, join, consensus, merge.
     :ivar kind_loss: further loss by kind of frame, number of the kind to probability.
     :ivar workload_gap_ns: mean pause of one sender between bursts.
@@ -66,6 +68,9 @@ class Options:
     )
     window_size_msgs: int = 50
     max_messages: int = 17
+    adaptive_window: bool = False
+    accelerated_ring: bool = False
+    accelerated_window_msgs: int = 0
     fail_to_recv_const: int = 2500
     miss_count_const: int = 5
     seqno_unchanged_const: int = 30
@@ -102,6 +107,16 @@ class Options:
     expected_votes_tracking: bool = False
     ykd: bool = False
 
+    def receive_msgs(self, nodeid: int) -> int:
+        """
+        Tell how many frames a node says that its socket holds; 0 when it says nothing.
+
+        Nodes differ: some leave room, none claims more than there is.
+        """
+        if not self.adaptive_window:
+            return 0
+        return max(1, self.socket_frames_max // (1 + nodeid * 31 % 4))
+
     def text(self) -> str:
         """Show every option, one a line."""
         rows = []
@@ -131,6 +146,9 @@ def draw_options(rng: Random, seed: int, nodes: int, fault_phase_ns: int) -> Opt
     # allow_downscale) are compared with stock instead.
     options.wait_for_all = seed % 3 == 0
     options.expected_votes_tracking = seed % 5 == 0
+    options.accelerated_ring = seed // 2 % 2 == 0
+    options.adaptive_window = seed // 4 % 2 == 0
+    options.accelerated_window_msgs = (0, 0, 1, 3)[seed // 8 % 4]
     return options
 
 

@@ -2,9 +2,9 @@
 Checks on what leaves a node while the ring runs: tokens, flow control, starvation.
 
 A stock node aborts on a token whose seq or token_seq goes back, so ours must never make one. Flow
-control: the members'
-latest visits together never exceed the window, none exceeds max_messages, and a member with a
-backlog gets its turn.
+control: the members' latest visits together never exceed the window, none exceeds max_messages, and
+a member with a backlog gets its turn. The window is the one that is configured or, where nodes
+announce what they take in, what the slowest member of the ring has said.
 Source: Totem95 section 8; Corosync exec/totemsrp.c fcc_calculate, token sanity checks in
 message_handler_orf_token.
 """
@@ -17,6 +17,7 @@ from corosync_tw.sim.history import serial_distance
 from corosync_tw.sim.options import Options
 from corosync_tw.sim.recorder import stop
 from corosync_tw.sim.snoop import token_facts
+from corosync_tw.totem.window import VISIT_MSGS_MAX
 
 STARVED_VISITS_MAX: Final = 200
 
@@ -32,7 +33,12 @@ class RingChecks:
         self.ring_of: dict[int, RingId] = {}  # of the last token or message
         self.visits: dict[RingId, dict[int, int]] = {}
         self.starved: dict[int, int] = {}
+        self.members: dict[RingId, tuple[int, ...]] = {}
         self.rotations = 0
+
+    def installed(self, ring_id: RingId, members: tuple[int, ...]) -> None:
+        """Learn who is in a ring."""
+        self.members[ring_id] = members
 
     def forget(self, nodeid: int) -> None:
         """Forget a node's turn: it failed, perhaps between its messages and its token."""
@@ -76,8 +82,9 @@ class RingChecks:
         """Judge one visit of the token: what the node sent, and whether it got its turn."""
         fresh = self.fresh.get(nodeid, 0)
         self.fresh[nodeid] = 0
-        if fresh > self.options.max_messages:
-            text = f"{fresh} messages in one visit, max_messages is {self.options.max_messages}"
+        most = self._visit_msgs_max()
+        if fresh > most:
+            text = f"{fresh} messages in one visit, {most} are allowed"
             stop("flow control", time_ns, (nodeid,), text)
         ring_id = self.ring_of.get(nodeid)
         if ring_id is None:
@@ -85,7 +92,7 @@ class RingChecks:
         visits = self.visits.setdefault(ring_id, {})
         visits[nodeid] = fresh
         total = sum(visits.values())
-        if total > self.options.window_size_msgs:
+        if total > self._window_size_msgs(ring_id):
             text = f"{total} messages on a rotation of {ring_id}: {visits}"
             stop("flow control", time_ns, (nodeid,), text)
         self.rotations += 1
@@ -96,3 +103,13 @@ class RingChecks:
         if self.starved[nodeid] > STARVED_VISITS_MAX:
             text = f"a backlog of {backlog()} frames and no turn in {STARVED_VISITS_MAX} visits"
             stop("no starvation", time_ns, (nodeid,), text)
+
+    def _visit_msgs_max(self) -> int:
+        configured = self.options.max_messages
+        return max(configured, VISIT_MSGS_MAX) if self.options.adaptive_window else configured
+
+    def _window_size_msgs(self, ring_id: RingId) -> int:
+        """Give what is configured, which counts until all have announced themselves, or more."""
+        options = self.options
+        slowest = min(map(options.receive_msgs, self.members.get(ring_id, ())), default=0)
+        return max(options.window_size_msgs, slowest)

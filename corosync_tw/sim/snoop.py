@@ -30,6 +30,9 @@ _MCAST: Final = Struct("<IIiIQIi")
 # seq, token_seq, aru, aru_addr, ring rep, ring seq, backlog, fcc, retrans_flg, rtr count
 _TOKEN: Final = Struct("<IIIIIQIIii")
 _BODY_OFFSET: Final = 13
+# ring rep, ring seq, seq; after the token's header
+_RTR: Final = Struct("<IQI")
+_RTR_OFFSET: Final = _BODY_OFFSET + _TOKEN.size
 
 
 class McastFacts(NamedTuple):
@@ -69,6 +72,11 @@ def token_facts(frame: bytes) -> TokenFacts:
     return TokenFacts(
         seq, token_seq, aru, RingId(rep, ring_seq), backlog, fcc, retrans_flg, rtr_count
     )
+
+
+def rtr_seqs(frame: bytes) -> list[int]:
+    """Read what a token of ours asks for."""
+    return [seq for _, _, seq in _RTR.iter_unpack(frame[_RTR_OFFSET:])]
 
 
 def inner_frame(frame: bytes) -> bytes:

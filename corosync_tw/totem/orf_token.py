@@ -12,6 +12,7 @@ from itertools import islice
 
 from corosync_tw.corotypes import Guarantee, Slices
 from corosync_tw.totem import recovery, wire
+from corosync_tw.totem.acceleration import split
 from corosync_tw.totem.const import (
     QUEUE_RTR_ITEMS_SIZE_MAX,
     RETRANSMIT_ENTRIES_MAX,
@@ -48,7 +49,8 @@ def on_orf_token(ring: Ring, token: OrfToken, now_ns: int) -> None:
     """
     Take the token, speak, pass it on, deliver.
 
-    Emits: retransmissions, new messages, the token, deliveries, TokenSent, in this order.
+    Emits: retransmissions, new messages, the token, more new messages on an accelerated ring,
+    deliveries, TokenSent, in this order.
     Pre: the state is OPERATIONAL or RECOVERY.
     """
     if token.ring_id != ring.my_ring_id or seq_lte(token.token_seq, ring.token.my_token_seq):
@@ -64,6 +66,7 @@ def on_orf_token(ring: Ring, token: OrfToken, now_ns: int) -> None:
     last_aru = _take_aru(ring, token)
     window = ring.flow.window
     window.note_visit(token.seq, token.aru, requests=bool(token.rtr_list))
+    ring.acceleration.note_visit(ring.token.safe_to)
     allowed = ring.flow.allowance(ring.params, token, _backlog(ring))
     retransmitted = _answer_rtr(ring, log, token, allowed)
     _ask_for_holes(ring, log, token)
@@ -79,14 +82,17 @@ def on_orf_token(ring: Ring, token: OrfToken, now_ns: int) -> None:
         window.size_msgs(ring.params), log.last_released, token.seq, allowed
     ):
         allowed = 0
-    sent = _mcast(ring, log, token, allowed)
-    ring.flow.update_token(token, retransmitted + sent)
+    batches = _mcast(ring, log, token, allowed)
+    ahead, behind = split(batches, behind_token_msgs(ring) if forward_token else 0)
+    _send(ring, ahead)
+    ring.flow.update_token(token, retransmitted + sum(map(len, batches)))
     window.note_sent(token.seq)
     _update_token_aru(ring, log, token, last_aru)
     if ring.token.my_aru_count > ring.params.fail_to_recv_const and token.aru_addr == ring.my_id:
+        _send(ring, behind)
         _give_up_on_self(ring, log, now_ns)
     else:
-        _pass_on(ring, token, now_ns, forward_token=forward_token)
+        _pass_on(ring, token, now_ns, behind, forward_token=forward_token)
         reset_heartbeat(ring, now_ns, forward_token=forward_token)
 
 
@@ -118,7 +124,7 @@ def _note_activity(ring: Ring, token: OrfToken, now_ns: int) -> None:
         ring.deadlines.cancel(Deadline.MERGE_DETECT)
         ring.deadlines.cancel(Deadline.TOKEN_HOLD)
         state.my_seq_unchanged = 0
-    state.my_last_seq = token.seq
+    state.my_prior_seq, state.my_last_seq = state.my_last_seq, token.seq
     visits = params.seqno_unchanged_const + (1 if ring.am_rep else 0)
     state.my_token_held = state.my_seq_unchanged >= visits
 
@@ -175,33 +181,45 @@ def _answer_rtr(ring: Ring, log: RingLog, token: OrfToken, allowed: int) -> int:
 
 
 def _ask_for_holes(ring: Ring, log: RingLog, token: OrfToken) -> None:
-    if log.my_aru == token.seq:
+    askable_seq = ring.acceleration.askable_seq(token.seq, ring.token.my_prior_seq)
+    if askable_seq is None or seq_lte(askable_seq, log.my_aru):
         return
     room = RETRANSMIT_ENTRIES_MAX - len(token.rtr_list)
     asked = {item.seq for item in token.rtr_list}
     # Those asked for by others take none of our room.
-    holes = log.holes(token.seq, ring.params.miss_count_const, room + len(asked))
+    holes = log.holes(askable_seq, ring.params.miss_count_const, room + len(asked))
     ours = [seq for seq in holes if seq not in asked][:room]
     token.rtr_list.extend(RtrItem(ring.my_ring_id, seq) for seq in ours)
 
 
-def _mcast(ring: Ring, log: RingLog, token: OrfToken, allowed: int) -> int:
-    """
-    Send new messages, or in recovery those of the old ring.
+def behind_token_msgs(ring: Ring) -> int:
+    """Count the messages that may follow the token; none in recovery."""
+    if ring.forming is not None:
+        return 0
+    window_size_msgs = ring.flow.window.size_msgs(ring.params)
+    return ring.acceleration.behind_msgs(ring.params, window_size_msgs, len(ring.memb.memb))
 
-    :return: number of messages sent.
+
+def _send(ring: Ring, batches: list[Datagrams]) -> None:
+    for frames in batches:
+        ring.send_mcast_frames(frames)
+
+
+def _mcast(ring: Ring, log: RingLog, token: OrfToken, allowed: int) -> list[Datagrams]:
+    """
+    Give the token new messages, or in recovery those of the old ring.
+
+    :return: what is to be sent; it bears its numbers and is in the log.
     """
     if allowed <= 0:
-        return 0
+        return []
     sent: Sequence[Datagrams]
     if ring.forming is None:
         sent = _mcast_new(ring, log, token, allowed)
     else:
         sent = (_mcast_recovery(ring, log, token, allowed),)
-    for frames in sent:
-        ring.send_mcast_frames(frames)
     log.update_aru()
-    return sum(map(len, sent))
+    return [frames for frames in sent if frames]
 
 
 def _mcast_new(ring: Ring, log: RingLog, token: OrfToken, allowed: int) -> list[SentRun]:
@@ -270,13 +288,21 @@ def _give_up_on_self(ring: Ring, log: RingLog, now_ns: int) -> None:
     enter_gather(ring, GatherFrom.FAILED_TO_RECEIVE, now_ns)
 
 
-def _pass_on(ring: Ring, token: OrfToken, now_ns: int, *, forward_token: bool) -> None:
+def _pass_on(
+    ring: Ring,
+    token: OrfToken,
+    now_ns: int,
+    behind: list[Datagrams],
+    *,
+    forward_token: bool,
+) -> None:
     state = ring.token
     state.my_token_seq = token.token_seq
     token.token_seq = seq_add(token.token_seq, 1)
     if ring.state is MembState.RECOVERY and recovery.progress(ring, token):
         enter_operational(ring)
     send_orf_token(ring, token, now_ns, forward_token=forward_token)
+    _send(ring, behind)
     if ring.state is MembState.OPERATIONAL:
         deliver_ready(ring)
     reset_token_timeout(ring, now_ns)

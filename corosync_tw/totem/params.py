@@ -32,6 +32,8 @@ class TotemParams:
     :ivar max_messages: messages a member may send at one visit of the token.
     :ivar window_pinned: these two are what the administrator wants: they count between nodes of
         ours, too.
+    :ivar accelerated_ring: send some messages behind the token, on rings where all members can.
+    :ivar accelerated_window_msgs: how many at most; 0 for as many as the window allows.
     :ivar miss_count_const: visits of the token before a hole is asked for.
     :ivar cancel_token_hold_on_retransmit: never hold the token while a retransmission is pending.
     :ivar frame_len_bytes_max: longest datagram, Totem header included (1472 on IPv4 and an MTU of
@@ -57,6 +59,8 @@ class TotemParams:
     window_size_msgs: int = 50
     max_messages: int = 17
     window_pinned: bool = False
+    accelerated_ring: bool = False
+    accelerated_window_msgs: int = 0
     miss_count_const: int = 5
     cancel_token_hold_on_retransmit: bool = False
     frame_len_bytes_max: int = 1472

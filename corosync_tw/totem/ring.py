@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from corosync_tw.corotypes import Buffer, RingId
 from corosync_tw.prng import generator
+from corosync_tw.totem.acceleration import Acceleration
 from corosync_tw.totem.const import RING_SEQ_JUMP_MAX, RING_SEQ_MAX, MembState
 from corosync_tw.totem.deadlines import Deadline, Deadlines
 from corosync_tw.totem.effects import Effect, MessageSource, SendMcast, SendToken, Trace
@@ -34,6 +35,7 @@ class TokenState:
     :ivar my_last_aru: aru of the token at its last visit.
     :ivar safe_to: every member of the installed ring has everything up to it.
     :ivar my_last_seq: seq of the token at its last visit, None before the first.
+    :ivar my_prior_seq: seq of the token at the visit before that.
     :ivar my_seq_unchanged: visits without a new message.
     :ivar my_token_held: the ring rests: we hold the token, or believe that the representative does.
     :ivar my_aru_count: visits without progress of the aru.
@@ -46,6 +48,7 @@ class TokenState:
     my_last_aru: int = 0
     safe_to: int = 0
     my_last_seq: int | None = None
+    my_prior_seq: int | None = None
     my_seq_unchanged: int = 0
     my_token_held: bool = False
     my_aru_count: int = 0
@@ -114,6 +117,7 @@ class Ring:
         self.of_ours = False
         self.memb = Membership(params.my_id)
         self.flow = FlowControl()
+        self.acceleration = Acceleration()
         self.token = TokenState()
         self.recovery = RecoveryState()
         self.commit_token: CommitToken | None = None

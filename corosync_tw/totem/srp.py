@@ -38,7 +38,7 @@ from corosync_tw.totem.expiry import (
 )
 from corosync_tw.totem.handlers import handle, release_held_token
 from corosync_tw.totem.joining import send_hold_cancel
-from corosync_tw.totem.orf_token import on_orf_token
+from corosync_tw.totem.orf_token import behind_token_msgs, on_orf_token
 from corosync_tw.totem.params import TotemParams
 from corosync_tw.totem.reconfigure import reconfigure
 from corosync_tw.totem.ring import Ring
@@ -105,6 +105,11 @@ class Srp:
         return self._ring.flow.window
 
     @property
+    def behind_token_msgs(self) -> int:
+        """Messages that may follow the token now; 0 while the ring is not accelerated."""
+        return behind_token_msgs(self._ring)
+
+    @property
     def marks(self) -> tuple[int, int]:
         """Highest sequence number of the installed ring that was seen, and that was delivered."""
         log = self._ring.installed
@@ -131,6 +136,7 @@ class Srp:
         ring = self._ring
         if ring.my_ring_id == ring.installed.ring_id:
             ring.flow.window.agree(agreement)
+            ring.acceleration.agree(agreement.accelerated, ring.installed.high_delivered)
 
     def reconfigure(self, params: TotemParams, now_ns: int) -> None:
         """

@@ -96,6 +96,7 @@ def enter_commit(ring: Ring, token: CommitToken, now_ns: int) -> None:
     ring.effects.append(StoreRingId(token.ring_id.seq))
     _set_state(ring, MembState.COMMIT)
     ring.flow.reset()
+    ring.acceleration.close()
     ring.stats.commit_entered += 1
     ring.stats.continuous_gather = 0
     reset_token_timeout(ring, now_ns)

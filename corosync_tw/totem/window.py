@@ -32,9 +32,11 @@ class Agreement(NamedTuple):
     What the members of a ring have in common.
 
     :ivar window_size_msgs: messages on the ring in one rotation; 0 for what each has configured.
+    :ivar accelerated: members may send behind the token.
     """
 
     window_size_msgs: int = 0
+    accelerated: bool = False
 
 
 NO_AGREEMENT: Final = Agreement()
