@@ -69,10 +69,13 @@ class Packer:
         "len_bytes",
     )
 
-    def __init__(self, capacity: int) -> None:
-        """:param capacity: bytes of a packet for items and their lengths."""
+    def __init__(self, capacity: int, slab_len_bytes: int = SLAB_LEN_BYTES) -> None:
+        """
+        :param capacity: bytes of a packet for items and their lengths.
+        :param slab_len_bytes: no less than the longest message.
+        """
         self._capacity = capacity
-        self._pool = SlabPool()
+        self._pool = SlabPool(slab_len_bytes)
         # All but the last have messages; new ones go to the last. Empty only before the first use.
         self._slabs: deque[Slab] = deque()
         self._count = 0
@@ -241,7 +244,7 @@ class Packer:
         slabs = self._slabs
         if slabs and not self._count:
             slabs[-1].maybe_rewind()
-        if not slabs or SLAB_LEN_BYTES - slabs[-1].end < len_bytes:
+        if not slabs or len(slabs[-1].view) - slabs[-1].end < len_bytes:
             if slabs and not self._count:
                 self._pool.put(slabs.pop())
             slabs.append(self._pool.take())

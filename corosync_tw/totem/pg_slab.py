@@ -56,11 +56,12 @@ class Slab:
 
 
 class SlabPool:
-    """Gives slabs, of memory that nobody views any more if possible."""
+    """Gives slabs of one length, of memory that nobody views any more if possible."""
 
-    __slots__ = ("_retired",)
+    __slots__ = ("_retired", "_slab_len_bytes")
 
-    def __init__(self) -> None:
+    def __init__(self, slab_len_bytes: int) -> None:
+        self._slab_len_bytes = slab_len_bytes
         self._retired: deque[bytearray] = deque(maxlen=IDLE_SLABS_MAX)
 
     def take(self) -> Slab:
@@ -70,7 +71,7 @@ class SlabPool:
             if _is_unviewed(memory):
                 return Slab(memory)
             self._retired.append(memory)
-        return Slab(bytearray(SLAB_LEN_BYTES))
+        return Slab(bytearray(self._slab_len_bytes))
 
     def put(self, slab: Slab) -> None:
         """Take a slab back."""
