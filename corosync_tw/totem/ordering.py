@@ -2,8 +2,8 @@
 The messages of one ring, put in order: what was received, what is missing, what may be delivered,
 what may be forgotten.
 
-What comes first and in order stays a run from the socket to the layer above; whatever fills a hole,
-comes twice or is recovered is kept message by message.
+What is new as a whole stays a run from the socket to the layer above; of what is not, and of what
+is recovered, messages are kept one by one.
 
 Source: Totem95 section 5 (my_aru, safe and agreed delivery); Corosync exec/totemsrp.c update_aru,
 messages_deliver_to_app, messages_free, include/corosync/sq.h.
@@ -93,17 +93,36 @@ class RingLog:
 
     def add_run(self, run: Run) -> bool:
         """
-        Keep a run that begins beyond all that was seen and fits the sort queue.
+        Keep a run that is new as a whole and fits the sort queue.
+
+        Most begin beyond all that was seen. On an accelerated ring others fill a hole: the messages
+        that follow a token arrive after the first ones of whoever got the token.
 
         :return: False when it is another one: then its messages are to be offered one by one.
         """
         last = (run.first_seq + run.count - 1) & SEQ_MASK
-        if not (seq_lt(self.high_seq_received, run.first_seq) and self._is_live(last)):
+        if not self._is_live(last):
+            return False
+        if seq_lt(self.high_seq_received, run.first_seq):
+            self._runs.append(run)
+            self.high_seq_received = last
+        elif not self._insert(run):
             return False
         self._items[run.first_seq] = run
-        self._runs.append(run)
         self._len += run.count
-        self.high_seq_received = last
+        return True
+
+    def _insert(self, run: Run) -> bool:
+        """Put a run where it belongs, if nothing that it brings is here yet."""
+        first, items, runs = run.first_seq, self._items, self._runs
+        if not self._is_live(first) or self._run_with(first)[0] is not None:
+            return False
+        if any(((first + i) & SEQ_MASK) in items for i in range(run.count)):
+            return False
+        if not runs or seq_lt(first, runs[0].first_seq):
+            runs.insert(0, run)
+        else:
+            runs.insert(self._count_to(first), run)
         return True
 
     def _is_live(self, seq: int) -> bool:
@@ -114,11 +133,16 @@ class RingLog:
         runs = self._runs
         if not runs:
             return None, 0
-        start = runs[0].first_seq
-        distance = (seq - start) & SEQ_MASK
-        at = bisect_right(runs, distance, key=lambda run: (run.first_seq - start) & SEQ_MASK) - 1
+        at = self._count_to(seq) - 1
         i = (seq - runs[at].first_seq) & SEQ_MASK
         return (runs[at], i) if i < runs[at].count else (None, 0)
+
+    def _count_to(self, seq: int) -> int:
+        """Count the runs that begin up to a message that is not before the first of them."""
+        runs = self._runs
+        start = runs[0].first_seq
+        distance = (seq - start) & SEQ_MASK
+        return bisect_right(runs, distance, key=lambda run: (run.first_seq - start) & SEQ_MASK)
 
     def _from(self, seq: int) -> StoredMessage | Run | None:
         """Give a message, or what its run has from it on."""

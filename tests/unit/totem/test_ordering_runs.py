@@ -188,9 +188,25 @@ def test_a_run_in_order_stays_whole(make):
 def test_a_run_that_overlaps_what_was_seen_is_refused():
     log = RingLog(RING, 0)
     assert log.add_run(received(2, 5, 4))
-    for first in (1, 4, 5, 8):
+    for first in (3, 4, 5, 8):
         assert not log.add_run(received(2, first, 3))
     assert log.add_run(received(2, 9, 1))
+
+
+@pytest.mark.parametrize("start", [0, SEQ_MASK - 6])
+def test_a_run_that_fits_into_a_hole_stays_whole(start):
+    log = RingLog(RING, start)
+    first, second, third = (received(n, seq_add(start, n), 4) for n in (1, 5, 9))
+    assert log.add_run(third)
+    assert log.add_run(first)
+    assert log.add_run(second)
+    log.update_aru()
+    assert log.take_deliverable(0) == [first, second, third]
+    log.release(seq_add(start, 6))
+    assert len(log) == 6
+    assert not log.add_run(second)
+    log.release(seq_add(start, 12))
+    assert (len(log), log._items, log._runs) == (0, {}, [])
 
 
 def test_a_run_that_does_not_fit_the_sort_queue_is_refused():
