@@ -8,7 +8,9 @@ of all packets are what follows in the queue's memory, end to end.
 """
 
 from array import array
+from collections.abc import Callable, Iterator
 from functools import lru_cache
+from itertools import accumulate, chain
 from struct import Struct
 from typing import Final
 
@@ -20,6 +22,8 @@ FRAGMENT_ID_MAX: Final = 255
 PACKET_LEN_BYTES: Final = 8
 ITEM_LEN_LEN_BYTES: Final = 2
 
+# Lengths that are looked up at once.
+_CHUNK: Final = 64
 _SEQ_MASK: Final = 0xFFFFFFFF
 _THIS_SEQNO_MASK: Final = 0x7FFFFFFF
 
@@ -53,86 +57,132 @@ def cut_packets(
     if not 4 <= capacity <= 65535:
         raise ValueError("no packet has such a capacity")
     message, taken, continuation, fragment_id = progress
-    layout = _Layout(header, fields)
-    queued = len(lens)
-    headers: list[bytes] = []
-    ends, body_ends = [0], [0]
-    end = body_end = 0
-    safe = 0
-    while message < queued and len(headers) < frames_max:
-        at, given, packet_safe, fragmented = message, taken, 0, 0
-        room = capacity
-        items: list[int] = []
-        while room >= ITEM_LEN_LEN_BYTES and at < queued:
-            size = lens[at]
-            if size & SAFE:
-                packet_safe = SAFE
-                size &= LEN_MASK
-            size -= given
-            room -= size + ITEM_LEN_LEN_BYTES
-            if room < 0:
-                size += room
-                given += size
-                fragmented = fragment_id % FRAGMENT_ID_MAX + 1
-                items.append(size)
+    run = _Run(header, fields)
+    ahead = _ahead(lens, message)
+    size = next(ahead, None)
+    piece = capacity - ITEM_LEN_LEN_BYTES
+    while size is not None and (room := frames_max - len(run.headers)) > 0:
+        left = (size & LEN_MASK) - taken
+        safe = size > LEN_MASK
+        if left > piece:
+            if not run.goes_on(safe=safe):
                 break
-            items.append(size)
-            given = 0
+            count = min(room, (left - 1) // piece)
+            continuation = fragment_id = run.fill(count, piece, fragment_id, continuation)
+            taken += count * piece
+            continue
+        items = [left]
+        room = piece - left
+        at, cut = message + 1, 0
+        size = next(ahead, None)
+        while room >= ITEM_LEN_LEN_BYTES and size is not None:
+            if size + ITEM_LEN_LEN_BYTES > room:
+                safe = safe or size > LEN_MASK
+                left = size & LEN_MASK
+                if left + ITEM_LEN_LEN_BYTES > room:
+                    cut = fragment_id % FRAGMENT_ID_MAX + 1
+                    items.append(room - ITEM_LEN_LEN_BYTES)
+                    break
+            else:
+                left = size
+            items.append(left)
+            room -= left + ITEM_LEN_LEN_BYTES
             at += 1
-        if packet_safe != safe:
-            if headers:
-                break
-            safe = packet_safe
-        headers.append(layout.pack(len(headers), safe, fragmented, continuation, items))
-        end += len(headers[-1])
-        body_end += sum(items)
-        ends.append(end)
-        body_ends.append(body_end)
-        message, taken, continuation = at, given, fragmented
-        fragment_id = fragmented or fragment_id
+            size = next(ahead, None)
+        if not run.goes_on(safe=safe):
+            break
+        run.add(items, cut, continuation)
+        message, taken, continuation = at, items[-1] if cut else 0, cut
+        fragment_id = cut or fragment_id
     progress[:] = array("I", (message, taken, continuation, fragment_id))
-    return b"".join(headers), array("I", ends), array("I", body_ends), bool(safe)
+    return (
+        b"".join(run.headers),
+        array("I", accumulate(map(len, run.headers), initial=0)),
+        array("I", accumulate(run.body_lens, initial=0)),
+        run.safe,
+    )
 
 
-class _Layout:
-    """The headers of one run of packets."""
+def _ahead(lens: "array[int]", message: int) -> Iterator[int]:
+    """Give the lengths from one on."""
+    starts = range(message, len(lens), _CHUNK)
+    return chain.from_iterable(lens[start : start + _CHUNK] for start in starts)
 
-    __slots__ = ("_first_seq", "_first_seqno", "_lens", "_parts")
+
+class _Run:
+    """
+    Packets of one guarantee.
+
+    :ivar body_lens: of each packet the sum of its items' lengths.
+    """
+
+    __slots__ = ("_header", "_packs", "_seq", "_seqno", "body_lens", "headers", "safe")
 
     def __init__(self, header: bytes, fields: tuple[int, int, int]) -> None:
         seq_at, seqno_at, guarantee_at = fields
-        self._first_seq = int.from_bytes(header[seq_at : seq_at + 4], "little")
-        self._first_seqno = int.from_bytes(header[seqno_at : seqno_at + 4], "little")
-        self._parts = (
+        self._seq = int.from_bytes(header[seq_at : seq_at + 4], "little")
+        self._seqno = int.from_bytes(header[seqno_at : seqno_at + 4], "little")
+        self._header = (
             header[:seq_at],
             header[seq_at + 4 : seqno_at],
             header[seqno_at + 4 : guarantee_at],
             header[guarantee_at + 4 :],
         )
-        self._lens = tuple(map(len, self._parts))
+        self._packs = _packs(*map(len, self._header))
+        self.headers: list[bytes] = []
+        self.body_lens: list[int] = []
+        self.safe = False
 
-    def pack(
-        self, nth: int, safe: int, fragmented: int, continuation: int, items: list[int]
-    ) -> bytes:
-        """Make the header of the ``nth`` packet."""
-        before, between, behind, rest = self._parts
-        return _struct(self._lens, len(items)).pack(
-            before,
-            (self._first_seq + nth) & _SEQ_MASK,
-            between,
-            (self._first_seqno + nth) & _THIS_SEQNO_MASK,
-            behind,
-            1 if safe else 0,
-            rest,
-            0,
-            fragmented,
-            continuation,
-            len(items),
-            *items,
-        )
+    def goes_on(self, *, safe: bool) -> bool:
+        """Tell whether a packet belongs here."""
+        if not self.headers:
+            self.safe = safe
+        return self.safe is safe
+
+    def add(self, items: list[int], fragmented: int, continuation: int) -> None:
+        """Add a packet."""
+        nth, count = len(self.headers), len(items)
+        before, between, behind, rest = self._header
+        pack = self._packs.get(count) or self._packs.add(count)
+        seq, seqno = self._seq + nth & _SEQ_MASK, self._seqno + nth & _THIS_SEQNO_MASK
+        head = (before, seq, between, seqno, behind, self.safe, rest, 0)
+        self.headers.append(pack(*head, fragmented, continuation, count, *items))
+        self.body_lens.append(sum(items))
+
+    def fill(self, count: int, piece: int, fragment_id: int, continuation: int) -> int:
+        """
+        Add packets that are full of one message, which goes on behind them.
+
+        :return: id of the last fragment.
+        """
+        before, between, behind, rest = self._header
+        pack = self._packs.get(1) or self._packs.add(1)
+        safe, first = self.safe, len(self.headers)
+        seq, seqno, fragment = self._seq + first, self._seqno + first, fragment_id - 1
+        for nth in range(count):
+            head = (before, seq + nth & _SEQ_MASK, between, seqno + nth & _THIS_SEQNO_MASK)
+            fragmented = (fragment + nth + 1) % FRAGMENT_ID_MAX + 1
+            tail = (behind, safe, rest, 0, fragmented, continuation, 1, piece)
+            self.headers.append(pack(*head, *tail))
+            continuation = fragmented
+        self.body_lens += [piece] * count
+        return continuation
 
 
-@lru_cache(maxsize=512)
-def _struct(lens: tuple[int, ...], count: int) -> Struct:
-    before, between, behind, rest = lens
-    return Struct(f"<{before}sI{between}sI{behind}sI{rest}sIBBH{count}H")
+class _Packs(dict[int, Callable[..., bytes]]):
+    """Makers of a packet's headers, by its number of items."""
+
+    def __init__(self, lens: tuple[int, ...]) -> None:
+        super().__init__()
+        before, between, behind, rest = lens
+        self._layout = f"<{before}sI{between}sI{behind}sI{rest}sIBBH"
+
+    def add(self, count: int) -> Callable[..., bytes]:
+        """Keep the maker for packets of so many items."""
+        maker = self[count] = Struct(f"{self._layout}{count}H").pack
+        return maker
+
+
+@lru_cache(maxsize=4)
+def _packs(*lens: int) -> _Packs:
+    return _Packs(lens)
