@@ -16,7 +16,7 @@ from bench import compare, hotspots, plots, tables
 from bench import figures as f
 from bench.extras import EXTRAS
 from bench.measure import Measurement, thought_s
-from bench.plan import ALL, QUICK, QUICK_TIMING, WHOLE, WHOLE_TIMING, chosen
+from bench.plan import ALL, QUICK, QUICK_TIMING, WHOLE, WHOLE_TIMING, chosen, named
 from bench.progress import Progress
 from tests.interop.netbed import BedError
 
@@ -147,9 +147,7 @@ def compared(asked):
 
 def profile(asked):
     """Profile each of the systems that were asked for."""
-    names = [name for name in ALL if name.startswith(asked.systems or ("ours udpu",))]
-    if not asked.systems:
-        names = names[:1]
+    names = named(asked.systems or ("ours udpu",))
     size = asked.sizes[0] if asked.sizes else PROFILED_SIZE
     text = "\n".join(
         hotspots.report(name, size, *(asked.nodes or (3,))[:1], *(asked.mtu or (1500,))[:1])

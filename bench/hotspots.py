@@ -20,11 +20,13 @@ from bench.ring import running
 from bench.tables import aligned
 
 SAMPLE_S = 4.0
-SAMPLES_PER_S = 500
+SAMPLES_PER_S = 250
 PERF_SAMPLES_PER_S = 1500
 LEAD_S = 0.3
 TOP = 25
 PERF_LEAST_PERCENT = 0.7
+# A thread that does nothing.
+WAITING = ("Condition.wait ", "wait (threading.py")
 
 
 class NoProfiler(Exception):
@@ -52,12 +54,15 @@ def _py_spy():
 
 def _sample_python(program, ring, size, directory):
     raw = directory / "stacks"
-    options = ["-r", SAMPLES_PER_S, "-d", int(SAMPLE_S), "-f", "raw", "-o", raw]
+    # Stopped for each sample, the daemon would be a fraction as fast.
+    options = ["--nonblocking", "-r", SAMPLES_PER_S, "-d", int(SAMPLE_S), "-f", "raw", "-o", raw]
     flood = _flooded(ring, size, [program, "record", *options, "--pid", ring.pid(1)])
     alone, within = Counter(), Counter()
     for line in raw.read_text().splitlines():
         stack, _, count = line.rpartition(" ")
         functions = stack.split(";")
+        if functions[-1].startswith(WAITING):
+            continue
         alone[functions[-1]] += int(count)
         for function in set(functions):
             within[function] += int(count)
@@ -82,7 +87,7 @@ def _sample_code(program, ring, size, directory):
         shown = ["--stdio", "-q", "--sort", what, "--percent-limit", limit, "-i", data]
         command = [program, "report", *map(str, shown)]
         said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-        lines = (line.rstrip() for line in said.splitlines())
+        lines = (line.rstrip(" -") for line in said.splitlines())
         parts.append("\n".join(line for line in lines if line and not line.startswith("#")))
     return "\n\n".join(parts)
 

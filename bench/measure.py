@@ -30,7 +30,7 @@ class Measurement:
         self.figures = f.Figures()
         self.failures = []
         self._timing, self._progress = timing, progress
-        self._rings = []
+        self._rings, self._lost = [], set()
 
     def bed(self, bed):
         """Measure one bed."""
@@ -38,16 +38,17 @@ class Measurement:
         self._progress.step(f"{bed.name}: rings form", BED_S + DAEMON_S * daemons)
         with contextlib.ExitStack() as stack:
             bare = stack.enter_context(receiving(bed.nodes, bed.mtu)) if bed.bare else None
-            self._rings = list(stack.enter_context(standing(bed.systems, bed.nodes, bed.mtu)))
+            rings = standing(bed.systems, bed.nodes, bed.mtu, self._spared)
+            self._rings = stack.enter_context(rings)
             if bed.full:
                 self._idle(bed)
-            for ring in self._rings:
+            for ring in self._left():
                 ring.freeze()
             for run in range(self._timing.runs):
                 self._run(bed, bare, f"{bed.name}, run {run + 1} of {self._timing.runs}: ")
                 # Nobody is always first, or always behind the same one.
                 self._rings = self._rings[1:] + self._rings[:1]
-            for ring in self._rings:
+            for ring in self._left():
                 self.figures.add(bed.name, f.MEMORY, ring.system.name, "", ring.rss_max_mb())
 
     def _run(self, bed, bare, where):
@@ -63,7 +64,7 @@ class Measurement:
     def _idle(self, bed):
         self._progress.step(f"{bed.name}: idle", SETTLE_S + self._timing.idle_s)
         time.sleep(SETTLE_S)
-        before = {ring: ring.cpu_s() for ring in self._rings}
+        before = {ring: ring.cpu_s() for ring in self._left()}
         time.sleep(self._timing.idle_s)
         for ring, cpu_s in before.items():
             percent = (ring.cpu_s() - cpu_s) / self._timing.idle_s / bed.nodes * 100
@@ -72,7 +73,7 @@ class Measurement:
     def _floods(self, bed, senders, size, where):
         timing = self._timing
         lasts_s = timing.warm_s + timing.flood_s
-        for ring in list(self._rings):
+        for ring in self._left():
             name = ring.system.name
             self._progress.step(f"{where}{name}, {size} B, {senders}", lasts_s + BETWEEN_S)
             with self._spared(ring), ring.thawed():
@@ -86,7 +87,7 @@ class Measurement:
             try:
                 rate = bare.messages_per_s(name, BARE_SIZE, self._timing.flood_s)
             except ClientError as error:
-                self._failed(f"{bed.name}, {name}: {error}")
+                self.failures.append(f"{bed.name}, {name}: {error}")
                 continue
             column = f.size_column(BARE_SIZE)
             self.figures.add(bed.name, f"{f.ONE}: {f.MESSAGES}", name, column, rate)
@@ -97,7 +98,7 @@ class Measurement:
         timing, throughput = self._timing, f"{f.ONE}: {f.MESSAGES}"
         column = f.size_column(LOAD_SIZE)
         stock = goals.best(self.figures, bed.name, throughput, column, goals.is_stock)
-        for ring in list(self._rings):
+        for ring in self._left():
             name = ring.system.name
             own = self.figures.median(bed.name, throughput, name, column)
             loads = [(f.TRIP_LOADED, own)] if own and bed.nodes > 1 else []
@@ -115,19 +116,20 @@ class Measurement:
                     self.figures.add_trip(bed.name, measure, name, trips_us)
                     self.figures.add(bed.name, f.LOAD_REACHED, name, measure, reached)
 
+    def _left(self):
+        """Give the rings that still stand."""
+        return [ring for ring in self._rings if ring not in self._lost]
+
     @contextlib.contextmanager
     def _spared(self, ring):
-        """Leave a ring that failed out of what follows; the others go on."""
+        """Leave a ring out of what follows when it fails; the others go on."""
         try:
             yield
         except (ClientError, AssertionError, OSError) as error:
             said = str(error) or traceback.format_exc()
-            self._failed(f"{ring.system.name}: {said}")
-            self._rings.remove(ring)
+            self.failures.append(f"{ring.system.name}: {said}")
+            self._lost.add(ring)
             ring.close()
-
-    def _failed(self, text):
-        self.failures.append(text)
 
 
 def thought_s(bed, timing):

@@ -115,7 +115,7 @@ def chosen(beds, *, nodes=(), mtus=(), systems=(), sizes=()):
     """
     Narrow beds down to what was asked for; what no bed has is asked of the bed of the goals.
 
-    :param systems: words; a system is measured when one of them begins its name.
+    :param systems: names, or words that names begin with.
     """
     first = beds[0]
     beds = [bed for bed in beds if not mtus or bed.mtu in mtus]
@@ -123,13 +123,21 @@ def chosen(beds, *, nodes=(), mtus=(), systems=(), sizes=()):
     if not beds:
         beds = [replace(first, nodes=n, mtu=m) for n in nodes or (3,) for m in mtus or (1500,)]
     if systems:
-        names = tuple(n for n in ALL if n in systems or n.startswith(tuple(systems)))
-        beds = [replace(bed, systems=names) for bed in beds]
+        beds = [replace(bed, systems=named(systems)) for bed in beds]
     if sizes:
         beds = [
             replace(bed, sizes=tuple(sizes), all_sizes=_both(bed.all_sizes, sizes)) for bed in beds
         ]
     return tuple(beds)
+
+
+def named(words):
+    """Give the systems of these names; a word that is no name means all that begin with it."""
+    return tuple(
+        name
+        for name in ALL
+        if any(name == w or (w not in ALL and name.startswith(w)) for w in words)
+    )
 
 
 def _both(sizes, wanted):

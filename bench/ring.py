@@ -25,8 +25,10 @@ KNET_LINK = (
     "    interface {\n        linknumber: 0\n        knet_ping_interval: 1000\n"
     "        knet_ping_timeout: 25000\n        knet_pong_count: 1\n    }\n"
 )
-FORM_WITHIN_S = 10.0
-FORM_TRIES = 4
+START_WITHIN_S = 60.0
+FORM_WITHIN_S = 6.0
+FORM_TRIES = 6
+STARTED = "cluster quorum service"
 FORM_POLL_S = 0.05
 SETTLE_TRIPS = 30
 SETTLE_S = 0.3
@@ -91,19 +93,25 @@ class Ring:
                 node.log.unlink()
         self._cluster.start()
         self._tries += 1
-        self._started_s = time.monotonic()
+        self._began_s = self._started_s = time.monotonic()
 
     def formed(self):
         """Whether all nodes are in one ring; a ring that stays apart is started again."""
-        text = f"Members[{len(self._nodes)}]"
         for node in self._nodes.values():
             assert node.running.exit_status is None, self._cluster.tail_logs()
-        if all(text in node.log_text() for node in self._nodes.values()):
+        if self._all_say(f"Members[{len(self._nodes)}]"):
             return True
-        if time.monotonic() - self._started_s > FORM_WITHIN_S:
+        now_s = time.monotonic()
+        if not self._all_say(STARTED):
+            assert now_s - self._began_s < START_WITHIN_S, self._cluster.tail_logs()
+            self._started_s = now_s
+        elif now_s - self._started_s > FORM_WITHIN_S:
             assert self._tries < FORM_TRIES, self._cluster.tail_logs()
             self.start()
         return False
+
+    def _all_say(self, text):
+        return all(text in node.log_text() for node in self._nodes.values())
 
     def attach(self):
         """
@@ -228,8 +236,12 @@ def _high_water_bytes(pid):
 
 
 @contextlib.contextmanager
-def standing(names, nodes, mtu=1500):
-    """Bring up rings side by side; they run until they are frozen."""
+def standing(names, nodes, mtu=1500, spared=contextlib.nullcontext):
+    """
+    Bring up rings side by side; they run until they are frozen.
+
+    :param spared: given a ring, a context that may swallow what stops it.
+    """
     with contextlib.ExitStack() as stack:
         rings = []
         for name in names:
@@ -240,10 +252,15 @@ def standing(names, nodes, mtu=1500):
             rings.append(ring)
         forming = list(rings)
         while forming:
-            forming = [ring for ring in forming if not ring.formed()]
+            for ring in list(forming):
+                formed = None
+                with spared(ring):
+                    formed = ring.formed()
+                    if formed:
+                        ring.attach()
+                if formed is not False:
+                    forming.remove(ring)
             time.sleep(FORM_POLL_S)
-        for ring in rings:
-            ring.attach()
         yield rings
 
 

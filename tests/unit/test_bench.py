@@ -224,10 +224,12 @@ def test_runs_are_planned_to_end_in_time():
 
 
 def test_a_run_can_be_narrowed():
-    (bed,) = chosen(WHOLE, nodes=(5,), systems=("ours udp",), sizes=(64, 1600))
+    (bed,) = chosen(WHOLE, nodes=(5,), systems=("ours",), sizes=(64, 1600))
     assert bed.name == "5 nodes, MTU 1500"
     assert bed.systems == ("ours udpu", "ours udp", "ours udpu plain", "ours udp plain")
     assert bed.sizes == (64, 1600)
+    (bed,) = chosen(QUICK, systems=("ours udp", "stock udp "))
+    assert bed.systems == ("stock udp 300/100", "ours udp")
     (bed,) = chosen(QUICK, nodes=(4,), mtus=(9000,))
     assert bed.name == "4 nodes, MTU 9000"
 
