@@ -16,35 +16,30 @@ from corosync_tw.corotypes import Buffer, Slices
 from corosync_tw.totem.batch import MessageBatch
 
 
+class RunsTaken(Enum):
+    """How far somebody came who took requests."""
+
+    # Nothing more waits that may be taken now.
+    ALL = auto()
+    # The next request is of another kind or guarantee.
+    UP_TO_OTHER = auto()
+    # There is no room for the next.
+    UP_TO_FULL = auto()
+
+
 class MessageHead(NamedTuple):
     """
     What precedes a client's message on the ring.
 
+    :ivar msglen_max: of the client's bytes.
     :ivar head: with the lengths left out: at ``header_at`` + 8 that of all from ``header_at`` on,
         at ``msglen_at`` that of the client's bytes, both as little-endian 32 bits.
-    :ivar msglen_max: of the client's bytes.
     """
 
+    msglen_max: int
     head: bytes
     header_at: int
     msglen_at: int
-    msglen_max: int
-
-
-@dataclass(slots=True)
-class McastsTaken:
-    """
-    What was taken of a client's requests.
-
-    :ivar count: requests; their messages take ``len_bytes`` with their heads.
-    :ivar guarantee: what the client asked for, the same for all of them.
-    :ivar more: whether the next request waits but is of another kind or guarantee.
-    """
-
-    count: int
-    len_bytes: int
-    guarantee: int
-    more: bool
 
 
 class RequestRuns(Protocol):
@@ -57,24 +52,17 @@ class RequestRuns(Protocol):
         The client can change it until it is taken.
         """
 
-    def take_mcasts(self, head: MessageHead, room: memoryview, lens: "array[int]") -> McastsTaken:
+    def take_mcasts(
+        self, head: MessageHead, room: memoryview, lens: "array[int]"
+    ) -> tuple[int, int, RunsTaken]:
         """
         Take multicast requests that follow each other as messages, as many as find room.
 
         :param room: where to, end to end; ``lens`` gets the messages' lengths, in its first places,
             and has as many places as may be taken.
+        :return: how many, the guarantee that the client asked for, the same for all of them, and
+            why no more.
         """
-
-
-class RunsTaken(Enum):
-    """How far somebody came who took runs of requests."""
-
-    # Nothing more waits that may be taken now.
-    ALL = auto()
-    # The next request is to be offered by itself.
-    UP_TO_OTHER = auto()
-    # The ring takes no more now.
-    UP_TO_FULL = auto()
 
 
 @dataclass(slots=True)

@@ -224,6 +224,11 @@ class Stack:
         return self._level
 
     @property
+    def resting(self) -> bool:
+        """Whether the ring rests here, and has to be polled for what is queued to be sent soon."""
+        return self.srp.resting
+
+    @property
     def bulk_room(self) -> bool:
         """Whether messages of clients find room now."""
         return not self.sync.in_progress and self.pg.queue_level < BULK_SHARE_MAX
@@ -293,7 +298,8 @@ class Stack:
         Raises CsNotExist: not in a group.
         """
         self._bus.now_ns = now_ns
-        if self.sync.in_progress or self.queue_level() is QueueLevel.CRITICAL:
+        # The share of the queue that is for applications ends below the critical level.
+        if self.sync.in_progress:
             return 0, RunsTaken.UP_TO_FULL
         return self._send_run(conn, requests, guarantee_of)
 

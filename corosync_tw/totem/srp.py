@@ -159,6 +159,11 @@ class Srp:
                 send_hold_cancel(ring)
             release_held_token(ring, now_ns)
 
+    @property
+    def resting(self) -> bool:
+        """Whether the token rests here until there is something to send."""
+        return self._ring.token.my_token_held
+
     def poll(self) -> list[Effect]:
         """Give up the effects since the last poll."""
         effects = self._ring.effects

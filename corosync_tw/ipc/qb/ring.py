@@ -49,14 +49,20 @@ from corosync_tw.ipc.qb.layout import (
 )
 from corosync_tw.ipc.qb.libc import sem_init_shared
 from corosync_tw.ipc.qb.mapping import SharedFile
-from corosync_tw.kernels.rings import ABSENT, ODD, take_mcasts, write_run
-from corosync_tw.services.lib_runs import EventRun, McastsTaken, MessageHead
+from corosync_tw.kernels.rings import ABSENT, ALL_TAKEN, NO_ROOM, ODD, take_mcasts, write_run
+from corosync_tw.services.lib_runs import EventRun, MessageHead, RunsTaken
 
 # write_pt, read_pt, word_size, header path, data path, ref_count
 _HEADER: Final = Struct(f"=III{PATH_LEN_BYTES}s{PATH_LEN_BYTES}si")
 # glibc keeps the value in the low half of the first eight bytes.
 _SEM_VALUE_WORD: Final = SEM_OFFSET // WORD_LEN_BYTES + (sys.byteorder == "big")
 
+# Why the kernel stopped.
+_REASONS: Final = {
+    ALL_TAKEN: RunsTaken.ALL,
+    NO_ROOM: RunsTaken.UP_TO_FULL,
+    ODD: RunsTaken.UP_TO_OTHER,
+}
 _ABSENT: Final = "it announced a request that is not there"
 
 assert _HEADER.size == SEM_OFFSET
@@ -176,26 +182,18 @@ class RingReader(Ring):
 
     def take_mcasts(
         self, count: int, head: MessageHead, room: memoryview, lens: "array[int]"
-    ) -> McastsTaken:
+    ) -> tuple[int, int, RunsTaken]:
         """
         Copy out multicast requests as messages, as many as follow each other and find room.
 
         :param count: how many requests are known to be there.
         :param room: where to; of no worth if this raises.
         :param lens: gets the messages' lengths; no more are taken than it has places.
+        :return: as RequestRuns.take_mcasts.
         Raises: RingViolation.
         """
-        taken, len_bytes, self._at, guarantee, stop = take_mcasts(
-            self._file.words,
-            self._at,
-            count,
-            self._max_msg_size,
-            head.msglen_max,
-            head.head,
-            head.header_at,
-            head.msglen_at,
-            room,
-            lens,
+        taken, _, self._at, guarantee, stop = take_mcasts(
+            self._file.words, self._at, count, self._max_msg_size, *head, room, lens
         )
         if taken:
             self._taken(taken)
@@ -204,7 +202,7 @@ class RingReader(Ring):
             self.check()
             self.next_len()
             raise RingViolation(_ABSENT)
-        return McastsTaken(taken, len_bytes, guarantee, more=stop == ODD)
+        return taken, guarantee, _REASONS[stop]
 
     def _taken(self, count: int) -> None:
         """Tell the client that chunks are taken."""

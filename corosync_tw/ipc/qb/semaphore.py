@@ -72,10 +72,15 @@ def take(sem: int, count: int) -> bool:
 
     :return: False when it turned out to have fewer; not always found out.
     """
-    if count >= _TOGETHER_MIN and count <= _TOGETHER_MAX and _SYS_FUTEX is not None:
+    while count >= _TOGETHER_MIN and _SYS_FUTEX is not None:
+        step = min(count, _TOGETHER_MAX)
         address = sem + VALUE_OFFSET
         operation = _FUTEX_WAKE_OP | _FUTEX_PRIVATE_FLAG
-        return bool(_futex(_SYS_FUTEX, address, operation, 0, None, address, _add(-count)) >= 0)
+        if _futex(_SYS_FUTEX, address, operation, 0, None, address, _add(-step)) < 0:
+            return False
+        count -= step
+    if count == 1:
+        return bool(sem_trywait(sem) == 0)
     return all(sem_trywait(sem) == 0 for _ in range(count))
 
 

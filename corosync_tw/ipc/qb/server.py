@@ -106,6 +106,8 @@ class QbServer:
         self._levels: dict[int, int] = {}
         self._directories: dict[Client, ConnectionDirectory] = {}
         self._turns = Turns(reactor, self.flush)
+        # As Keeper.
+        self.serve_now, self.come_back = self._turns.serve_now, self._turns.come_back
         self._kept: dict[Client, None] = {}
         self._dirty: list[Client] = []
         self._polled: dict[Client, None] = {}
@@ -198,14 +200,6 @@ class QbServer:
             client.stats = ClientStats(flow_control=level)
 
     # Keeper
-
-    def serve_now(self, client: Client) -> None:
-        """Give the client a turn, at once if there is time."""
-        self._turns.serve_now(client)
-
-    def come_back(self, client: Client) -> None:
-        """Give the client another turn."""
-        self._turns.come_back(client)
 
     def kept(self, client: Client) -> None:
         """Remember whom to offer again."""

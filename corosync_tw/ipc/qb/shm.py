@@ -26,7 +26,7 @@ from corosync_tw.ipc.qb.link import (
 )
 from corosync_tw.ipc.qb.ring import RingReader, RingViolation, RingWriter, footprint_bytes
 from corosync_tw.ipc.qb.room import RoomWatch
-from corosync_tw.services.lib_runs import EventRun, McastsTaken, MessageHead, RequestRuns
+from corosync_tw.services.lib_runs import EventRun, MessageHead, RequestRuns, RunsTaken
 
 BELLS_PER_READ_MAX: Final = 4096
 # The shortest request fills this much of a ring; no more of them can wait than fit in.
@@ -113,16 +113,19 @@ class ShmLink:
         except RingViolation as error:
             raise LinkViolation(str(error)) from None
 
-    def take_mcasts(self, head: MessageHead, room: memoryview, lens: "array[int]") -> McastsTaken:
+    def take_mcasts(
+        self, head: MessageHead, room: memoryview, lens: "array[int]"
+    ) -> tuple[int, int, RunsTaken]:
         """Copy requests out of the ring to where they are sent from."""
         count = min(self._announced, self._share)
         try:
-            taken = self._requests.take_mcasts(count, head, room, lens)
+            result = self._requests.take_mcasts(count, head, room, lens)
         except RingViolation as error:
             raise LinkViolation(str(error)) from None
-        self._announced -= taken.count
-        self._share -= taken.count
-        return taken
+        taken = result[0]
+        self._announced -= taken
+        self._share -= taken
+        return result
 
     def has_more(self) -> bool:
         """Tell whether more requests were announced."""

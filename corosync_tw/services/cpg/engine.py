@@ -43,6 +43,7 @@ from corosync_tw.services.cpg.membership import CpgMembership
 from corosync_tw.services.cpg.partial import PartialAssembler
 from corosync_tw.services.cpg.wire import (
     MCAST_LEN,
+    MCAST_MSGLEN_AT,
     MCAST_READ,
     PROCJOIN_ID,
     PROCLEAVE_ID,
@@ -61,6 +62,7 @@ from corosync_tw.services.cpg.wire import (
 from corosync_tw.services.effects import CpgDeliver, CpgMember
 from corosync_tw.services.exec_wire import EXEC_GROUP, HEADER_LEN, ServiceId, need
 from corosync_tw.services.interfaces import ExecHandler, ServiceBus
+from corosync_tw.services.lib_runs import MessageHead
 from corosync_tw.totem.batch import MessageBatch
 from corosync_tw.totem.pg_wire import group_prefix
 
@@ -194,17 +196,21 @@ class CpgEngine:
                 full.accepted = count
                 raise
 
-    def run_head(self, conn: int) -> bytes:
+    def run_head(self, conn: int) -> MessageHead:
         """
         Give what precedes a connection's messages on the ring, group name of totempg included.
 
-        Lengths are those of an empty message. Raises CsNotExist: in no group.
+        Raises CsNotExist: in no group.
         """
         connection = self._sender(conn)
-        if not connection.run_head:
-            head = encode_mcast(connection.group, connection.pid, self._nodeid, conn, 0)
-            connection.run_head = group_prefix(EXEC_GROUP) + head
-        return connection.run_head
+        found = connection.run_head
+        if found is None:
+            prefix = group_prefix(EXEC_GROUP)
+            head = prefix + encode_mcast(connection.group, connection.pid, self._nodeid, conn, 0)
+            found = connection.run_head = MessageHead(
+                CPG_ATOMIC_LEN_MAX, head, len(prefix), len(prefix) + MCAST_MSGLEN_AT
+            )
+        return found
 
     def partial_mcast(self, conn: int, kind: PartialType, msglen: int, slices: Slices) -> None:
         """

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 
 from corosync_tw.services.effects import CpgMember
+from corosync_tw.services.lib_runs import MessageHead
 
 
 class Wants(IntFlag):
@@ -41,7 +42,7 @@ class Connection:
     :ivar transitions: configuration changes delivered to it.
     :ivar partial_transitions: the value of ``transitions`` when its fragmented message began.
     :ivar head: of the last message it sent, for the next one of the same length.
-    :ivar run_head: of all it sends in runs, without their lengths; empty before the first.
+    :ivar run_head: of all it sends in runs; None before the first.
     """
 
     conn: int
@@ -53,7 +54,7 @@ class Connection:
     partial_transitions: int = 0
     head: bytes = b""
     head_msglen: int = -1
-    run_head: bytes = b""
+    run_head: MessageHead | None = None
 
 
 @dataclass(slots=True, eq=False)

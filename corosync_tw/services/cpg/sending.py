@@ -14,14 +14,15 @@ from typing import Final
 from corosync_tw.corotypes import Guarantee
 from corosync_tw.services.bus import StackBus
 from corosync_tw.services.cpg.engine import CPG_ATOMIC_LEN_MAX, RUN_HEAD_LEN, CpgEngine
-from corosync_tw.services.cpg.wire import MCAST_ID, MCAST_LEN, MCAST_MSGLEN_AT
-from corosync_tw.services.lib_runs import MessageHead, RequestRuns, RunsTaken
+from corosync_tw.services.cpg.wire import MCAST_ID
+from corosync_tw.services.lib_runs import RequestRuns, RunsTaken
 from corosync_tw.totem.pg import Totempg
 from corosync_tw.totem.pg_wire import ITEM_LEN_LEN_BYTES
 
 RUN_MESSAGES_MAX: Final = 4096
+# Room for most first messages; a longer one shows when it does not fit.
+_WANTED_LEN_BYTES: Final = 4096
 _ID: Final = MCAST_ID.to_bytes(4, "little")
-_HEADER_AT: Final = RUN_HEAD_LEN - MCAST_LEN
 
 
 class RunSender:
@@ -45,33 +46,31 @@ class RunSender:
         :return: how many messages, and why no more.
         Raises CsNotExist: in no group.
         """
-        head = MessageHead(
-            self._cpg.run_head(conn), _HEADER_AT, _HEADER_AT + MCAST_MSGLEN_AT, CPG_ATOMIC_LEN_MAX
-        )
-        sent = 0
-        while request_len := requests.next_len():
-            room = self._room(request_len)
+        head = self._cpg.run_head(conn)
+        sent, wanted = 0, _WANTED_LEN_BYTES
+        while True:
+            room = self._room(wanted)
             if room is None:
                 return sent, RunsTaken.UP_TO_FULL
             memory, lens = room
-            taken = requests.take_mcasts(head, memory, lens)
-            if taken.count:
-                guarantee = guarantee_of(taken.guarantee)
-                self._bus.commit(lens[: taken.count], guarantee, _ID)
-                sent += taken.count
-            else:
+            count, asked, reason = requests.take_mcasts(head, memory, lens)
+            if count:
+                self._bus.commit(lens[:count], guarantee_of(asked), _ID)
+                sent += count
+            if reason is RunsTaken.ALL and count < len(lens):
+                return sent, reason
+            wanted = RUN_HEAD_LEN + min(requests.next_len(), CPG_ATOMIC_LEN_MAX)
+            # Without progress it is another's; a client may change what it asked for under us.
+            if not count and (reason is RunsTaken.UP_TO_OTHER or wanted <= len(memory)):
                 return sent, RunsTaken.UP_TO_OTHER
-        return sent, RunsTaken.ALL
 
-    def _room(self, request_len: int) -> "tuple[memoryview, array[int]] | None":
+    def _room(self, wanted: int) -> "tuple[memoryview, array[int]] | None":
         """
-        Reserve memory for at least the next message.
+        Reserve memory for at least so many bytes of a message.
 
-        :param request_len: no shorter than the message without its head.
         :return: memory, and places for as many lengths as messages may be taken.
         """
         room_bytes, messages = self._pg.bulk_room()
-        wanted = RUN_HEAD_LEN + min(request_len, CPG_ATOMIC_LEN_MAX)
         if not messages or wanted + ITEM_LEN_LEN_BYTES > room_bytes:
             return None
         # Every message is longer than its head.

@@ -63,7 +63,9 @@ class CpgTraffic:
             return RunsTaken.UP_TO_OTHER
         if count:
             client.stats.requests += count
-            self._shell.pump()
+            # Otherwise the token that is on its way takes them along.
+            if self._stack.resting:
+                self._shell.pump()
         return taken
 
     def mcast_run(self, client: LibClient, batch: Sequence[bytes], first: int) -> tuple[int, bool]:

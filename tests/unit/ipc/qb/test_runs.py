@@ -13,7 +13,7 @@ from corosync_tw.totem.batch import MessageBatch
 from tests.unit.ipc.qb.serving import ECHO, event, request
 
 MCAST = 2
-HEAD = MessageHead(b"prefix" + bytes(26), 6, 22, 1 << 20)
+HEAD = MessageHead(1 << 20, b"prefix" + bytes(26), 6, 22)
 EVENT_HEAD = struct.pack("=i4xi4xi4xI4x", 5, 0, 1, 0)
 MSGLEN_AT = 24
 
@@ -37,14 +37,14 @@ class Sender:
                 return RunsTaken.UP_TO_FULL
             room = memoryview(bytearray(self.room_bytes))
             lens = array("I", bytes(4 * 5000))
-            taken = requests.take_mcasts(HEAD, room, lens)
-            if not taken.count:
+            taken, guarantee, _ = requests.take_mcasts(HEAD, room, lens)
+            if not taken:
                 return RunsTaken.UP_TO_OTHER
-            client.stats.requests += taken.count
-            self.room_bytes -= taken.len_bytes
-            self.guarantees.append(taken.guarantee)
+            client.stats.requests += taken
+            self.room_bytes -= sum(lens[:taken])
+            self.guarantees.append(guarantee)
             whole, at = [], 0
-            for length in lens[: taken.count]:
+            for length in lens[:taken]:
                 whole.append(bytes(room[at + 32 : at + length]))
                 at += length
             self.runs.append(whole)
