@@ -65,12 +65,12 @@ def unpack_received(  # noqa: PLR0917 - once a run; a record of them would be sl
     :return: the first datagram that was not unpacked, hand_id and hand_len after those that were.
     """
     blob_len = len(blob)
-    hand_first = 0
-    next_piece = len(pieces) // 3
+    held = len(pieces) // 3
     offsets: list[int] = []
     lengths: list[int] = []
-    entries: tuple[list[int], ...] = ([], [], [], [])
-    firsts, counts, totals, seqs = entries
+    counts: list[int] = []
+    totals: list[int] = []
+    seqs: list[int] = []
     number = start
     while number < stop:
         at = number * stride + header_len
@@ -83,51 +83,47 @@ def unpack_received(  # noqa: PLR0917 - once a run; a record of them would be sl
         if continuation != hand_id or not count or items_at > end:
             break
         lens = _lengths(count).unpack_from(blob, at)
-        if items_at + sum(lens) != end:
+        starts = list(accumulate(lens, initial=items_at))
+        if starts.pop() != end:
             break
-        seq = (first_seq + number) & SEQ_MASK
+        whole = lens
         if continuation:
             part = lens[0]
             if hand_len + part > hand_len_max:
                 break
             hand_len += part
             if part:
+                held += 1
                 offsets.append(items_at)
                 lengths.append(part)
-                next_piece += 1
             number += 1
             if count == 1 and fragmented:
                 hand_id = fragmented
                 continue
-            firsts.append(hand_first)
-            counts.append(next_piece - hand_first)
+            counts.append(held)
             totals.append(hand_len)
-            seqs.append(seq)
-            hand_id = hand_len = 0
+            seqs.append((first_seq + number - 1) & SEQ_MASK)
+            held = hand_id = hand_len = 0
             if count == 1:
                 continue
-            items_at += part
-            lens = lens[1:]
+            del starts[0]
+            whole = lens = lens[1:]
         else:
             number += 1
-        offsets += accumulate(lens[:-1], initial=items_at)
+        offsets += starts
         lengths += lens
-        first_piece = next_piece
-        next_piece += len(lens)
         if fragmented:
             hand_id, hand_len = fragmented, lens[-1]
-            lens = lens[:-1]
-            hand_first = next_piece - 1
+            whole = lens[:-1]
+            held = 1
             if not hand_len:
-                next_piece -= 1
+                held = 0
                 del offsets[-1], lengths[-1]
-        whole = len(lens)
-        firsts += range(first_piece, first_piece + whole)
-        counts += repeat(1, whole)
-        totals += lens
-        seqs += repeat(seq, whole)
+        totals += whole
+        counts += repeat(1, len(whole))
+        seqs += repeat((first_seq + number - 1) & SEQ_MASK, len(whole))
     _interleave(pieces, (repeat(buffer, len(offsets)), offsets, lengths))
-    _interleave(messages, entries)
+    _interleave(messages, (_firsts(counts), counts, totals, seqs))
     return number, hand_id, hand_len
 
 
@@ -160,13 +156,13 @@ def unpack_sent(  # noqa: PLR0917 - once a run; a record of them would be slower
     """
     headers_len, body_len = len(headers), len(body)
     stop = min(stop, len(header_ends) - 1, len(body_ends) - 1)
-    hand_first = 0
-    next_piece = len(pieces) // 3
+    held = len(pieces) // 3
     open_at = open_len = 0  # the piece of the message in hand that lies in this body
     offsets: list[int] = []
     lengths: list[int] = []
-    entries: tuple[list[int], ...] = ([], [], [], [])
-    firsts, counts, totals, seqs = entries
+    counts: list[int] = []
+    totals: list[int] = []
+    seqs: list[int] = []
     number = start
     while number < stop:
         at = header_ends[number] + header_len
@@ -179,9 +175,9 @@ def unpack_sent(  # noqa: PLR0917 - once a run; a record of them would be slower
         if continuation != hand_id or not count or at + 2 * count != headers_end:
             break
         lens = _lengths(count).unpack_from(headers, at)
-        if items_at + sum(lens) != end:
+        starts = list(accumulate(lens, initial=items_at))
+        if starts.pop() != end:
             break
-        seq = (first_seq + number) & SEQ_MASK
         if continuation:
             part = lens[0]
             if hand_len + part > hand_len_max:
@@ -195,40 +191,41 @@ def unpack_sent(  # noqa: PLR0917 - once a run; a record of them would be slower
                 hand_id = fragmented
                 continue
             if open_len:
+                held += 1
                 offsets.append(open_at)
                 lengths.append(open_len)
-                next_piece += 1
-            firsts.append(hand_first)
-            counts.append(next_piece - hand_first)
+            counts.append(held)
             totals.append(hand_len)
-            seqs.append(seq)
-            hand_id = hand_len = open_len = 0
+            seqs.append((first_seq + number - 1) & SEQ_MASK)
+            held = hand_id = hand_len = open_len = 0
             if count == 1:
                 continue
-            items_at += part
+            del starts[0]
             lens = lens[1:]
         else:
             number += 1
         if fragmented:
             hand_id, hand_len = fragmented, lens[-1]
-            open_at, open_len = end - hand_len, hand_len
+            open_at, open_len = starts.pop(), hand_len
             lens = lens[:-1]
-        whole = len(lens)
-        if whole:
-            offsets += accumulate(lens[:-1], initial=items_at)
-            lengths += lens
-            firsts += range(next_piece, next_piece + whole)
-            next_piece += whole
-            counts += repeat(1, whole)
-            totals += lens
-            seqs += repeat(seq, whole)
-        hand_first = next_piece
+        offsets += starts
+        lengths += lens
+        totals += lens
+        counts += repeat(1, len(lens))
+        seqs += repeat((first_seq + number - 1) & SEQ_MASK, len(lens))
     if open_len:
         offsets.append(open_at)
         lengths.append(open_len)
     _interleave(pieces, (repeat(buffer, len(offsets)), offsets, lengths))
-    _interleave(messages, entries)
+    _interleave(messages, (_firsts(counts), counts, totals, seqs))
     return number, hand_id, hand_len
+
+
+def _firsts(counts: list[int]) -> list[int]:
+    """Give the first piece of messages of which the pieces follow each other."""
+    firsts = list(accumulate(counts, initial=0))
+    firsts.pop()
+    return firsts
 
 
 def _interleave(target: "array[int]", columns: Sequence[Iterable[int]]) -> None:
@@ -265,11 +262,11 @@ def cpg_run(
     for piece, parts, length, _ in zip(words, words, words, words, strict=True):
         if length < HEAD_LEN:
             break
-        index, offset, piece_len = pieces[3 * piece : 3 * piece + 3]
-        if piece_len >= HEAD_LEN:
-            head = _HEAD(buffers[index], offset)[0]
+        at = 3 * piece
+        if pieces[at + 2] >= HEAD_LEN:
+            head = _HEAD(buffers[pieces[at]], pieces[at + 1])[0]
         else:
-            head = _gather(buffers, pieces, piece, parts)
+            head = _gather(buffers, pieces[at : at + 3 * parts])
         if head != same or length != same_len:
             found, name_len, padded, message_len, pid = _HEAD_FIELDS.unpack(head)
             if found != start or name_len > NAME_LEN_MAX or message_len != length - HEAD_LEN:
@@ -284,12 +281,15 @@ def cpg_run(
     return (count, group, sender) if count else None
 
 
-def _gather(buffers: list[Buffer], pieces: "array[int]", piece: int, parts: int) -> bytes:
+def _gather(buffers: list[Buffer], pieces: "array[int]") -> bytes:
     """Join the beginning of a message that is cut within it."""
-    head = b""
-    for at in range(3 * piece, 3 * (piece + parts), 3):
-        index, offset, length = pieces[at : at + 3]
-        head += bytes(buffers[index][offset : offset + min(length, HEAD_LEN - len(head))])
-        if len(head) == HEAD_LEN:
+    parts = []
+    missing = HEAD_LEN
+    words = iter(pieces)
+    for index, offset, length in zip(words, words, words, strict=True):
+        if length >= missing:
+            parts.append(buffers[index][offset : offset + missing])
             break
-    return head
+        parts.append(buffers[index][offset : offset + length])
+        missing -= length
+    return b"".join(parts)

@@ -5,7 +5,7 @@ from array import array
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corosync_tw.kernels.compiled import unpacking as compiled
@@ -46,6 +46,7 @@ def both(name, *arguments, pieces):
     return results[0]
 
 
+@settings(deadline=None)
 @given(packets, st.integers(0, 3), st.integers(0, 2), st.integers(0, 3), st.data())
 def test_received_twins_agree_on_any_bytes(parts, hand_id, pieces, start, data):
     pieces = pieces if hand_id else 0
@@ -67,6 +68,7 @@ def test_received_twins_agree_on_any_bytes(parts, hand_id, pieces, start, data):
     check_places(places, messages, [100, len(blob)])
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.integers(1, 60), st.integers(0, 20), st.integers(0, 255))
 def test_received_twins_agree_on_noise(blob, stride, header_len, hand_id):
     arguments = (blob, stride, header_len, 0, 9, 0, 0, hand_id, 0, HAND_LEN_MAX)
@@ -74,6 +76,7 @@ def test_received_twins_agree_on_noise(blob, stride, header_len, hand_id):
     check_places(places, messages, [len(blob)])
 
 
+@settings(deadline=None)
 @given(packets, st.integers(0, 3), st.integers(0, 2), st.data())
 def test_sent_twins_agree_on_any_bytes(parts, hand_id, pieces, data):
     pieces = pieces if hand_id else 0
@@ -132,6 +135,7 @@ hostile = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(hostile, min_size=1, max_size=6), st.data())
 def test_runs_of_both_twins_agree(texts, data):
     """However the messages are cut and in how many buffers they lie."""

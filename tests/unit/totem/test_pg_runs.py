@@ -3,7 +3,7 @@
 import struct
 from array import array
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corosync_tw.corotypes import PROCESSOR_COUNT_MAX
@@ -119,6 +119,7 @@ def messages_of(draw_sizes, kinds):
     ]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 300), max_size=30),
     st.lists(st.sampled_from(["a"] * 6 + ["two", "none", "wrong"]), min_size=30, max_size=30),
@@ -156,6 +157,7 @@ def test_runs_give_what_frames_give(sizes, kinds, capacity, data):
     assert state(together) == state(alone)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 200_000), min_size=1, max_size=8), st.data())
 def test_long_messages_cross_many_runs(sizes, data):
     messages = [A + struct.pack("<I", i) * (size // 4) for i, size in enumerate(sizes)]
