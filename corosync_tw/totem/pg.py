@@ -51,7 +51,8 @@ class Totempg:
         """
         capacity = packet_capacity(frame_len_bytes_max)
         self._ordinary_out = Packer(capacity)
-        self._trans_out = Packer(capacity)
+        # What services tell each other is little: memory for one of the longest messages will do.
+        self._trans_out = Packer(capacity, slab_len_bytes=MESSAGE_LEN_BYTES_MAX)
         self._ordinary_in = Assembler()
         self._trans_in = Assembler()
         self._sending_trans = True

@@ -158,6 +158,8 @@ class Packer:
         slab.lens.extend(array("I", [size | _SAFE for size in lens]) if guarantee else lens)
         self._count += len(lens)
         self.len_bytes += len_bytes + ITEM_LEN_LEN_BYTES * len(lens)
+        assert self.len_bytes <= QUEUE_LEN_BYTES_MAX, "the queue is full"
+        assert self._count <= QUEUE_MESSAGES_MAX, "the queue is full of messages"
 
     def level(self) -> float:
         """Give the share of the room that is used, 0.0 to 1.0."""

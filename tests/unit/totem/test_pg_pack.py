@@ -20,7 +20,7 @@ messages_ = st.lists(sizes.map(lambda size: bytes(i & 255 for i in range(size)))
 
 
 def packer_of(messages, capacity, guarantee=AGREED):
-    packer = Packer(capacity)
+    packer = Packer(capacity, sum(map(len, messages)) + 1)
     for message in messages:
         assert packer.put((message,), len(message), guarantee)
     return packer
@@ -52,7 +52,7 @@ def test_packs_like_the_dumb_twin(messages, capacity, frames_max):
 
 @given(messages_, st.integers(4, 150), st.data())
 def test_slices_do_not_matter(messages, capacity, data):
-    packer = Packer(capacity)
+    packer = Packer(capacity, sum(map(len, messages)) + 1)
     for message in messages:
         cuts = sorted(data.draw(st.lists(st.integers(0, len(message)), max_size=4)))
         bounds = [0, *cuts, len(message)]

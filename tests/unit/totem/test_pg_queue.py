@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Iterator
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -193,11 +194,10 @@ def test_a_reservation_ends_with_the_next_message():
     packer = Packer(100)
     room = packer.reserve(10, 10)
     filled(packer, 1, 10)
-    try:
+    with pytest.raises(ValueError, match="released"):
         room[:10] = bytes(10)
-    except ValueError:
-        return
-    raise AssertionError("memory of a message that waits was written to")
+    with pytest.raises(ValueError, match="released"):
+        packer.commit(array("I", [10]), Guarantee.AGREED)
 
 
 def test_bulk_room_is_what_put_grants():
@@ -210,3 +210,11 @@ def test_bulk_room_is_what_put_grants():
     while packer.bulk_room()[1]:
         assert packer.put((b"",), 0, Guarantee.AGREED, bulk=True)
     assert not packer.put((b"",), 0, Guarantee.AGREED, bulk=True)
+
+
+def test_a_commit_cannot_overfill_the_queue():
+    packer = Packer(100)
+    filled(packer, 4, 10**6)
+    packer.reserve(200_000, 200_000)
+    with pytest.raises(AssertionError, match="full"):
+        packer.commit(array("I", [200_000]), Guarantee.AGREED)

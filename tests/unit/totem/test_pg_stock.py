@@ -21,7 +21,7 @@ messages_ = st.lists(
 
 
 def packer_of(messages: list[bytes], capacity: int) -> Packer:
-    packer = Packer(capacity)
+    packer = Packer(capacity, sum(map(len, messages)) + 1)
     for message in messages:
         packer.put((message,), len(message), Guarantee.AGREED)
     return packer
