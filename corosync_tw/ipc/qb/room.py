@@ -24,19 +24,25 @@ class RoomWatch:
     """Watches sockets of clients that have events waiting."""
 
     def __init__(self, reactor: Any) -> None:
-        """Prepare; nothing is open before the first ``add``."""
+        """Prepare; nothing is open before ``start``."""
         self._reactor = reactor
         self._epoll: select.epoll | None = None
         self._told: dict[int, Callable[[], None]] = {}
 
+    def start(self) -> None:
+        """
+        Begin.
+
+        Raises: OSError.
+        """
+        self._epoll = select.epoll()
+        self._reactor.addReader(self)
+
     def add(self, sock: socket.socket, on_read: Callable[[], None]) -> None:
         """Call ``on_read`` now and then while the client reads; at once for the first time."""
-        epoll = self._epoll
-        if epoll is None:
-            epoll = self._epoll = select.epoll()
-            self._reactor.addReader(self)
         number = sock.fileno()
-        epoll.register(number, select.EPOLLOUT | select.EPOLLET)
+        assert self._epoll is not None, "nobody watches"
+        self._epoll.register(number, select.EPOLLOUT | select.EPOLLET)
         self._told[number] = on_read
 
     def remove(self, sock: socket.socket) -> None:

@@ -134,10 +134,12 @@ class QbServer:
             )
         directory = self._socket_dir if os.path.exists(self._force_file) else None
         try:
+            self._room_watch.start()
             for handler in self._handlers:
                 self._listeners.append(self._listener(handler, directory))
         except OSError:
             self._close_listeners()
+            self._room_watch.close()
             raise
 
     def stop(self) -> Deferred[None]:

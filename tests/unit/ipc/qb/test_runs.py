@@ -204,6 +204,26 @@ def test_requests_cut_off(runs):
     assert runs.sender.runs == []
 
 
+@pytest.mark.parametrize("which", ["data", "header"])
+def test_events_cut_off(runs, which):
+    client = runs.connect()
+    client.events.truncate(0, which)
+    assert runs.ours().event_run(run_of([bytes(9000)] * 3)) == 3
+    runs.server.flush()
+    runs.settle()
+    assert client.hung_up()
+    assert "cut off" in runs.complaints()[0]
+
+
+def test_a_reading_position_outside(runs):
+    client = runs.connect()
+    client.events.set_word(1, 0xFFFFFFFF)
+    assert runs.ours().event_run(run_of([bytes(90_000)] * 30)) == 30
+    runs.settle()
+    assert client.hung_up()
+    assert "reading position" in runs.complaints()[0]
+
+
 def test_a_fault_of_a_handler_costs_its_client(runs):
     def faulty(client, requests):
         raise ZeroDivisionError
