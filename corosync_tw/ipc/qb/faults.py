@@ -13,8 +13,9 @@ the same.
 
 The handler runs Python code inside the interrupted access. That is safe because maps are touched
 only by copies of memoryview, by the semaphore calls and by the kernels of rings, which let nobody
-else run meanwhile and hold no lock and no half-changed object of the interpreter. A SIGBUS at any other address is none of ours: the default action is
-restored and the access repeated, so that the process dies as it would have.
+else run meanwhile and hold no lock and no half-changed object of the interpreter. A SIGBUS at any
+other address is none of ours: the default action is restored and the access repeated, so that the
+process dies as it would have.
 Deviation: see above.
 """
 
