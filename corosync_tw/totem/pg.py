@@ -185,14 +185,10 @@ class Totempg:
         return self._ordinary_in.alone(batch, i)
 
     def _unpack_ordinary(self, frame: DeliveredFrame | Run, out: list[PgMessages]) -> None:
-        if not isinstance(frame, DeliveredFrame):
+        if isinstance(frame, DeliveredFrame):
+            self._ordinary_in.unpack_frame(frame, out)
+        else:
             self._ordinary_in.unpack_run(frame, out)
-            return
-        if not out or isinstance(out[-1], MessageBatch):
-            out.append([])
-        messages = out[-1]
-        assert not isinstance(messages, MessageBatch)
-        self._ordinary_in.unpack(frame, messages)
 
     def _deliver_stepwise(self, effect: Deliver) -> Iterator[PgMessages]:
         """Unpack one by one, until the ordinary stream moves."""

@@ -2,10 +2,11 @@
 Incoming totempg packets of all senders: packets in, messages out.
 
 Packets come in runs, and a run's messages come out as one batch of places: nothing is done for a
-message by itself, and one that was cut stays in pieces. Packets that come alone, and those of a run
-that are out of the ordinary, are unpacked one by one: then a message that lies within one packet
-comes out as a view of it, and one that was cut is joined once, when its end is here. Either way the
-packets are taken in order, and what is in hand of a sender may go on in the other way.
+message by itself, and one that was cut stays in pieces. So does the message in hand when packets
+come alone. Other packets that come alone, and those of a run that are out of the ordinary, are
+unpacked one by one: then a message that lies within one packet comes out as a view of it, and one
+that was cut is joined once, when its end is here. Either way the packets are taken in order, and
+what is in hand of a sender may go on in the other way.
 
 A packet whose ``continuation`` is not the id that its sender's last one ended
 with shows that something is missing, as for who joins while a stock node is in the middle of a
@@ -68,23 +69,24 @@ class _Assembly:
 
     :ivar fragment_id: the continuation that must follow.
     :ivar throwing_away: its beginning is unknown, and what follows is not delivered.
+    :ivar damaged: a part of it is lost; nothing of it is delivered, but what follows it may be.
     :ivar len_bytes: of what is here.
     :ivar buffers: where that lies; ``pieces`` are places in it as a MessageBatch has them.
     """
 
-    __slots__ = ("buffers", "fragment_id", "len_bytes", "pieces", "throwing_away")
+    __slots__ = ("buffers", "damaged", "fragment_id", "len_bytes", "pieces", "throwing_away")
 
-    def __init__(self, fragment_id: int, part: Buffer = b"") -> None:
+    def __init__(self, fragment_id: int) -> None:
         self.fragment_id = fragment_id
         self.throwing_away = False
-        self.clear()
-        self.add(part)
-
-    def clear(self) -> None:
-        """Let go of what is here."""
+        self.damaged = False
         self.buffers: list[Buffer] = []
         self.pieces = array("I")
         self.len_bytes = 0
+
+    def clear(self) -> None:
+        """Let go of what is here."""
+        self.buffers, self.pieces, self.len_bytes = [], array("I"), 0
 
     def add(self, part: Buffer) -> None:
         """Append, but keep no empty part: the list is bounded by the bytes."""
@@ -93,6 +95,10 @@ class _Assembly:
             self.pieces.extend((len(self.buffers), 0, length))
             self.buffers.append(part)
             self.len_bytes += length
+
+    def goes_on_ordinarily(self) -> bool:
+        """Tell whether a packet that follows the last one is to be delivered."""
+        return self.fragment_id != 0 and not self.throwing_away and not self.damaged
 
     def joined(self) -> bytes:
         """Give what is here in one piece."""
@@ -130,7 +136,7 @@ class Assembler:
             if assembly is None:
                 ordinary = len(self._assemblies) < PROCESSOR_COUNT_MAX
             else:
-                ordinary = assembly.fragment_id != 0 and not assembly.throwing_away
+                ordinary = assembly.goes_on_ordinarily()
             if ordinary:
                 at = self._unpack_ordinary(run, at, assembly or _Assembly(0), out)
                 if at == run.count:
@@ -141,7 +147,23 @@ class Assembler:
                 out.append(messages)
             at += 1
 
-    def _unpack_ordinary(self, run: Run, start: int, hand: _Assembly, out: list[PgMessages]) -> int:
+    def unpack_frame(self, frame: DeliveredFrame, out: list[PgMessages]) -> None:
+        """Append the messages that a frame completes."""
+        hand = self._assemblies.get(frame.nodeid)
+        if hand is not None and hand.goes_on_ordinarily() and not frame.big_endian:
+            # A run of one leaves the message in hand in its pieces.
+            done = self._unpack_ordinary(frame, 0, hand, out)
+            if done:
+                return
+        if not out or isinstance(out[-1], MessageBatch):
+            out.append([])
+        messages = out[-1]
+        assert not isinstance(messages, MessageBatch)
+        self.unpack(frame, messages)
+
+    def _unpack_ordinary(
+        self, run: Run | DeliveredFrame, start: int, hand: _Assembly, out: list[PgMessages]
+    ) -> int:
         """
         Unpack the packets of a run up to one that is out of the ordinary.
 
@@ -150,10 +172,15 @@ class Assembler:
         """
         buffers, pieces, messages = hand.buffers, hand.pieces, array("I")
         state = (len(buffers), hand.fragment_id, hand.len_bytes, ASSEMBLY_LEN_BYTES_MAX)
+        memory: Buffer
         if isinstance(run, ReceivedRun):
             memory = run.blob
-            place = (run.blob, run.stride, MCAST_LEN_BYTES, start, run.count, run.first_seq)
-            done, fragment_id, len_bytes = unpack_received(*place, *state, pieces, messages)
+            place = (run.stride, MCAST_LEN_BYTES, start, run.count, run.first_seq)
+            done, fragment_id, len_bytes = unpack_received(memory, *place, *state, pieces, messages)
+        elif isinstance(run, DeliveredFrame):
+            memory = run.payload
+            place = (len(memory) or 1, 0, start, 1, run.seq)
+            done, fragment_id, len_bytes = unpack_received(memory, *place, *state, pieces, messages)
         else:
             memory = run.body
             done, fragment_id, len_bytes = unpack_sent(
@@ -173,10 +200,11 @@ class Assembler:
             return done
         if messages:
             # What is in hand now began in this very run.
+            tail = pieces[PIECE_WORDS * (messages[-MESSAGE_WORDS] + messages[1 - MESSAGE_WORDS]) :]
+            tail[::PIECE_WORDS] = array("I", bytes(len(tail) // PIECE_WORDS * tail.itemsize))
             hand = _Assembly(fragment_id)
             hand.buffers.append(memory)
-            hand.pieces = pieces[PIECE_WORDS * sum(messages[-MESSAGE_WORDS : 2 - MESSAGE_WORDS]) :]
-            hand.pieces[::PIECE_WORDS] = array("I", bytes(4 * (len(hand.pieces) // PIECE_WORDS)))
+            hand.pieces = tail
         hand.fragment_id, hand.len_bytes = fragment_id, len_bytes
         self._assemblies[run.nodeid] = hand
         return done
@@ -233,7 +261,8 @@ class Assembler:
         if len(self._assemblies) >= PROCESSOR_COUNT_MAX:
             self.bad_messages += 1
             return
-        self._assemblies[nodeid] = _Assembly(fragment_id, part)
+        assembly = self._assemblies[nodeid] = _Assembly(fragment_id)
+        assembly.add(part)
 
     def _goes_on(self, nodeid: int, fragmented: int, continuation: int) -> bool:
         """Tell whether a packet follows what we have of its sender; if not, it is thrown away."""
@@ -252,6 +281,7 @@ class Assembler:
             assembly = self._assemblies.get(nodeid)
         if assembly is not None:
             assembly.clear()
+            assembly.damaged = True
             # Stock takes the first fragment id for the beginning of a sequence.
             assembly.throwing_away = not (thrown and fragmented == 1)
         return False
@@ -274,7 +304,7 @@ class Assembler:
             assembly.fragment_id = more
             self._assemblies[nodeid] = assembly
             return None
-        return assembly.joined()
+        return None if assembly.damaged else assembly.joined()
 
     def _emit(  # noqa: PLR0917 - once a frame; names cost time here
         self,

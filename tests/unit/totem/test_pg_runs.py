@@ -51,13 +51,11 @@ def one_by_one(assembler, frames):
 def in_runs(assembler, runs):
     out = []
     for run in runs:
-        if isinstance(run, DeliveredFrame):
-            messages = []
-            assembler.unpack(run, messages)
-            out += messages
-            continue
         chunks = []
-        assembler.unpack_run(run, chunks)
+        if isinstance(run, DeliveredFrame):
+            assembler.unpack_frame(run, chunks)
+        else:
+            assembler.unpack_run(run, chunks)
         for chunk in chunks:
             if isinstance(chunk, MessageBatch):
                 assert len(chunk)
@@ -202,6 +200,18 @@ def test_nothing_is_copied_before_it_is_asked_for():
     assert [len(batch.slices(i)) for i in range(2)] == [1, 2]
     buffer[buffer.index(b"whole") : buffer.index(b"whole") + 5] = b"WHOLE"
     assert bytes(batch.whole(0)) == A + b"WHOLE"
+
+
+def test_frames_that_come_alone_leave_a_cut_message_in_its_pieces():
+    packets = pack_all([A + b"whole", A + b"in three parts, of which two begin it"], 24)
+    assembler, out = Assembler(), []
+    for seq, packet in enumerate(packets):
+        assembler.unpack_frame(DeliveredFrame(2, seq, packet, False), out)
+    whole, batch = out
+    assert [message.data for message in whole] == [b"whole"]
+    assert len(batch.slices(0)) == len(packets) == 3
+    assert bytes(batch.whole(0)) == A + b"in three parts, of which two begin it"
+    assert batch.seq(0) == 2
 
 
 def test_a_sequence_number_wraps_within_a_run():
