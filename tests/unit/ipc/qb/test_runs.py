@@ -248,7 +248,7 @@ def test_a_run_of_events_is_written_and_told_at_once(bench):
 
 @pytest.mark.parametrize("copied_from", [0, 1 << 20])
 def test_runs_through_a_full_transport(bench, monkeypatch, copied_from):
-    monkeypatch.setattr(queue_module, "UNCOPIED_BYTES_MAX", copied_from)
+    monkeypatch.setattr(queue_module, "KEPT_BYTES_MAX", copied_from)
     client = bench.connect()
     expected = []
     for number in range(60):
@@ -332,10 +332,20 @@ def test_what_a_queue_costs():
     assert not queue
 
 
-def test_a_small_part_of_much_memory_is_copied():
-    queue = EventQueue()
+def test_runs_that_keep_much_memory_have_others_copied(monkeypatch):
     run = run_of([bytes(1000), b"small", bytes(1000)])
+    monkeypatch.setattr(queue_module, "KEPT_BYTES_MAX", 2 * run.held_bytes())
+    queue = EventQueue()
+    held = []
+    for _ in range(4):
+        queue.append_run(run.part(1, 1))
+    for _ in range(2):
+        held.append(queue.head().held_bytes())
+        queue.pop(1)
     queue.append_run(run.part(1, 1))
-    kept = queue.head()
-    assert kept.held_bytes() == 5
-    assert [b"".join(kept.slices(kept.first))] == [as_event(b"small")]
+    while queue:
+        kept = queue.head()
+        assert [b"".join(kept.slices(kept.first))] == [as_event(b"small")]
+        held.append(kept.held_bytes())
+        queue.pop(1)
+    assert held == [run.held_bytes()] * 2 + [5, 5, run.held_bytes()]
