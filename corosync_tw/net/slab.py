@@ -12,8 +12,10 @@ from typing import Final
 SLAB_LEN_BYTES: Final = 1 << 20
 # The longest UDP payload is 65507 bytes, and so is what the kernel merges for us.
 RECEIVE_LEN_BYTES_MAX: Final = 1 << 16
-# Slabs kept for another use; more than that are given back to the system.
-IDLE_SLABS_MAX: Final = 8
+# Slabs remembered for another use, viewed or not; older ones go back to the system with their last
+# view. A window of full frames and a backlog of clients fit; touching fresh memory costs more than
+# receiving into it.
+IDLE_SLABS_MAX: Final = 32
 
 
 class SlabPool:

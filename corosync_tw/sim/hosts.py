@@ -5,7 +5,7 @@ Both look the same to the node: fed, polled, and able to take a message from the
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from random import Random
 from typing import Final, Protocol
@@ -38,7 +38,7 @@ from corosync_tw.totem.effects import (
     Trace,
 )
 from corosync_tw.totem.params import TotemParams
-from corosync_tw.totem.runs import SentRun
+from corosync_tw.totem.runs import Received, SentRun
 from corosync_tw.totem.srp import Srp
 from corosync_tw.totem.window import Agreement
 
@@ -57,7 +57,7 @@ class Host(Protocol):
     def start(self, now_ns: int) -> None:
         """Begin."""
 
-    def receive(self, frames: list[bytes], now_ns: int) -> None:
+    def receive(self, frames: Sequence[Received], now_ns: int) -> None:
         """Take a batch of frames."""
 
     def advance(self, now_ns: int) -> None:

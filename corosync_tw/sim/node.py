@@ -16,6 +16,7 @@ from zlib import crc32
 from corosync_tw.corotypes import ConfChangeType
 from corosync_tw.sim.clock import PROCESS, TIMER, EventQueue, NodeClock
 from corosync_tw.sim.hosts import Host, HostEffect
+from corosync_tw.sim.merging import merged
 from corosync_tw.sim.network import Network
 from corosync_tw.sim.options import Options
 from corosync_tw.sim.recorder import Recorder
@@ -182,7 +183,8 @@ class SimNode:
             # Stable: messages first, tokens last, as drivers do.
             frames.sort(key=_is_token)
         self.around.recorder.handed(self.nodeid, frames)
-        self.host.receive(frames, self.local_now())
+        offload = self.around.options.receive_offload
+        self.host.receive(merged(frames) if offload else frames, self.local_now())
         self._after_input()
 
     def on_timer(self, incarnation: int) -> None:

@@ -82,6 +82,7 @@ class Options:
     delay_ns: int = 200_000
     jitter_ns: int = 50_000
     processing_ns: int = 20_000
+    receive_offload: bool = False
     storage_delay_ns: int = 0
     links_fifo: bool = True
     loss: float = 0.0
@@ -146,6 +147,7 @@ def draw_options(rng: Random, seed: int, nodes: int, fault_phase_ns: int) -> Opt
     # allow_downscale) are compared with stock instead.
     options.wait_for_all = seed % 3 == 0
     options.expected_votes_tracking = seed % 5 == 0
+    options.receive_offload = seed % 4 > 0
     options.accelerated_ring = seed // 2 % 2 == 0
     options.adaptive_window = seed // 4 % 2 == 0
     options.accelerated_window_msgs = (0, 0, 1, 3)[seed // 8 % 4]

@@ -243,6 +243,29 @@ def end_the_synchronization_at_once() -> list[Patch]:
     return [(stack.Stack, "_on_configuration_change", on_change)]
 
 
+@mutation
+def trust_the_first_of_a_run() -> list[Patch]:
+    real = srp.scan_run
+
+    def scan(blob, stride, rep, ring_seq):
+        found = real(blob, stride, rep, ring_seq)
+        if found is None:
+            return None
+        nodeid, first_seq, _, guarantee = found
+        return nodeid, first_seq, -(-len(blob) // stride), guarantee
+
+    return [(srp, "scan_run", scan)]
+
+
+@mutation
+def deliver_a_run_from_its_beginning() -> list[Patch]:
+    def whole(log, seq):
+        item = log._items.get(seq)
+        return item if item is not None else log._run_with(seq)[0]
+
+    return [(RingLog, "_from", whole)]
+
+
 NEEDS_STACK = {
     "continue_a_message_with_any_fragment",
     "forget_the_half_message_of_a_leaver_too_early",

@@ -6,7 +6,7 @@ from corosync_tw.totem import wire
 from corosync_tw.totem.const import Encapsulated, MembState
 from corosync_tw.totem.effects import ConfigurationChange, Deliver, Effect, SendMcast, SendToken
 from corosync_tw.totem.params import TotemParams
-from corosync_tw.totem.runs import DeliveredFrame, SentRun
+from corosync_tw.totem.runs import DeliveredFrame, Received, SentRun
 from corosync_tw.totem.seqno import seq_add
 from corosync_tw.totem.srp import Srp
 
@@ -53,7 +53,7 @@ class LoneNode:
 
     # -- inputs
 
-    def put(self, *frames: bytes) -> list[Effect]:
+    def put(self, *frames: Received) -> list[Effect]:
         self.now += MS // 10
         self.srp.receive(frames, self.now)
         return self.srp.poll()
