@@ -117,10 +117,10 @@ class Client:
 
     # LinkUser
 
-    def requests_arrived(self) -> None:
+    def requests_arrived(self, count: int) -> None:
         """Take a turn."""
-        if not (self._left or self._level):
-            self._keeper.serve_now(self)
+        self._keeper.arrived(self, count)
+        self.take_turn()
 
     def room_appeared(self) -> None:
         """Write what waits."""
@@ -142,6 +142,11 @@ class Client:
             )
 
     # for the server
+
+    def take_turn(self) -> None:
+        """Have a turn, if requests can be served."""
+        if not (self._left or self._level):
+            self._keeper.serve_now(self)
 
     def turn(self) -> None:
         """Read one share of requests and offer them."""
