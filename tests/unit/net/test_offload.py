@@ -2,7 +2,7 @@ import socket
 from array import array
 from itertools import accumulate
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corosync_tw.net.offload import (
@@ -61,6 +61,7 @@ def test_slices_are_passed_on_as_they_are():
     assert [id(piece) for piece in run.buffers] == [id(piece) for piece in pieces * 2]
 
 
+@settings(deadline=None)
 @given(
     lengths=st.lists(st.sampled_from([1, 2, 600, 1400, 1472]), max_size=200),
     slices=st.integers(1, 40),
@@ -95,6 +96,7 @@ def test_what_was_not_merged_is_one_segment():
     assert gro_segment_bytes([(socket.SOL_SOCKET, UDP_GRO, bytes(4))], 700) == 700
 
 
+@settings(deadline=None)
 @given(
     bodies=st.lists(st.sampled_from([0, 1, 2, 600, 1340]), min_size=1, max_size=150),
     limit=st.sampled_from([0, 60, 1400, PAYLOAD_BYTES_MAX]),
