@@ -11,6 +11,8 @@ can.
 Never in recovery, nor while the token is held; retransmissions go before the token.
 Source: Babay, Amir, "Fast Total Ordering for Modern Data Centers", ICDCS 2016; Spread's rule that
 accelerated_window is part of what a node may send at a visit.
+Deviation: in Corosync all messages precede the token. In the paper messages bear the number of the
+rotation; here the format is Corosync's, and sequence numbers tell what is of the rotation before.
 """
 
 from typing import Final

@@ -8,6 +8,7 @@ what losses narrow: the counters in the token tell the others what we really sen
 
 With a stock member in the ring, and until all have announced themselves, the configured windows
 count alone.
+Deviation: Corosync's windows are fixed.
 """
 
 from typing import Final, NamedTuple

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from corosync_tw.services import stack
+from corosync_tw.services.hello import Capabilities
 from corosync_tw.totem import commit, orf_token, recovery, ring, srp, transitions
+from corosync_tw.totem.acceleration import Acceleration
 from corosync_tw.totem.flow import FlowControl
 from corosync_tw.totem.ordering import RingLog
 from corosync_tw.totem.pg import Totempg
@@ -203,6 +205,128 @@ def forget_the_promises_of_a_failed_recovery() -> list[Patch]:
     return [(srp.Srp, "ring_of_ours", lambda _self: None)]
 
 
+# The accelerated ring, and windows that the members agree on.
+
+
+@mutation
+def ask_for_what_may_still_follow_the_token() -> list[Patch]:
+    def askable_seq(_self, token_seq, _last_seq):
+        return token_seq
+
+    return [(Acceleration, "askable_seq", askable_seq)]
+
+
+@mutation
+def begin_to_accelerate_before_all_have_heard_of_it() -> list[Patch]:
+    def note_visit(self, _safe_to):
+        self.active = self._wanted
+
+    return [(Acceleration, "note_visit", note_visit)]
+
+
+@mutation
+def accelerate_without_an_agreement() -> list[Patch]:
+    real = Acceleration.agree
+    return [(Acceleration, "agree", lambda self, _agreed, seq: real(self, True, seq))]
+
+
+@mutation
+def accelerate_in_recovery() -> list[Patch]:
+    real = orf_token.behind_token_msgs
+
+    def behind_token_msgs(ring):
+        return 15 if ring.forming is not None else real(ring)
+
+    return [(orf_token, "behind_token_msgs", behind_token_msgs)]
+
+
+def _behind_counts() -> tuple[list[int], Patch]:
+    """Remember how many messages follow the token of the visit under way."""
+    real = orf_token.split
+    counts = [0]
+
+    def split(batches, behind_msgs):
+        ahead, behind = real(batches, behind_msgs)
+        counts[0] = sum(map(len, behind))
+        return ahead, behind
+
+    return counts, (orf_token, "split", split)
+
+
+@mutation
+def pass_the_token_before_its_last_messages_are_numbered() -> list[Patch]:
+    real = orf_token.send_orf_token
+    counts, patch = _behind_counts()
+
+    def send(ring, token, now_ns, *, forward_token):
+        token.seq = seq_add(token.seq, -counts[0])
+        counts[0] = 0
+        real(ring, token, now_ns, forward_token=forward_token)
+
+    return [patch, (orf_token, "send_orf_token", send)]
+
+
+@mutation
+def count_only_what_precedes_the_token() -> list[Patch]:
+    real = FlowControl.update_token
+    counts, patch = _behind_counts()
+
+    def update(self, token, transmitted):
+        real(self, token, transmitted - counts[0])
+
+    return [patch, (FlowControl, "update_token", update)]
+
+
+@mutation
+def count_what_was_not_sent() -> list[Patch]:
+    real = FlowControl.update_token
+
+    def update(self, token, transmitted):
+        real(self, token, max(transmitted, min(self.my_cbl, 5)))
+
+    return [(FlowControl, "update_token", update)]
+
+
+@mutation
+def forget_what_should_follow_the_token() -> list[Patch]:
+    real = orf_token.split
+    return [(orf_token, "split", lambda batches, count: (real(batches, count)[0], []))]
+
+
+@mutation
+def send_retransmissions_behind_the_token() -> list[Patch]:
+    real_answer, real_pass = orf_token._answer_rtr, orf_token._pass_on
+    kept = []
+
+    def answer(ring, log, token, allowed):
+        before = len(ring.effects)
+        count = real_answer(ring, log, token, allowed)
+        if count:
+            kept.append(ring.effects[before:])
+            del ring.effects[before:]
+        return count
+
+    def pass_on(ring, token, now_ns, behind, **more):
+        real_pass(ring, token, now_ns, behind, **more)
+        for effects in kept:
+            ring.effects[-1:-1] = effects
+        kept.clear()
+
+    return [(orf_token, "_answer_rtr", answer), (orf_token, "_pass_on", pass_on)]
+
+
+@mutation
+def open_the_window_for_the_fastest() -> list[Patch]:
+    real = Capabilities.agreement
+
+    def agreement(self, members):
+        agreed = real(self, members)
+        most = max((hello.receive_msgs for hello in self._hellos.values()), default=0)
+        return agreed._replace(window_size_msgs=agreed.window_size_msgs and most)
+
+    return [(Capabilities, "agreement", agreement)]
+
+
 # Above the ring: these need the whole stack.
 
 
@@ -267,6 +391,7 @@ def deliver_a_run_from_its_beginning() -> list[Patch]:
 
 
 NEEDS_STACK = {
+    "begin_to_accelerate_before_all_have_heard_of_it",
     "continue_a_message_with_any_fragment",
     "forget_the_half_message_of_a_leaver_too_early",
     "end_the_synchronization_at_once",

@@ -13,9 +13,27 @@ FAULT_PHASE_NS = 6 * NS_PER_S
 RARE = "forget_the_promises_of_a_failed_recovery"
 RARE_FIRST_SEED = 5020
 RARE_SEEDS_MAX = 200
+# Some member has to hear of the agreement late, and soon ask for a message.
+LATE = "begin_to_accelerate_before_all_have_heard_of_it"
+
+
+def late_options(seed):
+    options = swarm_options(seed, None, FAULT_PHASE_NS)
+    options.nodes = max(3, min(options.nodes, 5))
+    options.full_stack = options.accelerated_ring = True
+    options.miss_count_const = 1
+    options.kind_loss = {1: 0.3}
+    options.fault_every_ns = {Fault.PARTITION: 400_000_000}
+    options.fault_length_ns = 150_000_000
+    options.workload_gap_ns = 5_000_000
+    options.message_bytes_max = 1000
+    options.process_churn = 0.05
+    return options
 
 
 def drawn_options(seed, name):
+    if name == LATE:
+        return late_options(seed)
     if name != RARE:
         options = swarm_options(seed, None, FAULT_PHASE_NS)
         options.full_stack = name in NEEDS_STACK

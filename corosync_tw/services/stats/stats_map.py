@@ -25,6 +25,7 @@ from corosync_tw.services.stats.tables import (
     histogram_table,
     pg_table,
     srp_table,
+    window_table,
 )
 
 CLEAR: Final = "stats.clear."
@@ -62,6 +63,7 @@ class StatsMap(CmapStore):
             ipcs.PREFIX: IpcsKeys(server),
             schedmiss.PREFIX: self.schedmiss,
             f"{OUR_PREFIX}stack.": counters_table(f"{OUR_PREFIX}stack.", stack.stats),
+            f"{OUR_PREFIX}window.": window_table(stack.srp),
             f"{OUR_PREFIX}transport.": counters_table(f"{OUR_PREFIX}transport.", transport_stats),
         }
         for name, histogram in stack.meter.histograms().items():

@@ -14,6 +14,7 @@ from corosync_tw.services.cmap.values import TypedValue
 from corosync_tw.services.stats.histogram import BUCKETS, Histogram, bucket_end_us
 from corosync_tw.services.stats.meter import StackMeter
 from corosync_tw.totem.pg import QUEUE_MESSAGES_MAX, Totempg
+from corosync_tw.totem.srp import Srp
 from corosync_tw.totem.stats import SrpStats
 
 Getter = Callable[[], TypedValue]
@@ -77,6 +78,24 @@ def srp_table(stats: SrpStats, meter: StackMeter, now_ns: Callable[[], int]) -> 
         "avg_backlog_calc": lambda: TypedValue.u32(meter.mean_backlog_frames()),
     }
     return Table("stats.srp.", getters)
+
+
+def window_table(srp: Srp) -> Table:
+    """
+    Make ``stats.corosync_tw.window.*``: the windows that count now.
+
+    ``size`` and ``max_messages`` are those of corosync.conf until the members of a ring agree on
+    others; ``behind_token`` is 0 while the ring is not accelerated.
+    """
+    return Table(
+        "stats.corosync_tw.window.",
+        {
+            "size": lambda: TypedValue.u32(srp.window.size_msgs(srp.params)),
+            "max_messages": lambda: TypedValue.u32(srp.window.max_messages(srp.params)),
+            "narrowed": lambda: TypedValue.u64(srp.window.cuts),
+            "behind_token": lambda: TypedValue.u32(srp.behind_token_msgs),
+        },
+    )
 
 
 def pg_table(pg: Totempg) -> Table:
