@@ -23,7 +23,7 @@ SENT_WITHIN_S = 60.0
 FLOODS = ((64, 10_000), (1_600, 1_200), (40_000, 50), (1_000_000, 2))
 TIMES = 5
 # Other bytes that look like a message's.
-STRAY = 0.01
+STRAY = 0.05
 SENDER, HEARER, BYSTANDER = NODES
 COPIES = {SENDER: 2, HEARER: 1, BYSTANDER: 0}
 # Taken from the sender as objects, joined, and stored; joined and stored for those who hear.
