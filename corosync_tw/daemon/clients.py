@@ -19,6 +19,8 @@ from corosync_tw.totem.pg_pack import BULK_SHARE_MAX, QUEUE_LEN_BYTES_MAX
 # Flow control as libqb's clients read it: all may send; nobody but the exempt may.
 SEND: Final = 0
 HOLD: Final = 2
+# Queue critical, flow control: what clients were told last when nothing holds them up.
+_AT_REST: Final = (False, SEND)
 # Messages that found no room are offered again when the queue is this empty: then the longest one
 # fits, and it pays to look at them.
 RESUME_LEVEL: Final = 0.4
@@ -76,6 +78,10 @@ class Clients:
         who were told something without an effect, as by the map.
         """
         stack = self._stack
+        if self._state == _AT_REST and not (stack.pg.waiting_msgs or stack.sync_in_progress):
+            self._server.resume()
+            self._server.flush()
+            return
         critical = stack.queue_level() is QueueLevel.CRITICAL
         held = HOLD if critical or stack.sync_in_progress else SEND
         state = (critical, held)

@@ -5,11 +5,10 @@ Source: Corosync exec/main.c, main, sig_exit_handler, sig_diag_handler.
 """
 
 import atexit
-import gc
 import signal
 import sys
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import inlineCallbacks
@@ -17,6 +16,7 @@ from twisted.internet.defer import inlineCallbacks
 from corosync_tw import __version__
 from corosync_tw.config.schema import Config
 from corosync_tw.daemon import scheduling
+from corosync_tw.daemon.collector import Collector
 from corosync_tw.daemon.ending import Ending
 from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
 from corosync_tw.daemon.journal import Journal
@@ -29,10 +29,6 @@ from corosync_tw.kernels import choice
 from corosync_tw.logsys.system import Logsys
 from corosync_tw.net.driver import Driver
 from corosync_tw.timers.clock import ClockError, assert_monotonic
-
-# New objects between two looks of the collector: a ring under load makes thousands a millisecond,
-# nearly all of which reference counting frees.
-GC_YOUNG_OBJECTS: Final = 50_000
 
 
 class Engine(Service):
@@ -66,6 +62,7 @@ class Engine(Service):
         self._foreground = foreground
         self._leave = True
         self._stopping = False
+        self._collector: Collector | None = None
         with_place = config.logging.fileline or config.logging.function_name
         self.journal = Journal(config.nodeid, Driver.now_ns, logsys, with_place=with_place)
         self.node = Node(
@@ -102,6 +99,8 @@ class Engine(Service):
             return
         yield super().stopService()  # type: ignore[no-untyped-call]
         notify("STOPPING=1")
+        if self._collector is not None:
+            self._collector.stop()
         try:
             yield self.node.close(leave=self._leave)
         finally:
@@ -156,9 +155,11 @@ class Engine(Service):
         handlers[signal.SIGHUP] = self._on_hangup
         handlers[signal.SIGUSR2] = self._on_dump
         install(self._reactor, handlers)
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(GC_YOUNG_OBJECTS)
+        stack = self.node.stack
+        self._collector = Collector(
+            self._reactor, lambda: stack.stats.messages_delivered, stack.meter.collection_time
+        )
+        self._collector.start()
 
     def _abandon(self, error: DaemonError) -> None:
         for message in error.messages:

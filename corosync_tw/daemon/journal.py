@@ -97,6 +97,11 @@ class Journal:
             logger.level_max = logsys.level_max(subsys)
             logger.with_place = with_place
 
+    @property
+    def traces_visits(self) -> bool:
+        """Whether anybody prints each visit of the token."""
+        return self.totem.level_max >= trace_level(TraceCode.TOKEN_RECEIVED)
+
     def write(self, message: Message) -> None:
         """Print one line."""
         self._loggers[message.subsys].emit(message.level, "{text}", text=message.text)

@@ -39,6 +39,7 @@ from corosync_tw.logsys.system import Logsys
 from corosync_tw.net.driver import Driver
 from corosync_tw.net.errors import NetError, StorageError
 from corosync_tw.net.interfaces import IDriverObserver, INetObserver, NetEvent
+from corosync_tw.net.reactor import time_callbacks
 from corosync_tw.net.ringid_store import FileRingIdStore
 from corosync_tw.services.cpg.effects import CpgDeliverRun, CpgPart
 from corosync_tw.services.effects import CpgConfchg, CpgDeliver, FatalError, SyncDone
@@ -142,6 +143,8 @@ class Node:
             store.load(),
             Driver.now_ns(),
         )
+        self.stack.srp.trace_visits(self._journal.traces_visits)
+        time_callbacks(reactor, self.stack.meter.callback_time)
         self.driver = Driver(reactor, self.stack, self.transport, store, self)
         self._errands = Errands(
             self.stack,

@@ -139,11 +139,12 @@ class BatchSocket:
         self, source_filter: SourceFilter, messages: list[Received], tokens: list[Received]
     ) -> bool:
         """
-        Read datagrams until none is left or the limit of calls is reached.
+        Read datagrams until none is left, the limit of calls is reached, or a token came first: on
+        a quiet ring nothing is behind it, and if there is, the reactor tells.
 
         :param messages: datagrams are appended here, but tokens to ``tokens``; mcast messages that
             arrived together stay together.
-        :return: whether the socket was emptied.
+        :return: whether the socket is known to be empty.
         """
         stats = self._stats
         pool = self._pool
@@ -177,9 +178,14 @@ class BatchSocket:
             stats.rx_bytes += length
             if segment >= length:
                 stats.rx_frames += 1
-                _file(blob, messages, tokens)
                 if learn is not None and _is_no_mcast(blob):
                     learn(blob, host)
+                if not is_token(blob):
+                    messages.append(blob)
+                    continue
+                tokens.append(blob)
+                if not messages:
+                    return False
                 continue
             together = FrameBlob(blob, segment)
             stats.rx_frames += -(-length // segment)
@@ -210,6 +216,25 @@ class BatchSocket:
         if run.frame_count > 1:
             stats.tx_gso_calls += 1
         return None
+
+    def send_one(self, frame: bytes, address: Address) -> bool:
+        """
+        Send one datagram.
+
+        :return: False when the kernel has no room for it now.
+        """
+        stats = self._stats
+        try:
+            stats.tx_bytes += self._sock.sendto(frame, address)
+        except OSError as error:
+            number = error.errno or 0
+            if number in _BLOCKED:
+                return False
+            self._count_lost(1, number)
+            return True
+        stats.tx_calls += 1
+        stats.tx_frames += 1
+        return True
 
     def _send_failed(self, run: Run, address: Address, number: int) -> Run | None:
         if number in _BLOCKED:

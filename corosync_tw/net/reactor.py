@@ -104,6 +104,12 @@ def install() -> None:
         installReactor(TurnReactor())  # type: ignore[no-untyped-call]
 
 
+def time_callbacks(reactor: IReactorTime, histogram: Histogram) -> None:
+    """Have a reactor's callbacks timed here, if it is one that times them."""
+    if isinstance(reactor, TurnReactor):
+        reactor.callback_time = histogram
+
+
 def turn_end_of(reactor: IReactorTime) -> Callable[[Callable[[], None]], None]:
     """Give what puts calls off to the end of a reactor's turn, or to the next turn of another's."""
     if isinstance(reactor, TurnReactor):

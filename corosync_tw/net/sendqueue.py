@@ -11,7 +11,7 @@ from typing import Final
 
 from corosync_tw.net.batchsocket import Address, BatchSocket
 from corosync_tw.net.interfaces import INetObserver, NetEvent, NetEventKind
-from corosync_tw.net.offload import Run
+from corosync_tw.net.offload import Run, single
 from corosync_tw.net.stats import TransportStats
 
 # About 6 MB of full frames; by then the oldest are worth nothing to anybody.
@@ -44,6 +44,11 @@ class SendQueue:
                 if left is not None:
                     self._append(sock, left, address)
                     self._block_on(sock)
+
+    def send_one(self, sock: BatchSocket, frame: bytes, address: Address) -> None:
+        """Send one datagram to one address: the token, for which everybody waits."""
+        if self._waiting or not sock.send_one(frame, address):
+            self.send(sock, (single(frame),), (address,))
 
     def flush(self) -> None:
         """Send what waits, as far as the kernel takes it."""

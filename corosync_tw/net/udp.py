@@ -29,7 +29,7 @@ from corosync_tw.net.interfaces import (
     NetEvent,
     NetEventKind,
 )
-from corosync_tw.net.offload import plan_runs, single
+from corosync_tw.net.offload import plan_runs
 from corosync_tw.net.peers import PeerTable
 from corosync_tw.net.sendqueue import SendQueue
 from corosync_tw.net.settings import BROADCAST_ADDRESS, UdpSettings, member_address
@@ -122,7 +122,7 @@ class UdpTransport:
         if address is None or self._sender is None:
             self.stats.tx_no_address += 1
             return
-        self._queue.send(self._sender, (single(frame),), (address,))
+        self._queue.send_one(self._sender, frame, address)
 
     def send_mcast(self, frames: Datagrams, to_members_only: bool) -> None:
         """Send frames to the group; who is a member of the ring makes no difference."""

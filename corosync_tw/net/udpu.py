@@ -27,7 +27,7 @@ from corosync_tw.net.interfaces import (
     NetEvent,
     NetEventKind,
 )
-from corosync_tw.net.offload import plan_runs, single
+from corosync_tw.net.offload import plan_runs
 from corosync_tw.net.sendqueue import SendQueue
 from corosync_tw.net.settings import UdpSettings, member_address
 from corosync_tw.net.slab import SlabPool
@@ -103,7 +103,7 @@ class UdpuTransport:
         if address is None or self._token_socket is None:
             self.stats.tx_no_address += 1
             return
-        self._queue.send(self._token_socket, (single(frame),), (address,))
+        self._queue.send_one(self._token_socket, frame, address)
 
     def send_mcast(self, frames: Datagrams, to_members_only: bool) -> None:
         """Send frames to every member, or every member of the ring."""

@@ -28,6 +28,7 @@ class Turn:
     :ivar frames: messages since it last passed the token, retransmissions included.
     :ivar frames_before: likewise at the visit before.
     :ivar token: that it sent in this visit, None before.
+    :ivar rested_before: ``frames_before`` of a visit that goes on while the token rests here.
     :ivar heard_seq: seq of the token as it came; None before the first.
     """
 
@@ -35,6 +36,7 @@ class Turn:
     frames: int = 0
     frames_before: int = 0
     token: TokenFacts | None = None
+    rested_before: int | None = None
     heard_seq: int | None = None
 
 
@@ -54,8 +56,9 @@ class TurnChecks:
     def begin(self, nodeid: int) -> None:
         """Begin with what a node does after one input: a token that was held is no visit."""
         turn = self.turns.get(nodeid)
-        if turn is not None:
-            turn.token = None
+        if turn is not None and turn.token is not None:
+            # It went on by itself: the visit is over.
+            turn.token = turn.rested_before = None
 
     def sent_frames(self, nodeid: int, frames: tuple[bytes, ...], fresh: int, now_ns: int) -> None:
         """Count messages, and look at those behind the token."""
@@ -110,13 +113,15 @@ class TurnChecks:
         if turn is None:
             return
         token = turn.token
+        before = turn.frames_before if turn.rested_before is None else turn.rested_before
         if token is not None and token.ring_id == turn.ring_id:
             heard = self.tokens.get((turn.ring_id, (token.token_seq - 1) & _MASK))
             if heard is not None:
                 added = serial_distance(token.fcc, token_facts(heard).fcc)
-                if added != turn.frames - turn.frames_before:
-                    text = f"fcc by {added}, sent {turn.frames}, before {turn.frames_before}"
+                if added != turn.frames - before:
+                    text = f"fcc by {added}, sent {turn.frames}, before {before}"
                     stop("fcc tells the truth", now_ns, (nodeid,), text)
+        turn.rested_before = turn.frames_before if token is None else None
         turn.frames_before, turn.frames = turn.frames, 0
         turn.token = None
 

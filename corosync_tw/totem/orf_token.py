@@ -116,7 +116,8 @@ def _note_activity(ring: Ring, token: OrfToken, now_ns: int) -> None:
     if stats.token_last_received_ns:
         stats.token_rotation_ns = now_ns - stats.token_last_received_ns
     stats.token_last_received_ns = now_ns
-    ring.trace(TraceCode.TOKEN_RECEIVED, token.seq, token.aru, token.token_seq, token.fcc)
+    if ring.traces_visits:
+        ring.trace(TraceCode.TOKEN_RECEIVED, token.seq, token.aru, token.token_seq, token.fcc)
     if token.seq == state.my_last_seq:
         start_merge_detect_timeout(ring, now_ns)
         state.my_seq_unchanged += 1
@@ -317,12 +318,54 @@ def send_orf_token(ring: Ring, token: OrfToken, now_ns: int, *, forward_token: b
     token.nodeid = ring.my_id
     token.target_nodeid = ring.token.target
     ring.token.retransmit_frame = wire.encode_orf_token(token)
+    ring.token.my_token_rests = not forward_token
     if forward_token:
         retransmit_token(ring, now_ns)
 
 
+def speak_with_resting_token(ring: Ring, now_ns: int) -> bool:
+    """
+    Send at once what waits, for the token is here; what follows is as if it had waited before.
+
+    :return: False when the token is not here, or brought requests or losses, when we have spoken at
+        this visit or have nothing to say; then nothing has changed.
+    """
+    log, state = ring.installed, ring.token
+    if not state.my_token_rests or ring.state is not MembState.OPERATIONAL:
+        return False
+    token = wire.decode(state.retransmit_frame)
+    assert isinstance(token, OrfToken), "something else rests here"
+    backlog_frames = _backlog(ring)
+    if (
+        not backlog_frames
+        or ring.flow.my_trc
+        or token.rtr_list
+        or not token.seq == token.aru == log.my_aru
+    ):
+        return False
+    # The sort queue is empty: everybody has had everything for many visits.
+    allowed = ring.flow.allowance(ring.params, token, backlog_frames)
+    batches = _mcast(ring, log, token, allowed)
+    ring.flow.update_token(token, sum(map(len, batches)))
+    _update_token_aru(ring, log, token, state.my_last_aru)
+    state.my_seq_unchanged = 0
+    state.my_token_held = False
+    ring.deadlines.cancel(Deadline.TOKEN_HOLD)
+    ahead, behind = split(batches, behind_token_msgs(ring))
+    _send(ring, ahead)
+    send_orf_token(ring, token, now_ns, forward_token=True)
+    _send(ring, behind)
+    deliver_ready(ring)
+    reset_token_retransmit_timeout(ring, now_ns)
+    # Not another rotation: the visit goes on.
+    ring.stats.token_rotation_ns = 0
+    ring.effects.append(TokenSent())
+    return True
+
+
 def retransmit_token(ring: Ring, now_ns: int) -> None:
     """Send the token last kept, be it the first time or again."""
+    ring.token.my_token_rests = False
     ring.stats.orf_token_tx += 1
     ring.send_token_frame(ring.token.retransmit_frame, now_ns)
 

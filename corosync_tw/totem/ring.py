@@ -38,6 +38,7 @@ class TokenState:
     :ivar my_prior_seq: seq of the token at the visit before that.
     :ivar my_seq_unchanged: visits without a new message.
     :ivar my_token_held: the ring rests: we hold the token, or believe that the representative does.
+    :ivar my_token_rests: the token is here and was not passed on since it came.
     :ivar my_aru_count: visits without progress of the aru.
     :ivar retransmit_frame: the last token sent, to be repeated until the ring shows life.
     :ivar target: who follows us on the ring.
@@ -51,6 +52,7 @@ class TokenState:
     my_prior_seq: int | None = None
     my_seq_unchanged: int = 0
     my_token_held: bool = False
+    my_token_rests: bool = False
     my_aru_count: int = 0
     retransmit_frame: bytes = b""
     target: int = 0
@@ -97,6 +99,7 @@ class Ring:
     :ivar joins_flushed_until_ns: Joins before this time may be stale, because the process had
         paused.
     :ivar alive_ns: when we last had the processor.
+    :ivar traces_visits: visits of the token are recorded.
     """
 
     def __init__(
@@ -128,6 +131,7 @@ class Ring:
         self.this_seqno = 0
         self.joins_flushed_until_ns = 0
         self.alive_ns = now_ns
+        self.traces_visits = True
 
     @property
     def am_rep(self) -> bool:

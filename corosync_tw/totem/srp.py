@@ -38,8 +38,9 @@ from corosync_tw.totem.expiry import (
 )
 from corosync_tw.totem.handlers import handle, release_held_token
 from corosync_tw.totem.joining import send_hold_cancel
-from corosync_tw.totem.orf_token import behind_token_msgs, on_orf_token
+from corosync_tw.totem.orf_token import behind_token_msgs, on_orf_token, speak_with_resting_token
 from corosync_tw.totem.params import TotemParams
+from corosync_tw.totem.quiet_visit import QUIET_LEN_BYTES, quiet_visit
 from corosync_tw.totem.reconfigure import reconfigure
 from corosync_tw.totem.ring import Ring
 from corosync_tw.totem.runs import DeliveredFrame, FrameBlob, Received, ReceivedRun
@@ -147,6 +148,10 @@ class Srp:
         """
         reconfigure(self._ring, params, now_ns)
 
+    def trace_visits(self, wanted: bool) -> None:
+        """Record each visit of the token, as is the default, or spare the work."""
+        self._ring.traces_visits = wanted
+
     def force_gather(self, now_ns: int) -> None:
         """Act as if the token was lost. Source: totemsrp_force_gather."""
         on_token_loss_timeout(self._ring, now_ns)
@@ -154,6 +159,8 @@ class Srp:
     def wake(self, now_ns: int) -> None:
         """The source has something to send: a resting ring has to move."""
         ring = self._ring
+        if speak_with_resting_token(ring, now_ns):
+            return
         if ring.token.my_token_held and ring.state in _LIVE:
             if not (ring.am_rep and len(ring.memb.memb) == 1):
                 send_hold_cancel(ring)
@@ -272,6 +279,9 @@ class Srp:
 
     def _handle_checked(self, frame: Buffer, now_ns: int) -> None:
         ring = self._ring
+        if len(frame) == QUIET_LEN_BYTES and quiet_visit(ring, frame, now_ns):
+            ring.stats.orf_token_rx += 1
+            return
         try:
             message = wire.decode(frame)
         except MalformedFrame:

@@ -26,6 +26,8 @@ class StackMeter:
     :ivar received: messages for services that were delivered here, by exec id.
     :ivar token_rotation: between visits of the token.
     :ivar delivery_latency: from the queue to our own delivery; one message at a time is watched.
+    :ivar callback_time: of the loop that runs the stack, which keeps it; likewise collection_time,
+        of looks for garbage.
     :ivar sync_time: from a configuration change to the end of the synchronization.
     """
 
@@ -40,6 +42,8 @@ class StackMeter:
         "_rotations",
         "_sent",
         "_sync_began_ns",
+        "callback_time",
+        "collection_time",
         "delivery_latency",
         "received",
         "sync_time",
@@ -51,6 +55,8 @@ class StackMeter:
         self.token_rotation = Histogram()
         self.delivery_latency = Histogram()
         self.sync_time = Histogram()
+        self.callback_time = Histogram()
+        self.collection_time = Histogram()
         self._rotations: deque[int] = deque(maxlen=TOKENS_KEPT)
         self._backlogs: deque[int] = deque(maxlen=TOKENS_KEPT)
         # Of this node, by the first bytes of the message; without those since the last new head.
@@ -71,6 +77,8 @@ class StackMeter:
             "token_rotation": self.token_rotation,
             "delivery_latency": self.delivery_latency,
             "sync_time": self.sync_time,
+            "callback_time": self.callback_time,
+            "collection_time": self.collection_time,
         }
 
     @property
@@ -127,11 +135,11 @@ class StackMeter:
         """
         Take note of a visit of the token.
 
-        :param rotation_ns: since the visit before, 0 at the first.
+        :param rotation_ns: since the visit before; 0 at the first, and when a visit goes on.
         """
-        self._rotations.append(rotation_ns)
         self._backlogs.append(backlog_frames)
         if rotation_ns:
+            self._rotations.append(rotation_ns)
             self.token_rotation.record(rotation_ns)
 
     def follow_probe(self, now_ns: int, waiting_msgs: int, marks: tuple[int, int]) -> None:

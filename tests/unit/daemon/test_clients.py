@@ -35,7 +35,7 @@ class World:
         self.stack = SimpleNamespace(
             sync_in_progress=False,
             queue_level=lambda: self.level,
-            pg=SimpleNamespace(queue_level=0.0),
+            pg=SimpleNamespace(queue_level=0.0, waiting_msgs=1),
         )
         self.server = Server()
         handlers = [

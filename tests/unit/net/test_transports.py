@@ -105,8 +105,8 @@ def test_a_token_reaches_its_target_alone(nodes, transport, settings):
 def test_messages_come_before_the_token_sent_after_them(nodes, transport, settings):
     one, two, _ = nodes(transport, **settings)
     messages = [frame(MCAST, bytes([n])) for n in range(3)]
-    one.transport.send_token(2, frame(ORF_TOKEN))
     one.transport.send_mcast([(m,) for m in messages], True)
+    one.transport.send_token(2, frame(ORF_TOKEN))
     assert two.receive(4) == [*messages, frame(ORF_TOKEN)]
 
 
