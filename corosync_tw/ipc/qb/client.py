@@ -4,7 +4,7 @@ One connection of a C client, between its transport and its service's handler.
 Requests are offered in batches, or taken by the handler from where the client left them. They wait
 where they are while the service's flow control is on (as in libqb, which then reads none), and what
 a handler does not take is kept or left there, and offered again. Events for a client that does not
-read wait in its queue.
+read wait in its queue; one that sends faster than it reads is served when it has read.
 Source: libqb 2.0.6 lib/ipcs.c; Corosync exec/ipc_glue.c msg_send_or_queue, outq_flush.
 """
 
@@ -15,13 +15,8 @@ from corosync_tw.corotypes import Slices
 from corosync_tw.errors import CsInvalidParam
 from corosync_tw.ipc.qb.keeper import Keeper
 from corosync_tw.ipc.qb.layout import MSG_DISCONNECT, Peer
-from corosync_tw.ipc.qb.link import (
-    REQUESTS_PER_TURN_MAX,
-    Link,
-    LinkEnded,
-    LinkViolation,
-)
-from corosync_tw.ipc.qb.queue import EventQueue
+from corosync_tw.ipc.qb.link import REQUESTS_PER_TURN_MAX, Link, LinkEnded, LinkViolation
+from corosync_tw.ipc.qb.queue import UNREAD_LOOKS_MAX, EventQueue
 from corosync_tw.services.lib_interfaces import ClientStats, LibHandler, TakesRuns
 from corosync_tw.services.lib_requests import REQUEST_HEADER, REQUEST_HEADER_LEN, response
 from corosync_tw.services.lib_runs import EventRun, RequestRuns, RunsTaken
@@ -58,7 +53,7 @@ class Client:
         self.queue_bytes = 0
         self._keeper = keeper
         self._level = 0
-        self._takes_runs = handler if isinstance(handler, TakesRuns) else None
+        self._takes_runs = handler if link.runs and isinstance(handler, TakesRuns) else None
         self._kept: list[bytes] = []
         # Whether requests wait where the client left them, until the ring takes more.
         self._left = False
@@ -101,7 +96,7 @@ class Client:
             self.drain()
         written = 0
         if not self.closed and not self._queue:
-            written = self._write_run(run)
+            written = self._write(run)
         if self.closed:
             return run.count
         count = run.sound_count(run.first + written)
@@ -164,8 +159,9 @@ class Client:
 
     @property
     def _held_up(self) -> bool:
-        """Whether requests wait until the ring takes more."""
-        return self._left or bool(self._kept)
+        """Whether requests wait until the ring takes more, or the client has read."""
+        behind = self._queue.behind and self._takes_runs is not None and not self._ended
+        return behind or self._left or bool(self._kept)
 
     def _serve(self) -> bool:
         """Have one share of requests served; tell whether there were any."""
@@ -254,10 +250,10 @@ class Client:
 
     def drain(self) -> bool:
         """Write queued events as far as there is room; True when none is left."""
-        queue, written_bytes = self._queue, 0
+        queue, behind, written_bytes = self._queue, self._queue.behind, 0
         while queue:
             head = queue.head()
-            count = int(self._write((head,))) if isinstance(head, bytes) else self._write_run(head)
+            count = self._write((head,) if isinstance(head, bytes) else head)
             # A client that is dropped over an event takes all the others with it.
             if not count or self.closed:
                 break
@@ -268,7 +264,19 @@ class Client:
         self.queue_bytes -= written_bytes
         self._keeper.queued(self, -written_bytes, poll=False)
         self.flush()
+        queue.charged_bytes = self.queue_bytes
+        if written_bytes:
+            queue.unread_looks = 0
+        if behind and not queue.behind:
+            self._keeper.come_back(self)
         return self._after_drain()
+
+    def look(self) -> bool:
+        """Drain the queue and note whether the client reads; called every few milliseconds."""
+        self._queue.unread_looks += 1
+        if self._queue.unread_looks == UNREAD_LOOKS_MAX:
+            self._keeper.come_back(self)
+        return self.drain()
 
     def _after_drain(self) -> bool:
         """Arrange that the rest is written too; True when nobody needs to look for room."""
@@ -352,38 +360,26 @@ class Client:
         """Drop the client over an exception."""
         self.violated(f"a fault of the daemon, please report it: {traceback.format_exc()}")
 
-    def _write(self, slices: Slices) -> bool:
-        """Write an event; True also for a client that is gone."""
+    def _write(self, event: Slices | EventRun) -> int:
+        """Write an event, or some of many; count all of them for a client that is gone."""
+        wanted = event.count if isinstance(event, EventRun) else 1
         try:
-            if not self.link.event(slices, sum(map(len, slices))):
-                return False
+            if isinstance(event, EventRun):
+                count = self.link.event_run(event)
+            else:
+                count = int(self.link.event(event, sum(map(len, event))))
         except LinkViolation as error:
             self.violated(str(error))
-            return True
+            return wanted
         except LinkEnded:
-            return True
-        self._wrote(1)
-        return True
-
-    def _write_run(self, run: EventRun) -> int:
-        """Write events; count all of them for a client that is gone."""
-        try:
-            count = self.link.event_run(run)
-        except LinkViolation as error:
-            self.violated(str(error))
-            return run.count
-        except LinkEnded:
-            return run.count
+            return wanted
         if count:
-            self._wrote(count)
+            self.stats.dispatched += count
+            self.stats.sent += count
+            if not self._dirty:
+                self._dirty = True
+                self._keeper.wrote(self)
         return count
-
-    def _wrote(self, count: int) -> None:
-        self.stats.dispatched += count
-        self.stats.sent += count
-        if not self._dirty:
-            self._dirty = True
-            self._keeper.wrote(self)
 
     def _enqueued(self, count: int, charge_bytes: int) -> None:
         first = len(self._queue) == 1
@@ -392,6 +388,7 @@ class Client:
         self.stats.queued += count
         self.stats.send_retries += count
         self.queue_bytes += charge_bytes
+        self._queue.charged_bytes = self.queue_bytes
         if self.queue_bytes > QUEUE_BYTES_MAX:
             self._keeper.queued(self, charge_bytes, poll=False)
             self.violated(f"it does not read; {self.queue_bytes >> 20} MiB of events wait for it")

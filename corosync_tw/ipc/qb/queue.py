@@ -12,21 +12,36 @@ from corosync_tw.services.lib_runs import EventRun
 
 # What a queued event costs beside its bytes.
 QUEUED_OVERHEAD_BYTES: Final = 64
+# A client that sends and has more than this to read has fallen behind.
+BEHIND_BYTES_MIN: Final = 1 << 20
+# After so many looks without a sign of reading it may be waiting for an answer, or never read.
+UNREAD_LOOKS_MAX: Final = 10
 # Memory that runs keep before others are copied: a client that does not read keeps no more.
 KEPT_BYTES_MAX: Final = 4 << 20
 
 
 class EventQueue:
-    """The queue; false when it is empty."""
+    """
+    The queue; false when it is empty.
 
-    __slots__ = ("_items", "_kept_bytes")
+    :ivar charged_bytes: what all that is in it costs.
+    :ivar unread_looks: how often in a row it was looked for room in vain, every few milliseconds.
+    """
+
+    __slots__ = ("_items", "_kept_bytes", "charged_bytes", "unread_looks")
 
     def __init__(self) -> None:
+        self.charged_bytes = self.unread_looks = 0
         self._items: deque[bytes | EventRun] = deque()
         self._kept_bytes = 0
 
     def __len__(self) -> int:
         return len(self._items)
+
+    @property
+    def behind(self) -> bool:
+        """Whether the client reads, but has too much to read."""
+        return self.charged_bytes > BEHIND_BYTES_MIN and self.unread_looks < UNREAD_LOOKS_MAX
 
     def append(self, event: bytes) -> int:
         """Add an event; give what it costs in bytes."""

@@ -256,7 +256,7 @@ class QbServer:
     def _poll(self) -> None:
         self._poll_call = None
         for client in tuple(self._polled):
-            if client.drain():
+            if client.look():
                 self._polled.pop(client, None)
         if self._polled:
             self._poll_s = min(self._poll_s * 2, POLL_S_MAX)

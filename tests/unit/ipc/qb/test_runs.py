@@ -7,7 +7,12 @@ import pytest
 
 from corosync_tw.ipc.qb import client as client_module
 from corosync_tw.ipc.qb import queue as queue_module
-from corosync_tw.ipc.qb.queue import QUEUED_OVERHEAD_BYTES, EventQueue
+from corosync_tw.ipc.qb.queue import (
+    BEHIND_BYTES_MIN,
+    QUEUED_OVERHEAD_BYTES,
+    UNREAD_LOOKS_MAX,
+    EventQueue,
+)
 from corosync_tw.services.lib_runs import EventRun, MessageHead, RunsTaken
 from corosync_tw.totem.batch import MessageBatch
 from tests.unit.ipc.qb.serving import ECHO, event, request
@@ -283,6 +288,37 @@ def test_a_reader_is_served_without_a_timer(shm):
         received += drain(shm, client)
         shm.settle()
     assert received == list(map(as_event, messages))
+
+
+def test_who_has_much_to_read_is_served_when_it_has_read(runs):
+    client = runs.connect()
+    runs.ours().event_run(run_of([bytes(90_000)] * 30))
+    runs.server.flush()
+    client.send_raw(mcast(b"waits"))
+    runs.settle()
+    assert runs.sender.runs == []
+    while runs.ours().queue_bytes > BEHIND_BYTES_MIN:
+        assert runs.sender.runs == []
+        assert drain(runs, client)
+        runs.settle()
+    assert runs.sender.runs == [[b"waits"]]
+
+
+def test_who_does_not_read_at_all_is_served_after_a_while(runs):
+    client = runs.connect()
+    runs.ours().event_run(run_of([bytes(90_000)] * 50))
+    client.send_raw(mcast(b"waits"))
+    client.send_raw(request(ECHO))
+    runs.settle()
+    assert runs.sender.runs == []
+    runs.reactor.run_ms(5 * UNREAD_LOOKS_MAX)
+    assert runs.sender.runs == [[b"waits"]]
+    assert client.response() is not None
+    drain(runs, client)
+    runs.settle()
+    client.send_raw(mcast(b"again"))
+    runs.settle()
+    assert len(runs.sender.runs) == 1
 
 
 def test_a_message_too_long_for_an_event_ends_the_run(bench):
