@@ -138,6 +138,30 @@ def test_the_aru_is_ours_while_messages_behind_a_token_are_on_their_way() -> Non
     assert (token.aru, token.aru_addr) == (3, 0)
 
 
+def test_a_token_overtakes_newer_messages_when_the_rotation_before_is_complete() -> None:
+    node = accelerated()
+    effects = node.put(node.mcast(1), node.mcast(2), node.token(2))
+    assert order(effects) == ["SendToken", "TokenSent", "Deliver"]
+    assert the_token(effects).aru == 0
+    effects = node.put(node.mcast(3), node.token(3, 0, aru_addr=ME))
+    assert order(effects) == ["SendToken", "TokenSent", "Deliver"]
+    assert the_token(effects).aru == 2
+
+
+def test_a_token_waits_for_messages_of_the_rotation_before() -> None:
+    node = accelerated()
+    node.put(node.mcast(1), node.token(2))
+    effects = node.put(node.mcast(2), node.token(2, 0, aru_addr=ME))
+    assert order(effects) == ["Deliver", "SendToken", "TokenSent"]
+    assert the_token(effects).aru == 2
+
+
+def test_no_token_overtakes_on_a_ring_that_is_not_accelerated() -> None:
+    node = LoneNode().enter(MembState.OPERATIONAL)
+    effects = node.put(node.mcast(1), node.token(1))
+    assert order(effects) == ["Deliver", "SendToken", "TokenSent"]
+
+
 def test_the_next_ring_begins_without() -> None:
     node = accelerated()
     node.put(node.join(PEER, ring_seq=1000), node.join(LAST, ring_seq=1000))
