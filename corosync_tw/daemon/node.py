@@ -172,8 +172,6 @@ class Node:
             self.maps,
             log=self._journal.qb_line,
         )
-        busy = self.serving.qb.busy
-        busy.wanted, self.driver.before_receive = True, busy.collect
         upkeep = Upkeep(reactor, stack, self.driver, self._journal.wd_line)
         watch = Watch(reactor, self._journal.troubles, stack.srp.stats, self.transport.stats)
         # The map is filled before upkeep reads it.

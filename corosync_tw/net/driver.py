@@ -97,8 +97,6 @@ class Driver:
     One node's shell.
 
     :ivar stats: counters.
-    :ivar before_receive: is called before frames are dealt with: the last moment to queue what a
-        token among them may take along.
     """
 
     #: The clock that cores are to be made with, nanoseconds.
@@ -121,7 +119,6 @@ class Driver:
         :param now_ns: monotonic clock; the same as the reactor's.
         """
         self.stats = DriverStats()
-        self.before_receive: Callable[[], None] = lambda: None
         self._reactor = reactor
         self._core = core
         self._transport = transport
@@ -181,7 +178,6 @@ class Driver:
             return
         assert not self._executing, "an effect's execution fed the core"
         try:
-            self.before_receive()
             self._core.receive(frames, self._now_ns())
             self._finish_step()
         except Exception:  # noqa: BLE001 - reported, and the end of this driver

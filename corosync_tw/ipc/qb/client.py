@@ -112,10 +112,10 @@ class Client:
 
     # LinkUser
 
-    def requests_arrived(self, count: int) -> None:
-        """Take a turn."""
-        self._keeper.arrived(self, count)
-        self.take_turn()
+    def requests_arrived(self) -> None:
+        """Take a turn, if requests can be served."""
+        if not (self._left or self._level):
+            self._keeper.serve_now(self)
 
     def room_appeared(self) -> None:
         """Write what waits."""
@@ -137,11 +137,6 @@ class Client:
             )
 
     # for the server
-
-    def take_turn(self) -> None:
-        """Have a turn, if requests can be served."""
-        if not (self._left or self._level):
-            self._keeper.serve_now(self)
 
     def turn(self) -> None:
         """Read one share of requests and offer them."""

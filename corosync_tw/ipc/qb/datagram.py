@@ -126,13 +126,6 @@ class SocketLink:
         else:
             self._requests.watch()
 
-    def listen(self, wanted: bool) -> None:
-        """Nothing to do: a datagram is no mere bell, and listening costs no more."""
-
-    def listen_now(self) -> int:
-        """Give 0: the reactor announces every datagram."""
-        return 0
-
     def set_flow_control(self, level: int) -> None:
         """Store the level in the control file."""
         self._control.words[CONTROL_FLOW_CONTROL_WORD] = level
@@ -211,7 +204,7 @@ class SocketLink:
 
     def _on_requests(self) -> None:
         if self._user is not None:
-            self._user.requests_arrived(0)
+            self._user.requests_arrived()
 
     def _on_room(self) -> None:
         if self._user is not None:

@@ -15,9 +15,6 @@ class Keeper(Protocol):
     def come_back(self, client: "Client") -> None:
         """Call ``client.turn`` in the next turn of the loop."""
 
-    def arrived(self, client: "Client", count: int) -> None:
-        """Note that so many requests came at once, and perhaps ask for the next ones by turns."""
-
     def kept(self, client: "Client") -> None:
         """Call ``client.offer_again`` when the ring takes requests again."""
 

@@ -27,8 +27,8 @@ class LinkEnded(Exception):
 class LinkUser(Protocol):
     """The connection, as its transport sees it."""
 
-    def requests_arrived(self, count: int) -> None:
-        """Requests wait, about so many new ones; ``Link.take`` gives them."""
+    def requests_arrived(self) -> None:
+        """Requests wait; ``Link.take`` gives them."""
 
     def room_appeared(self) -> None:
         """Queued events may go now."""
@@ -68,16 +68,6 @@ class Link(Protocol):
 
     def hold(self, held: bool) -> None:
         """Stop or go on to watch for requests; the client's end is noticed all the same."""
-
-    def listen(self, wanted: bool) -> None:
-        """Listen for requests, or leave it to ``listen_now``."""
-
-    def listen_now(self) -> int:
-        """
-        See which requests came while nobody listened; give a number that grows with theirs.
-
-        0 as well where the transport listens all the time. Tells of no requests, only of the end.
-        """
 
     def set_flow_control(self, level: int) -> None:
         """Store the level where the client looks."""

@@ -16,7 +16,6 @@ from typing import Any, Final, Literal
 
 from twisted.internet.defer import Deferred, succeed
 
-from corosync_tw.ipc.qb.busy import Busy
 from corosync_tw.ipc.qb.client import Client
 from corosync_tw.ipc.qb.complaints import Complaints, Log
 from corosync_tw.ipc.qb.datagram import SocketLink
@@ -64,7 +63,6 @@ class QbServer:
     """
     Serves the clients of all services.
 
-    :ivar busy: to be asked to collect, if it is wanted.
     :ivar stats: ``closed`` since the start or ``clear_stats``.
     :ivar version: another number after each client that came or went.
     :ivar on_connection: is told of each client that came (True) or went: service id, client, which.
@@ -108,10 +106,8 @@ class QbServer:
         self._levels: dict[int, int] = {}
         self._directories: dict[Client, ConnectionDirectory] = {}
         self._turns = Turns(reactor, self.flush)
-        self.busy = Busy(reactor, self.flush)
         # As Keeper.
         self.serve_now, self.come_back = self._turns.serve_now, self._turns.come_back
-        self.arrived = self.busy.arrived
         self._kept: dict[Client, None] = {}
         self._dirty: list[Client] = []
         self._polled: dict[Client, None] = {}
@@ -154,7 +150,6 @@ class QbServer:
         for client in clients:
             self._forget(client)
         self._turns.stop()
-        self.busy.stop()
         self._room_watch.close()
         if self._poll_call is not None:
             self._poll_call.cancel()
@@ -247,11 +242,11 @@ class QbServer:
         client.forget()
         self._directories.pop(client).remove()
         self._turns.forget(client)
-        self.busy.forget(client)
         for group in (self._kept, self._polled):
             group.pop(client, None)
         self.version += 1
-        self.stats.active, self.stats.closed = self.stats.active - 1, self.stats.closed + 1
+        self.stats.active -= 1
+        self.stats.closed += 1
 
     def _poll(self) -> None:
         self._poll_call = None

@@ -134,17 +134,6 @@ class ShmLink:
     def hold(self, held: bool) -> None:
         """Nothing to do: bells are counted all the time, so that the end is heard."""
 
-    def listen(self, wanted: bool) -> None:
-        """Have the reactor listen for bells, or not."""
-        if wanted:
-            self._socket.watch()
-        else:
-            self._socket.unwatch()
-
-    def listen_now(self) -> int:
-        """Count the bells that nobody listened for."""
-        return self._count_bells()
-
     def set_flow_control(self, level: int) -> None:
         """Store the level in the ring of requests."""
         self._requests.set_user_data(level)
@@ -244,29 +233,21 @@ class ShmLink:
         """Count bells, or notice the end."""
         user = self._user
         assert user is not None
-        bells = self._count_bells()
-        if bells:
-            user.requests_arrived(bells)
-
-    def _count_bells(self) -> int:
-        """Take bells off the socket; 0 when there are none, or no more to come."""
-        user = self._user
-        assert user is not None
         try:
             bells = len(self._socket.sock.recv(BELLS_PER_READ_MAX))
         except OSError as error:
             if error.errno in BLOCKED:
-                return 0
+                return
             bells = 0
         if not bells:
             self._socket.unwatch()
             user.ended()
-            return 0
+            return
         self._announced += bells
         if self._announced > self._announced_max:
             user.violated("it announced more requests than its ring holds")
-            return 0
-        return bells
+            return
+        user.requests_arrived()
 
     def _on_room(self) -> None:
         """Ring the bells that waited."""
