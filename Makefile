@@ -80,7 +80,7 @@ test-sim: $(VENV)/.test
 	$(PLAIN) $(PYTEST) tests/sim -n $(WORKERS)
 
 test-interop: $(VENV)/.test
-	$(COMPILED) $(AS_ROOT) $(PYTEST) tests/interop
+	$(COMPILED) $(AS_ROOT) $(PYTEST) tests/interop -n $(WORKERS) --dist loadfile
 
 bench: deps $(VENV)/.bench
 	$(AS_ROOT) $(BIN)/python -m bench $(ARGS)
