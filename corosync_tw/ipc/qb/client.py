@@ -6,6 +6,8 @@ where they are while the service's flow control is on (as in libqb, which then r
 a handler does not take is kept or left there, and offered again. Events for a client that does not
 read wait in its queue; one that sends faster than it reads is served when it has read.
 Source: libqb 2.0.6 lib/ipcs.c; Corosync exec/ipc_glue.c msg_send_or_queue, outq_flush.
+Deviation: see above; Corosync goes on to take messages of a client that reads more slowly than it
+sends, and queues their events without limit.
 """
 
 import traceback
