@@ -40,6 +40,8 @@ TOKEN_TYPES: Final = (int(MessageType.ORF_TOKEN), int(MessageType.MEMB_COMMIT_TO
 _MCAST: Final = int(MessageType.MCAST)
 _TYPE_OFFSET: Final = 3
 
+# A plain integer: it is looked at for every datagram.
+_TRUNCATED: Final = int(socket.MSG_TRUNC)
 # No room in the socket's buffer now.
 _BLOCKED: Final = frozenset({errno.EAGAIN, errno.EWOULDBLOCK})
 # The network's word that nobody is there; EINVAL comes when our own address is gone.
@@ -162,7 +164,7 @@ class BatchSocket:
             except OSError:
                 stats.rx_errors += 1
                 continue
-            if flags & socket.MSG_TRUNC:
+            if flags & _TRUNCATED:
                 stats.rx_truncated += 1
                 continue
             host = source[0]

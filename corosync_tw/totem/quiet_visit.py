@@ -51,6 +51,7 @@ def quiet_visit(ring: Ring, frame: Buffer, now_ns: int) -> bool:
     sender, _, seq, token_seq, aru, aru_addr, rep, ring_seq, backlog, fcc, flg, entries = fields[4:]
     my_id, log, state = ring.my_id, ring.installed, ring.token
     unchanged = state.my_seq_unchanged + 1 if seq == state.my_last_seq else 0
+    held = unchanged >= ring.params.seqno_unchanged_const
     if (
         entries
         or flg
@@ -60,12 +61,13 @@ def quiet_visit(ring: Ring, frame: Buffer, now_ns: int) -> bool:
         or seq != log.my_aru
         or seq != log.high_seq_received
         or ((seq - aru) & SEQ_MASK) > QUEUE_RTR_ITEMS_SIZE_MAX
-        or unchanged >= ring.params.seqno_unchanged_const
+        or (held and rep == my_id)
         or ring.params.heartbeat_failures_allowed
         or ring.source.backlog_frames()
     ):
         return False
     _note(ring, (seq, aru, token_seq, fcc), unchanged, now_ns)
+    state.my_token_held = held
     last_aru = state.my_last_aru
     state.my_last_aru = aru
     state.safe_to = last_aru if 0 < ((aru - last_aru) & SEQ_MASK) < _HALF else aru
@@ -111,4 +113,3 @@ def _note(ring: Ring, values: tuple[int, int, int, int], unchanged: int, now_ns:
         ring.deadlines.cancel(Deadline.TOKEN_HOLD)
     state.my_seq_unchanged = unchanged
     state.my_prior_seq, state.my_last_seq = state.my_last_seq, values[0]
-    state.my_token_held = False

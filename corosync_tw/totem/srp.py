@@ -55,6 +55,8 @@ _PLAIN_MCAST: Final = wire.MCAST.pack(
     *(0xC070, 3, MessageType.MCAST, Encapsulated.NOT_ENCAPSULATED), *([0] * 9)
 )[:5]
 _ORF_TOKEN: Final = bytes((MessageType.ORF_TOKEN,))
+# So few messages are kept in less time than a token takes that finds them missing.
+OVERTAKEN_MIN: Final = 4
 _LIVE: Final = frozenset({MembState.OPERATIONAL, MembState.RECOVERY})
 
 
@@ -207,7 +209,7 @@ class Srp:
         if ring.state is MembState.IDLE:
             return
         note_alive(ring, now_ns)
-        if len(frames) > 1 and self._may_overtake(frames[-1]):
+        if len(frames) > OVERTAKEN_MIN and self._may_overtake(frames[-1]):
             frames = (frames[-1], *frames[:-1])
         dirty = False
         for received in frames:
@@ -221,7 +223,10 @@ class Srp:
                 if frame[:5] == _PLAIN_MCAST and self._keep_fast(frame):
                     dirty = True
                     continue
-                if dirty:
+                if frame[3:4] == _ORF_TOKEN:
+                    # It delivers what is in order by itself, once it was passed on.
+                    ring.log().update_aru()
+                elif dirty:
                     self._settle()
                     dirty = False
                 self._handle_checked(frame, now_ns)

@@ -6,6 +6,7 @@ from corosync_tw.totem import wire
 from corosync_tw.totem.acceleration import Acceleration, split
 from corosync_tw.totem.const import MembState
 from corosync_tw.totem.effects import Deliver, Effect, SendMcast, SendToken, TokenSent
+from corosync_tw.totem.srp import OVERTAKEN_MIN
 from corosync_tw.totem.window import Agreement
 from tests.unit.totem.lone_node import LAST, ME, PEER, LoneNode, sent, the_token
 
@@ -140,26 +141,39 @@ def test_the_aru_is_ours_while_messages_behind_a_token_are_on_their_way() -> Non
 
 def test_a_token_overtakes_newer_messages_when_the_rotation_before_is_complete() -> None:
     node = accelerated()
-    effects = node.put(node.mcast(1), node.mcast(2), node.token(2))
+    many = range(1, OVERTAKEN_MIN + 1)
+    effects = node.put(*map(node.mcast, many), node.token(many[-1]))
     assert order(effects) == ["SendToken", "TokenSent", "Deliver"]
     assert the_token(effects).aru == 0
-    effects = node.put(node.mcast(3), node.token(3, 0, aru_addr=ME))
+    more = [many[-1] + seq for seq in many]
+    effects = node.put(*map(node.mcast, more), node.token(more[-1], 0, aru_addr=ME))
     assert order(effects) == ["SendToken", "TokenSent", "Deliver"]
-    assert the_token(effects).aru == 2
+    assert the_token(effects).aru == many[-1]
+
+
+def test_a_token_waits_for_a_few_messages_but_not_for_their_delivery() -> None:
+    node = accelerated()
+    few = range(1, OVERTAKEN_MIN)
+    effects = node.put(*map(node.mcast, few), node.token(few[-1]))
+    assert order(effects) == ["SendToken", "Deliver", "TokenSent"]
+    assert the_token(effects).aru == few[-1]
 
 
 def test_a_token_waits_for_messages_of_the_rotation_before() -> None:
     node = accelerated()
     node.put(node.mcast(1), node.token(2))
-    effects = node.put(node.mcast(2), node.token(2, 0, aru_addr=ME))
-    assert order(effects) == ["Deliver", "SendToken", "TokenSent"]
-    assert the_token(effects).aru == 2
+    many = range(2, OVERTAKEN_MIN + 2)
+    effects = node.put(*map(node.mcast, many), node.token(many[-1], 0, aru_addr=ME))
+    assert order(effects) == ["SendToken", "Deliver", "TokenSent"]
+    assert the_token(effects).aru == many[-1]
 
 
 def test_no_token_overtakes_on_a_ring_that_is_not_accelerated() -> None:
     node = LoneNode().enter(MembState.OPERATIONAL)
-    effects = node.put(node.mcast(1), node.token(1))
-    assert order(effects) == ["Deliver", "SendToken", "TokenSent"]
+    many = range(1, OVERTAKEN_MIN + 1)
+    effects = node.put(*map(node.mcast, many), node.token(many[-1]))
+    assert order(effects) == ["SendToken", "Deliver", "TokenSent"]
+    assert the_token(effects).aru == many[-1]
 
 
 def test_the_next_ring_begins_without() -> None:
