@@ -33,30 +33,23 @@ class RingEffects:
 
     def take(self) -> bool:
         """
-        Take effects up to the first for the stack that comes after a send.
+        Take effects until none are left, or up to the first for the stack that comes after a send.
 
-        :return: whether there were any.
+        :return: whether some are left behind a send.
         """
-        effects = self._left or self._srp.poll()
-        if not effects:
-            return False
         out, handlers = self._out, self._handlers
-        sends = False
-        for at, effect in enumerate(effects):
-            kind = type(effect)
-            handler = handlers.get(kind)
-            if handler is None:
-                out.append(effect)  # type: ignore[arg-type]
-                sends = sends or kind in _SENDS
-            elif sends:
-                self._left = effects[at:]
-                return True
-            else:
-                handler(effect)
-        self._left = []
-        return True
-
-    @property
-    def waiting(self) -> bool:
-        """Whether effects were left behind a send."""
-        return bool(self._left)
+        while effects := self._left or self._srp.poll():
+            self._left = []
+            sends = False
+            for at, effect in enumerate(effects):
+                kind = type(effect)
+                handler = handlers.get(kind)
+                if handler is None:
+                    out.append(effect)  # type: ignore[arg-type]
+                    sends = sends or kind in _SENDS
+                elif sends:
+                    self._left = effects[at:]
+                    return True
+                else:
+                    handler(effect)
+        return False

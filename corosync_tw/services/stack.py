@@ -158,16 +158,10 @@ class Stack:
 
         What the ring sends comes by itself, before what it delivers is looked at.
         """
-        bus, effects = self._bus, self._ring_effects
-        while True:
-            if effects.take():
-                if effects.waiting:
-                    break
-            elif bus.sent:
-                bus.sent = False
-                self.srp.wake(bus.now_ns)
-            else:
-                break
+        bus = self._bus
+        while not self._ring_effects.take() and bus.sent:
+            bus.sent = False
+            self.srp.wake(bus.now_ns)
         out = self._out[:]
         self._out.clear()
         return out
