@@ -90,10 +90,11 @@ class TurnChecks:
         """Look at what a new token asks for."""
         facts = token_facts(frame)
         ring_id = facts.ring_id
+        if (ring_id, facts.token_seq) in self.tokens:
+            # Sent again, perhaps just before the next visit.
+            return
         turn = self._turn(nodeid, ring_id)
         turn.token = facts
-        if (ring_id, facts.token_seq) in self.tokens:
-            return
         self.tokens[ring_id, facts.token_seq] = frame
         heard = self.tokens.get((ring_id, (facts.token_seq - 1) & _MASK))
         if heard is None:
