@@ -57,17 +57,22 @@ class UdpTransport:
     stats: TransportStats
 
     def __init__(
-        self, reactor: IReactorFDSet, settings: UdpSettings, observer: INetObserver
+        self,
+        reactor: IReactorFDSet,
+        settings: UdpSettings,
+        observer: INetObserver,
+        stats: TransportStats | None = None,
     ) -> None:
         """
         Check the addresses; no socket is opened yet.
 
+        :param stats: counters that are shared with other networks; None: our own.
         :raises NetError: an address is not what it should be.
         """
         self._reactor = reactor
         self._settings = settings
         self._observer = observer
-        self.stats = TransportStats()
+        self.stats = TransportStats() if stats is None else stats
         self._group = group_of(settings)
         self._group_address = socket_address(self._group, settings.port)[1]
         self._queue = SendQueue(self.stats, observer)

@@ -48,17 +48,22 @@ class UdpuTransport:
     stats: TransportStats
 
     def __init__(
-        self, reactor: IReactorFDSet, settings: UdpSettings, observer: INetObserver
+        self,
+        reactor: IReactorFDSet,
+        settings: UdpSettings,
+        observer: INetObserver,
+        stats: TransportStats | None = None,
     ) -> None:
         """
         Take the members over from ``settings``; no socket is opened yet.
 
+        :param stats: counters that are shared with other networks; None: our own.
         :raises NetError: an address is not literal.
         """
         self._reactor = reactor
         self._settings = settings
         self._observer = observer
-        self.stats = TransportStats()
+        self.stats = TransportStats() if stats is None else stats
         self._queue = SendQueue(self.stats, observer)
         self._filter = SourceFilter()
         self._members: dict[int, str] = {}
