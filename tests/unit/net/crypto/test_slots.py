@@ -1,0 +1,79 @@
+"""Two keys at once: a change, on and off, while packets of both kinds are under way."""
+
+import os
+
+import pytest
+
+from corosync_tw.net.crypto.settings import CLEAR, CryptoSettings
+from corosync_tw.net.crypto.slots import CryptoSlots
+from corosync_tw.totem.runs import FrameBlob
+
+OLD = CryptoSettings("aes256", "sha256", bytes(range(128)))
+NEW = CryptoSettings("aes128", "sha512", bytes(range(100, 250)))
+PACKET = b"a packet of knet"
+
+
+def slots(settings: CryptoSettings) -> CryptoSlots:
+    return CryptoSlots(settings, os.urandom)
+
+
+def hears(listener: CryptoSlots, speaker: CryptoSlots) -> bool:
+    (sealed,) = speaker.seal([(PACKET, PACKET)])
+    run = FrameBlob(memoryview(bytes(sealed)), len(sealed))
+    one, many = listener.open(sealed), listener.open_run(run)
+    assert many == [one]
+    return one == PACKET + PACKET
+
+
+@pytest.mark.parametrize(("old", "new"), [(OLD, NEW), (NEW, OLD), (OLD, CLEAR), (CLEAR, NEW)])
+def test_nobody_is_deaf_at_any_step_of_a_change(old, new):
+    a, b = slots(old), slots(old)
+    for step in (lambda s: s.prepare(new), CryptoSlots.activate, CryptoSlots.clean_up):
+        for node in (a, b):
+            step(node)
+            assert hears(a, b), step
+            assert hears(b, a), step
+    stale = slots(old)
+    if new.is_enabled():
+        assert not hears(a, stale)
+        assert a.stats.rx_refused == 2
+    assert a.newest is new
+
+
+def test_places_are_corosyncs():
+    node = slots(OLD)
+    assert node.in_use == 1
+    assert node.prepare(NEW) == 2
+    assert node.in_use == 1
+    node.activate()
+    assert node.in_use == 2
+    node.clean_up()
+    assert node.prepare(CLEAR) == 1
+    node.activate()
+    assert node.in_use == 0
+    assert node.hears_clear
+
+
+def test_clear_packets_are_heard_only_while_that_is_the_setting():
+    node, clear = slots(OLD), slots(CLEAR)
+    assert not hears(node, clear)
+    node.prepare(CLEAR)
+    assert hears(node, clear)
+    node.prepare(OLD)
+    node.activate()
+    node.clean_up()
+    assert not hears(node, clear)
+
+
+def test_what_is_counted():
+    a, b = slots(OLD), slots(OLD)
+    b.prepare(NEW)
+    b.activate()
+    a.prepare(NEW)
+    (run,) = b.seal_run(FrameBlob(memoryview(bytes(1000)), 100))
+    assert b.stats.tx_packets == 10
+    assert b.stats.tx_bytes_overhead == len(run.blob) - 1000
+    assert a.open_run(run) == [bytes(100)] * 10
+    assert (a.stats.rx_packets, a.stats.rx_other_slot) == (10, 10)
+    a.open(os.urandom(96))
+    assert a.stats.rx_refused == 1
