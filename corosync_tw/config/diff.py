@@ -16,6 +16,13 @@ from typing import Final
 from corosync_tw.config.directive import SectionConfig, directives
 from corosync_tw.config.file_keys import Keys
 from corosync_tw.config.keys import config_keys
+from corosync_tw.config.knet_links import (
+    check_carriers,
+    interfaces_in_force,
+    is_knet,
+    links_in_force,
+    may_change,
+)
 from corosync_tw.config.links import Link, Member
 from corosync_tw.config.report import Report
 from corosync_tw.config.schema import Config
@@ -81,11 +88,13 @@ def plan_change(old: Config, old_keys: Keys, new: Config) -> tuple[Change | None
     config = _in_force(old, new)
     report = Report(new.file)
     _check_nodes(old, new, report)
+    if is_knet(old):
+        check_carriers(old, new, report)
     faults = report.faults + unsupported(config)
     if faults:
         return None, faults
     keys = config_keys(new)
-    kept = list(_keep_fixed(old_keys, keys, new))
+    kept = list(_keep_fixed(old, old_keys, keys, new))
     # Values in force follow from what is in force.
     keys |= {k: v for k, v in config_keys(config).items() if k.startswith("runtime.config.")}
     old_members, new_members = _by_nodeid(old), _by_nodeid(new)
@@ -106,19 +115,22 @@ def _in_force(old: Config, new: Config) -> Config:
     """Make the configuration with what stays and what is new."""
     totem = replace(
         new.totem,
-        interfaces=old.totem.interfaces,
+        interfaces=interfaces_in_force(old, new) if is_knet(old) else old.totem.interfaces,
         **{name: getattr(old.totem, name) for name in _fields(TotemConfig, FIXED_TOTEM)},
     )
     quorum = replace(
         new.quorum,
         **{name: getattr(old.quorum, name) for name in _fields(QuorumConfig, FIXED_QUORUM)},
     )
-    links = tuple(
-        _with_members(old_link, new_link)
-        for old_link, new_link in zip(old.membership.links, new.membership.links, strict=False)
-    )
-    membership = replace(new.membership, links=links)
+    membership = replace(new.membership, links=_links_in_force(old, new))
     return replace(new, totem=totem, quorum=quorum, system=old.system, membership=membership)
+
+
+def _links_in_force(old: Config, new: Config) -> tuple[Link, ...]:
+    if is_knet(old):
+        return links_in_force(old, new)
+    pairs = zip(old.membership.links, new.membership.links, strict=False)
+    return tuple(_with_members(old_link, new_link) for old_link, new_link in pairs)
 
 
 def _with_members(old: Link, new: Link) -> Link:
@@ -158,10 +170,12 @@ def _check_nodes(old: Config, new: Config, report: Report) -> None:
                 )
 
 
-def _keep_fixed(old_keys: Keys, keys: Keys, new: Config) -> Iterator[str]:
+def _keep_fixed(old: Config, old_keys: Keys, keys: Keys, new: Config) -> Iterator[str]:
     """Put back what cannot change, and yield a line about each; stock's words come first."""
     for key in sorted(old_keys.keys() | keys.keys()):
         if key not in _FIXED_KEYS and not key.startswith(_FIXED_PREFIXES):
+            continue
+        if may_change(key, old, new):
             continue
         if new.nodelist and key.endswith(".bindnetaddr"):
             # Follows from the nodelist, where another spelling of one address is no change.

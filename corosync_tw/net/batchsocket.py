@@ -30,6 +30,7 @@ from corosync_tw.net.offload import (
 from corosync_tw.net.slab import SlabPool
 from corosync_tw.net.stats import TransportStats
 from corosync_tw.totem.const import MessageType
+from corosync_tw.totem.links import Arrival
 from corosync_tw.totem.runs import FrameBlob, Received
 
 # Receive calls of one socket in one reactor turn; with GRO each may bring 64 datagrams.
@@ -101,11 +102,14 @@ class BatchSocket:
         observer: INetObserver,
         *,
         offload: bool = True,
+        probing: bool = False,
     ) -> None:
         """
         Take over ``sock``, which is bound and does not block.
 
         :param offload: probe for GSO and GRO; False leaves both off.
+        :param probing: our owner sends ever longer datagrams until one is too long for the
+            interface: that is an answer then, and no error.
         """
         assert not sock.getblocking()
         self._reactor = reactor
@@ -113,6 +117,7 @@ class BatchSocket:
         self._pool = pool
         self._stats = stats
         self._observer = observer
+        self._probing = probing
         self._closed = False
         self._on_readable: Callable[[], None] | None = None
         self._on_writable: Callable[[], None] | None = None
@@ -200,6 +205,42 @@ class BatchSocket:
                     learn(frame, host)
         return False
 
+    def receive_from(self, arrivals: list[Arrival]) -> bool:
+        """
+        Read datagrams of any kind until none is left or the limit of calls is reached.
+
+        :param arrivals: what came, and from which address and port, is appended here; what came
+            together stays together.
+        :return: whether the socket is known to be empty.
+        """
+        stats = self._stats
+        pool = self._pool
+        receive = self._sock.recvmsg_into
+        for _ in range(RECEIVE_CALLS_MAX):
+            if self._closed:
+                return True
+            try:
+                length, ancillary, flags, source = receive((pool.window(),), GRO_ANCILLARY_BYTES)
+            except BlockingIOError:
+                return True
+            except OSError:
+                stats.rx_errors += 1
+                continue
+            if flags & _TRUNCATED:
+                stats.rx_truncated += 1
+                continue
+            blob = pool.take(length)
+            segment = gro_segment_bytes(ancillary, length) if ancillary else length
+            stats.rx_calls += 1
+            stats.rx_bytes += length
+            if segment >= length:
+                stats.rx_frames += 1
+                arrivals.append(Arrival(blob, source[:2]))
+            else:
+                stats.rx_frames += -(-length // segment)
+                arrivals.append(Arrival(FrameBlob(blob, segment), source[:2]))
+        return False
+
     def send(self, run: Run, address: Address) -> Run | None:
         """
         Send one run to one address.
@@ -249,6 +290,8 @@ class BatchSocket:
     def _count_lost(self, frame_count: int, number: int) -> None:
         if number in _UNREACHABLE:
             self._stats.tx_unreachable += frame_count
+        elif self._probing and number == errno.EMSGSIZE:
+            self._stats.tx_too_long += frame_count
         else:
             self._stats.tx_errors += frame_count
 

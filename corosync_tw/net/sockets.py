@@ -22,13 +22,26 @@ _SO_RCVBUFFORCE: Final = 33
 _IP_MULTICAST_ALL: Final = 49
 _IPV6_MULTICAST_ALL: Final = 29
 _IPV6_TCLASS: Final = 67
+_IP_FREEBIND: Final = 15
+_IPV6_FREEBIND: Final = 78
+_IP_MTU_DISCOVER: Final = 10
+_IPV6_MTU_DISCOVER: Final = 23
+# Forbid fragments, and take no notice of what the network says of its MTU (IP_PMTUDISC_PROBE).
+_PMTUDISC_PROBE: Final = 3
 # Queueing disciplines serve it before other traffic (TC_PRIO_INTERACTIVE).
 _PRIORITY_INTERACTIVE: Final = 6
 _IP_MREQN: Final = struct.Struct("=4s4si")
 _IPV6_MREQ: Final = struct.Struct("=16sI")
 
 
-def open_udp(address: str, port: int, *, ip_dscp: int = 0, shared: bool = False) -> socket.socket:
+def open_udp(
+    address: str,
+    port: int,
+    *,
+    ip_dscp: int = 0,
+    shared: bool = False,
+    before_bind: tuple[int, int, int] | None = None,
+) -> socket.socket:
     """
     Open a socket bound to a literal address.
 
@@ -36,6 +49,7 @@ def open_udp(address: str, port: int, *, ip_dscp: int = 0, shared: bool = False)
     :param shared: other sockets may have the same address too: for multicast groups, where every
         node of a machine must hear; never for our own address, where it would hide a second
         daemon.
+    :param before_bind: an option (level, name, value) to be set if the system has it.
     :raises NetError: the address is not ours, the port is taken, and so on.
     """
     family, sockaddr = socket_address(address, port)
@@ -57,10 +71,31 @@ def open_udp(address: str, port: int, *, ip_dscp: int = 0, shared: bool = False)
         _grow(sock, _SO_RCVBUFFORCE, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         _grow(sock, _SO_SNDBUFFORCE, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         _mark(sock, ip_dscp)
+        if before_bind is not None:
+            with contextlib.suppress(OSError):
+                sock.setsockopt(*before_bind)
         sock.bind(sockaddr)
     except OSError as cause:
         sock.close()
         raise bind_error(address, port, cause) from cause
+    return sock
+
+
+def open_probing_udp(address: str, port: int, *, ip_dscp: int = 0) -> socket.socket:
+    """
+    Open a socket as knet has them, by which the longest datagram of a path can be found out.
+
+    It can be bound while its address is not there yet, and stays bound when the address goes.
+    :raises NetError: the port is taken, and so on.
+    """
+    family, _ = socket_address(address, port)
+    is_v6 = family == socket.AF_INET6
+    level = socket.IPPROTO_IPV6 if is_v6 else socket.IPPROTO_IP
+    before_bind = (level, _IPV6_FREEBIND if is_v6 else _IP_FREEBIND, 1)
+    sock = open_udp(address, port, ip_dscp=ip_dscp, before_bind=before_bind)
+    with contextlib.suppress(OSError):
+        option = _IPV6_MTU_DISCOVER if is_v6 else _IP_MTU_DISCOVER
+        sock.setsockopt(level, option, _PMTUDISC_PROBE)
     return sock
 
 

@@ -24,6 +24,7 @@ class TransportStats:
     :ivar tx_dropped: datagrams dropped because the send queue was full.
     :ivar tx_unreachable: sends refused by the network: refused, unreachable, down, not permitted.
     :ivar tx_errors: other failed send calls.
+    :ivar tx_too_long: probes of the path that were too long for our own interface.
     :ivar tx_no_address: datagrams for a node whose address is unknown.
     :ivar interface_downs: times the interface was seen going away.
     """
@@ -44,5 +45,6 @@ class TransportStats:
     tx_dropped: int = 0
     tx_unreachable: int = 0
     tx_errors: int = 0
+    tx_too_long: int = 0
     tx_no_address: int = 0
     interface_downs: int = 0
