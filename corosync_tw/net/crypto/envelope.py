@@ -16,15 +16,15 @@ Source: libknet 1.25 crypto_openssl.c, crypto_nss.c (both write the same bytes),
 
 from collections.abc import Callable, Sequence
 from hmac import compare_digest
+from itertools import accumulate, pairwise
 from typing import Final
 
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 
-from corosync_tw.corotypes import Buffer, Slices
+from corosync_tw.corotypes import Buffer
 from corosync_tw.net.crypto.digest import Digest
 from corosync_tw.net.crypto.settings import CIPHER_KEY_LEN_BYTES, NONE, CryptoSettings
 from corosync_tw.net.slab import RECEIVE_LEN_BYTES_MAX, SlabPool
-from corosync_tw.totem.runs import FrameBlob
 
 BLOCK_LEN_BYTES: Final = 16
 SALT_LEN_BYTES: Final = 16
@@ -65,8 +65,7 @@ class Envelope:
         # Whether tags may lie between ciphertexts of one batch without disturbing the blocks.
         self._aligned = self.hash_bytes % BLOCK_LEN_BYTES == 0
         self._gap = bytes(self.hash_bytes)
-        self._sealed = SlabPool()
-        self._opened = SlabPool()
+        self._pool = SlabPool()
 
     def sealed_len_bytes(self, packet_len_bytes: int) -> int:
         """Tell how long a packet becomes."""
@@ -81,145 +80,87 @@ class Envelope:
             length -= length % BLOCK_LEN_BYTES + 1
         return length
 
-    def seal(self, packets: Sequence[Slices]) -> list[Buffer]:
-        """Seal packets, each given as slices; in order, the same number."""
+    def seal(self, packets: Sequence[Buffer]) -> list[Buffer]:
+        """Seal packets, in order; those that one sending call takes lie end to end."""
         sealed: list[Buffer] = []
-        lengths = [sum(map(len, packet)) for packet in packets]
-        for start, stop in _batches(list(map(self.sealed_len_bytes, lengths))):
-            blob, ends = self._seal_batch(packets[start:stop], lengths[start:stop])
-            at = 0
-            for end in ends:
-                sealed.append(blob[at:end])
-                at = end
+        for start, stop in _batches([self.sealed_len_bytes(len(packet)) for packet in packets]):
+            view, ends = self._laid_out(packets[start:stop])
+            self._stamp(view, ends)
+            sealed += [view[at:end] for at, end in pairwise((0, *ends))]
         return sealed
 
-    def seal_run(self, run: FrameBlob) -> list[FrameBlob]:
-        """Seal packets of one length that lie end to end; what can be sent in one call each."""
-        blob, stride = run
-        sealed_stride = self.sealed_len_bytes(stride)
-        count = max(1, BATCH_LEN_BYTES_MAX // sealed_stride)
-        sealed = []
-        for start in range(0, len(blob), count * stride):
-            frames = FrameBlob(blob[start : start + count * stride], stride).frames()
-            lengths = [stride] * (len(frames) - 1)
-            lengths.append(len(frames[-1]))
-            sealed.append(
-                FrameBlob(
-                    self._seal_batch([(frame,) for frame in frames], lengths)[0], sealed_stride
-                )
-            )
-        return sealed
-
-    def _seal_batch(
-        self, packets: Sequence[Slices], lengths: Sequence[int]
-    ) -> tuple[memoryview, list[int]]:
-        """Seal packets into one piece of memory; with it goes where each one ends."""
-        hash_bytes = self.hash_bytes
-        ends = []
+    def open(self, packets: Sequence[Buffer]) -> list[Buffer | None]:
+        """Open packets, in order; None for each that nobody with our key sealed."""
+        opened: list[Buffer | None] = []
+        genuine: list[Buffer] = []
+        tag, hash_bytes = self._digest.tag, self.hash_bytes
+        for packet in packets:
+            view = memoryview(packet)
+            data = view[:-hash_bytes]
+            if compare_digest(tag(data), view[-hash_bytes:]) and self._is_whole(len(data)):
+                genuine.append(data)
+                opened.append(data)
+            else:
+                opened.append(None)
+        if self._decryptor is None or not genuine:
+            return opened
+        plain = memoryview(self._decryptor.update(b"".join(genuine)))
         end = 0
+        for at, whole in enumerate(opened):
+            if whole is not None:
+                start, end = end, end + len(whole)
+                opened[at] = _unpadded(plain, start + SALT_LEN_BYTES, end)
+        return opened
+
+    def _is_whole(self, len_bytes: int) -> bool:
+        """Tell whether that may be the length of a sealed packet without its tag."""
+        if self._decryptor is None:
+            return len_bytes > 0
+        return len_bytes >= SALT_LEN_BYTES + BLOCK_LEN_BYTES and not len_bytes % BLOCK_LEN_BYTES
+
+    def _laid_out(self, packets: Sequence[Buffer]) -> tuple[memoryview, list[int]]:
+        """Lay packets end to end, encrypted and with room for their tags; say where they end."""
         if self._encryptor is None:
-            pieces: list[Buffer] = []
-            for packet, length in zip(packets, lengths, strict=True):
-                pieces.extend(packet)
-                pieces.append(self._gap)
-                end += length + hash_bytes
-                ends.append(end)
-            view = self._room(end)
-            view[:] = b"".join(pieces)
-        else:
-            view = self._encrypted(packets, lengths, ends)
-        tag = self._digest.tag
+            ends = list(accumulate(len(packet) + self.hash_bytes for packet in packets))
+            return self._joined(packets, ends[-1]), ends
+        paddings = [BLOCK_LEN_BYTES - len(packet) % BLOCK_LEN_BYTES for packet in packets]
+        head_and_tail = SALT_LEN_BYTES + self.hash_bytes
+        ends = list(
+            accumulate(
+                head_and_tail + len(packet) + padding
+                for packet, padding in zip(packets, paddings, strict=True)
+            )
+        )
+        salts = self._entropy(SALT_LEN_BYTES * len(packets))
+        gap = self._gap if self._aligned else b""
+        pieces: list[Buffer] = []
+        salt_at = 0
+        for packet, padding in zip(packets, paddings, strict=True):
+            pieces += (salts[salt_at : salt_at + SALT_LEN_BYTES], packet, _PADDINGS[padding], gap)
+            salt_at += SALT_LEN_BYTES
+        stream = b"".join(pieces)
+        if self._aligned:
+            self._encryptor.update_into(stream, self._pool.window())
+            return self._pool.take(ends[-1]), ends
+        encrypted = memoryview(self._encryptor.update(stream))
+        lengths = [end - at - self.hash_bytes for at, end in pairwise((0, *ends))]
+        cuts = pairwise((0, *accumulate(lengths)))
+        return self._joined([encrypted[at:end] for at, end in cuts], ends[-1]), ends
+
+    def _joined(self, packets: Sequence[Buffer], len_bytes: int) -> memoryview:
+        """Lay packets end to end, each with room for its tag."""
+        view = self._pool.window()[:len_bytes]
+        view[:] = self._gap.join((*packets, b""))
+        return self._pool.take(len_bytes)
+
+    def _stamp(self, view: memoryview, ends: Sequence[int]) -> None:
+        """Write the tags."""
+        tag, hash_bytes = self._digest.tag, self.hash_bytes
         at = 0
         for end in ends:
-            view[end - hash_bytes : end] = tag(view[at : end - hash_bytes])
+            data_end = end - hash_bytes
+            view[data_end:end] = tag(view[at:data_end])
             at = end
-        return view, ends
-
-    def _encrypted(
-        self, packets: Sequence[Slices], lengths: Sequence[int], ends: list[int]
-    ) -> memoryview:
-        """Encrypt packets with room for their tags; where they end goes to ``ends``."""
-        assert self._encryptor is not None
-        gap = self._gap if self._aligned else b""
-        salts = self._entropy(SALT_LEN_BYTES * len(packets))
-        pieces: list[Buffer] = []
-        at = end = 0
-        for packet, length in zip(packets, lengths, strict=True):
-            padding = BLOCK_LEN_BYTES - length % BLOCK_LEN_BYTES
-            pieces.append(salts[at : at + SALT_LEN_BYTES])
-            pieces.extend(packet)
-            pieces.append(_PADDINGS[padding])
-            pieces.append(gap)
-            at += SALT_LEN_BYTES
-            end += SALT_LEN_BYTES + length + padding + self.hash_bytes
-            ends.append(end)
-        if self._aligned:
-            window = self._sealed.window()
-            self._encryptor.update_into(b"".join(pieces), window)
-            return self._sealed.take(end)
-        stream = memoryview(self._encryptor.update(b"".join(pieces)))
-        pieces = []
-        at = taken = 0
-        for end in ends:
-            length = end - at - self.hash_bytes
-            pieces.append(stream[taken : taken + length])
-            pieces.append(self._gap)
-            taken += length
-            at = end
-        view = self._room(end)
-        view[:] = b"".join(pieces)
-        return view
-
-    def _room(self, len_bytes: int) -> memoryview:
-        self._sealed.window()
-        return self._sealed.take(len_bytes)
-
-    def open(self, packet: Buffer) -> Buffer | None:
-        """Open a packet; None if it is not sealed by somebody who has our key."""
-        end = len(packet) - self.hash_bytes
-        if end <= 0:
-            return None
-        view = memoryview(packet)
-        if not compare_digest(self._digest.tag(view[:end]), view[end:]):
-            return None
-        if self._decryptor is None:
-            return view[:end]
-        if end < SALT_LEN_BYTES + BLOCK_LEN_BYTES or end % BLOCK_LEN_BYTES:
-            return None
-        return _unpadded(memoryview(self._decryptor.update(view[:end])), SALT_LEN_BYTES, end)
-
-    def open_run(self, run: FrameBlob) -> list[Buffer | None]:
-        """Open packets that arrived in one piece; in order, None as for ``open``."""
-        blob, stride = run
-        total = len(blob)
-        hash_bytes = self.hash_bytes
-        spans = [(at, min(at + stride, total)) for at in range(0, total, stride)]
-        if self._decryptor is None or not self._aligned or not self._are_blocks(run):
-            return [self.open(blob[at:end]) for at, end in spans]
-        tag = self._digest.tag
-        genuine = [
-            compare_digest(tag(blob[at : end - hash_bytes]), blob[end - hash_bytes : end])
-            for at, end in spans
-        ]
-        if not any(genuine):
-            return [None] * len(spans)
-        self._decryptor.update_into(blob, self._opened.window())
-        plain = self._opened.take(total)
-        return [
-            _unpadded(plain, at + SALT_LEN_BYTES, end - hash_bytes) if known else None
-            for known, (at, end) in zip(genuine, spans, strict=True)
-        ]
-
-    def _are_blocks(self, run: FrameBlob) -> bool:
-        """Tell whether all packets can be sealed ones by their lengths."""
-        shortest = SALT_LEN_BYTES + BLOCK_LEN_BYTES + self.hash_bytes
-        last = len(run.blob) % run.stride or run.stride
-        return (
-            last >= shortest
-            and last % BLOCK_LEN_BYTES == 0
-            and run.stride % BLOCK_LEN_BYTES == 0
-            and len(run.blob) <= BATCH_LEN_BYTES_MAX
-        )
 
 
 def _batches(lengths: Sequence[int]) -> list[tuple[int, int]]:
