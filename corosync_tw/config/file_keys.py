@@ -62,13 +62,15 @@ def typed(text: str, kind: values.Kind | None) -> TypedValue:
     return TypedValue(_TYPE_OF_KIND[kind], number)
 
 
-def file_keys(root: Section) -> Keys:
+def file_keys(root: Section, *, rings: bool = False) -> Keys:
     """
     Store a file.
 
+    :param rings: ``ringnumber`` names a link, as in 2.x (redundant rings).
+
     ``uidgid`` is left out: users and groups are numbers only for a machine that knows them.
     """
-    store = _Store()
+    store = _Store(rings=rings)
     store.section("", root, store.plain)
     return store.keys
 
@@ -80,8 +82,9 @@ _Storer = Callable[[str, Section], None]
 class _Store:
     """What is stored so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, rings: bool) -> None:
         self.keys: Keys = {}
+        self._number_keys = {"linknumber", "ringnumber"} if rings else {"linknumber"}
         self._node_position = 0
         self._storers: dict[str, _Storer] = {
             "totem.interface": self.interface,
@@ -128,7 +131,7 @@ class _Store:
         number = 0
         numbered: Keys = {}
         for item in section.items():
-            if item.key == "linknumber":
+            if item.key in self._number_keys:
                 number = int(item.value)
             elif item.key in _INTERFACE and item.key != "ringnumber":
                 numbered[item.key] = typed(item.value, _INTERFACE[item.key])

@@ -27,7 +27,7 @@ VOTEQUORUM_READONLY_KEYS: Final = (
 
 def config_keys(config: Config) -> Keys:
     """Make the keys of a configuration, by name in no particular order."""
-    keys = file_keys(config.root)
+    keys = file_keys(config.root, rings=config.is_redundant())
     keys |= derived_keys(config, keys)
     # Users of uidgid.d are in the configuration, not in the file.
     keys |= {f"uidgid.config.uid.{uid}": TypedValue.u8(1) for uid in config.uidgid.uids}

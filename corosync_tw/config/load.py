@@ -19,6 +19,7 @@ from corosync_tw.config.host import Host
 from corosync_tw.config.membership import make_membership
 from corosync_tw.config.reader import read_sections
 from corosync_tw.config.report import Report
+from corosync_tw.config.rings import check_rings
 from corosync_tw.config.schema import Config, Sections
 from corosync_tw.config.schema_services import QuorumConfig
 from corosync_tw.config.schema_totem import TotemConfig
@@ -43,6 +44,8 @@ NETMTU_BYTES: Final = 1500
 UDP_IP_HEADERS_LEN_BYTES: Final = {4: 28, 6: 48}
 # Longest payload of a UDP datagram over IPv4, whatever netmtu says.
 UDP_PAYLOAD_LEN_BYTES_MAX: Final = 65507
+# Longest message of knet, which divides it among datagrams (libknet.h, KNET_MAX_PACKET_SIZE).
+KNET_NETMTU_BYTES: Final = 65536
 
 # Name and content of each file of uidgid.d.
 UidGidFiles = Sequence[tuple[str, bytes]]
@@ -139,6 +142,8 @@ def _examine_text(
     check_quorum(sections, report)
     check_logging(sections, report)
     membership = make_membership(sections, host, report, node)
+    if membership is not None:
+        check_rings(sections, membership.links, report)
     if membership is not None and membership.links:
         node_count = len(membership.links[0].members)
     else:
@@ -213,11 +218,14 @@ def _is_window_pinned(totem: TotemConfig) -> bool:
 
 def frame_len_bytes_max(config: Config) -> int:
     """
-    Return the longest frame: what netmtu leaves after IP and UDP headers.
+    Return the longest frame: what netmtu leaves after IP and UDP headers; all of it with knet.
 
-    Source: corosync 3.1.10 exec/totemudp.c, totemudp_net_mtu_adjust.
+    Source: corosync 3.1.10 exec/totemudp.c, totemudp_net_mtu_adjust; exec/totemknet.c,
+    totemknet_net_mtu_adjust.
     """
-    version = config.membership.links[0].local_address.version
+    if config.transport() == "knet":
+        return min(config.totem.netmtu_bytes or KNET_NETMTU_BYTES, KNET_NETMTU_BYTES)
+    version = max(link.local_address.version for link in config.membership.links)
     netmtu_bytes = config.totem.netmtu_bytes or NETMTU_BYTES
     return min(netmtu_bytes - UDP_IP_HEADERS_LEN_BYTES[version], UDP_PAYLOAD_LEN_BYTES_MAX)
 

@@ -15,6 +15,7 @@ from corosync_tw.config.links import PORT_DEFAULT, Link, Member, Membership
 from corosync_tw.config.local_node import find_local_node
 from corosync_tw.config.mcast_address import choose_mcast_address
 from corosync_tw.config.report import Report
+from corosync_tw.config.ring_members import check_same_members
 from corosync_tw.config.schema import Sections
 from corosync_tw.config.schema_totem import InterfaceConfig, NodeConfig
 from corosync_tw.corotypes import PROCESSOR_COUNT_MAX
@@ -116,11 +117,43 @@ class _Builder:
         return Membership(nodeids[position], position, tuple(links))
 
     def from_interface(self) -> Membership | None:
-        """Make the membership of a 1.x file: ring 0, with the members it lists, if any."""
+        """Make the membership of a 1.x file: its rings, with the members they list, if any."""
+        numbers = sorted(self.interfaces) if self.sections.is_redundant() else [0]
+        rings = {number: self._ring(number) for number in numbers or [0]}
+        addresses = {number: ring[0] for number, ring in rings.items() if ring is not None}
+        if len(addresses) < len(rings) or 0 not in addresses:
+            return None
         totem = self.sections.totem
-        interface = self.interfaces.get(0)
+        nodeid = totem.nodeid or self._id_of(addresses[0])
+        if not nodeid:
+            self.report.fault(
+                totem, "nodeid", "An IPV6 network requires that a node ID be specified"
+            )
+        listed = {number: ring[1] for number, ring in rings.items() if ring is not None}
+        check_same_members(self.interfaces, addresses, listed, self.report)
+        nodeids = [nodeid if a == addresses[0] else self._id_of(a) for a, _ in listed[0]]
+        links = tuple(
+            self._link(
+                number,
+                addresses[number],
+                tuple(
+                    Member(member_id, address, text)
+                    for member_id, (address, text) in zip(nodeids, listed[number], strict=False)
+                ),
+            )
+            for number in numbers
+        )
+        return Membership(nodeid, None, links)
+
+    def _ring(self, number: int) -> tuple[IpAddress, list[tuple[IpAddress, str]]] | None:
+        """Give our address on a ring of a 1.x file, and address and text of each member."""
+        interface = self.interfaces.get(number)
         if interface is None or interface.bindnetaddr is None:
-            self.report.fault(totem, "interface", "ring 0 has no bindnetaddr, write its network")
+            self.report.fault(
+                interface or self.sections.totem,
+                "interface" if interface is None else "bindnetaddr",
+                f"ring {number} has no bindnetaddr, write its network",
+            )
             return None
         network = self._resolve(interface, "bindnetaddr", interface.bindnetaddr)
         if network is None:
@@ -133,7 +166,7 @@ class _Builder:
                 f"no address of this machine is in {network}, write the network of an interface",
             )
             return None
-        members: list[Member] = []
+        members: list[tuple[IpAddress, str]] = []
         for text, line_no in interface.members:
             member_address = self.host.resolve_one(text, self.ip_version)
             if member_address is None:
@@ -143,22 +176,15 @@ class _Builder:
                     f"failed to parse node address '{text}', write an address or a known name",
                 )
                 continue
-            members.append(Member(self._id_of(member_address), member_address, text))
-        nodeid = totem.nodeid or self._id_of(address)
-        if not nodeid:
-            self.report.fault(
-                totem, "nodeid", "An IPV6 network requires that a node ID be specified"
-            )
+            members.append((member_address, text))
         if self.transport == "udpu" and not members:
             self.report.fault(interface, "", "udpu needs a nodelist (or, as in 1.x, member blocks)")
-        members = [
-            Member(nodeid, m.address, m.name) if m.address == address else m for m in members
-        ]
-        link = self._link(0, address, tuple(members))
-        return Membership(nodeid, None, (link,))
+        return address, members
 
     def _link(self, number: int, address: IpAddress, members: tuple[Member, ...]) -> Link:
-        interface = self.interfaces.get(number) or InterfaceConfig(path="totem.interface")
+        interface = self.interfaces.get(number) or InterfaceConfig(
+            path="totem.interface", linknumber=number
+        )
         mcast_address: IpAddress | None = None
         if self.transport == "udp":
             if interface.broadcast:
@@ -246,12 +272,13 @@ class _Builder:
                 numbers.add(number)
         for number in sorted(numbers & set(self.interfaces)):
             self._check_interface(self.interfaces[number])
-        if self.transport != "knet" and (len(numbers) > 1 or numbers - {0}):
+        redundant = self.transport == "knet" or self.sections.is_redundant()
+        if not redundant and numbers - {0}:
             self.report.fault(
                 self.sections.totem,
                 "interface",
                 f"link {max(numbers)} is too much, {self.transport} has only link 0: write "
-                "ring0_addr only, or use knet",
+                "ring0_addr only, or rrp_mode: passive, or use knet",
             )
         return numbers
 

@@ -91,11 +91,13 @@ def read_sections(root: Section, host: Host, report: Report) -> Sections:
             "nodelist",
             "a second nodelist overlays the first node by node, write one list",
         )
-    interfaces = tuple(_read_interfaces(paths["totem.interface"], reader))
+    totem = reader.read(TotemConfig, "totem", paths["totem"])
+    rings = totem.rrp_mode != "none" and _is_udp(totem, paths)
+    interfaces = tuple(_read_interfaces(paths["totem.interface"], reader, rings=rings))
     return Sections(
         file=report.file,
         root=root,
-        totem=reader.read(TotemConfig, "totem", paths["totem"], interfaces=interfaces),
+        totem=replace(totem, interfaces=interfaces),
         nodelist=tuple(_read_node(sections, reader) for sections in paths.nodes),
         quorum=_read_quorum(paths, reader),
         logging=read_logging(
@@ -112,6 +114,11 @@ def read_sections(root: Section, host: Host, report: Report) -> Sections:
         uidgid=read_uidgid(paths["uidgid"], host, report),
         extra=reader.extra,
     )
+
+
+def _is_udp(totem: TotemConfig, paths: _Paths) -> bool:
+    """Tell whether the transport is udp or udpu; without a nodelist udp is the default."""
+    return totem.transport in {"udp", "udpu"} or (totem.transport is None and not paths.nodes)
 
 
 def _check_nesting(paths: _Paths, report: Report) -> None:
@@ -156,20 +163,28 @@ def _read_unknown(paths: _Paths, reader: SectionReader) -> None:
                 reader.keep_unknown(path, item, f"has no effect, {reason}" if reason else "")
 
 
-def _read_interfaces(sections: list[Section], reader: SectionReader) -> list[InterfaceConfig]:
-    """Read the interface sections; those of the same link become one."""
+def _read_interfaces(
+    sections: list[Section], reader: SectionReader, *, rings: bool
+) -> list[InterfaceConfig]:
+    """
+    Read the interface sections; those of the same link become one.
+
+    :param rings: ``ringnumber`` counts.
+    """
     by_link: dict[int, InterfaceConfig] = {}
     for section in sections:
         members = _read_members(section, reader)
         interface = reader.read(InterfaceConfig, "totem.interface", [section], members=members)
         if interface.ringnumber and not interface.given("linknumber"):
-            reader.report.warning(
-                interface,
-                "ringnumber",
-                f"ring {interface.ringnumber} has no effect, redundant rings became links: write "
-                "linknumber, and ringX_addr in a nodelist",
-            )
-            continue
+            if not rings:
+                reader.report.warning(
+                    interface,
+                    "ringnumber",
+                    f"ring {interface.ringnumber} has no effect without rrp_mode on udp or udpu; "
+                    "links of knet have a linknumber, and ringX_addr in a nodelist",
+                )
+                continue
+            interface = replace(interface, linknumber=interface.ringnumber)
         earlier = by_link.get(interface.linknumber)
         if earlier is not None:
             interface = _overlay(earlier, interface)

@@ -59,6 +59,10 @@ class Sections:
         """Return the transport in force."""
         return self.totem.transport or ("udp" if self.is_legacy() else "knet")
 
+    def is_redundant(self) -> bool:
+        """Tell whether udp or udpu is to use several networks (rrp_mode)."""
+        return self.totem.rrp_mode != "none" and self.transport() in {"udp", "udpu"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config(Sections):

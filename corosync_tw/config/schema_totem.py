@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from corosync_tw.config import values
 from corosync_tw.config.directive import SectionConfig, directive
-
-_RRP = "the redundant ring protocol of 1.x was replaced by links"
+from corosync_tw.config.schema_rrp import RrpConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +20,7 @@ class InterfaceConfig(SectionConfig):
     ringnumber: int | None = directive(
         "ringnumber",
         values.lenient(values.UINT8),
-        doc="Name of linknumber in 1.x and 2.x; of several rings only ring 0 counts.",
+        doc="Name of linknumber in 1.x and 2.x; without rrp_mode only ring 0 counts.",
     )
     bindnetaddr: str | None = directive(
         "bindnetaddr",
@@ -72,7 +71,7 @@ class InterfaceConfig(SectionConfig):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TotemConfig(SectionConfig):
+class TotemConfig(RrpConfig):
     """The ``totem`` section."""
 
     version: int = directive("version", values.UINT32, 0, doc="Of the file format; must be 2.")
@@ -326,39 +325,6 @@ class TotemConfig(SectionConfig):
         values.TEXT,
         doc="Which 1.x ciphers are accepted.",
         no_effect="use crypto_model, crypto_cipher and crypto_hash",
-    )
-    rrp_mode: str | None = directive(
-        "rrp_mode", values.TEXT, doc="Redundant rings (1.x): none, active, passive.", no_effect=_RRP
-    )
-    rrp_problem_count_timeout_ms: int = directive(
-        "rrp_problem_count_timeout",
-        values.UINT32,
-        2000,
-        unit="ms",
-        doc="(1.x).",
-        no_effect=_RRP,
-    )
-    rrp_problem_count_threshold: int = directive(
-        "rrp_problem_count_threshold", values.UINT32, 10, doc="(1.x).", no_effect=_RRP
-    )
-    rrp_problem_count_mcast_threshold: int = directive(
-        "rrp_problem_count_mcast_threshold", values.UINT32, 100, doc="(1.x).", no_effect=_RRP
-    )
-    rrp_token_expired_timeout_ms: int = directive(
-        "rrp_token_expired_timeout",
-        values.UINT32,
-        238,
-        unit="ms",
-        doc="(1.x).",
-        no_effect=_RRP,
-    )
-    rrp_autorecovery_check_timeout_ms: int = directive(
-        "rrp_autorecovery_check_timeout",
-        values.UINT32,
-        1000,
-        unit="ms",
-        doc="(1.x).",
-        no_effect=_RRP,
     )
 
     def crypto(self) -> tuple[str, str]:
