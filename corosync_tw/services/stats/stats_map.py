@@ -2,7 +2,7 @@
 The second map of cmap: what a node counts, live; writing to ``stats.clear.*`` begins anew.
 
 Source: Corosync exec/stats.c.
-Deviation: stats.clear.knet clears the transport's counters alone, in Corosync the ring's as well. A
+Deviation: stats.clear.knet clears the counters of transport and links alone, in Corosync the ring's as well. A
 connection is called by its number, in Corosync by a pointer. stats.pg tells of the real queue.
 """
 
@@ -17,8 +17,9 @@ from corosync_tw.services.cmap.trackers import Notify, Track, Tracker
 from corosync_tw.services.cmap.values import TypedValue
 from corosync_tw.services.lib_interfaces import LibClient
 from corosync_tw.services.stack import Stack
-from corosync_tw.services.stats import ipcs, schedmiss
+from corosync_tw.services.stats import ipcs, knet, schedmiss
 from corosync_tw.services.stats.ipcs import IpcServer, IpcsKeys
+from corosync_tw.services.stats.knet import KnetKeys, KnetState
 from corosync_tw.services.stats.schedmiss import SchedMisses
 from corosync_tw.services.stats.tables import (
     counters_table,
@@ -44,17 +45,24 @@ class StatsMap(CmapStore):
     """
 
     def __init__(
-        self, stack: Stack, server: IpcServer, now_ns: Callable[[], int], transport_stats: Any
+        self,
+        stack: Stack,
+        server: IpcServer,
+        now_ns: Callable[[], int],
+        transport_stats: Any,
+        knet_state: KnetState | None = None,
     ) -> None:
         """
         Watch a node.
 
         :param transport_stats: a dataclass of plain counters.
+        :param knet_state: of the links, when the transport is knet.
         """
         super().__init__()
         self._stack = stack
         self._server = server
         self._transport_stats = transport_stats
+        self._knet_state = knet_state
         self.schedmiss = SchedMisses()
         srp = srp_table(stack.srp.stats, stack.meter, now_ns)
         providers: dict[str, Provider] = {
@@ -66,6 +74,8 @@ class StatsMap(CmapStore):
             f"{OUR_PREFIX}window.": window_table(stack.srp),
             f"{OUR_PREFIX}transport.": counters_table(f"{OUR_PREFIX}transport.", transport_stats),
         }
+        if knet_state is not None:
+            providers[knet.PREFIX] = KnetKeys(knet_state)
         for name, histogram in stack.meter.histograms().items():
             prefix = f"{OUR_PREFIX}{name}."
             providers[prefix] = histogram_table(prefix, histogram)
@@ -84,7 +94,7 @@ class StatsMap(CmapStore):
         """
         del value
         parts: dict[str, Callable[[], None]] = {
-            "knet": lambda: _zero(self._transport_stats),
+            "knet": self._clear_transport,
             "ipc": self._server.clear_stats,
             "totem": self._clear_totem,
             "schedmiss": self.schedmiss.clear,
@@ -125,12 +135,17 @@ class StatsMap(CmapStore):
         else:
             self.live_went(keys)
 
+    def _clear_transport(self) -> None:
+        _zero(self._transport_stats)
+        if self._knet_state is not None:
+            self._knet_state.clear_stats()
+
     def _clear_totem(self) -> None:
         _zero(self._stack.srp.stats, *_MOMENTS)
         self._stack.meter.clear()
 
     def _clear_all(self) -> None:
-        _zero(self._transport_stats)
+        self._clear_transport()
         self._server.clear_stats()
         self._clear_totem()
         self.schedmiss.clear()
