@@ -2,8 +2,9 @@
 The second map of cmap: what a node counts, live; writing to ``stats.clear.*`` begins anew.
 
 Source: Corosync exec/stats.c.
-Deviation: stats.clear.knet clears the counters of transport and links alone, in Corosync the ring's as well. A
-connection is called by its number, in Corosync by a pointer. stats.pg tells of the real queue.
+Deviation: stats.clear.knet clears the counters of transport and links alone, in Corosync the
+ring's as well. A connection is called by its number, in Corosync by a pointer. stats.pg tells of
+the real queue.
 """
 
 from collections.abc import Callable
