@@ -44,7 +44,7 @@ from corosync_tw.totem.quiet_visit import QUIET_LEN_BYTES, quiet_visit
 from corosync_tw.totem.reconfigure import reconfigure
 from corosync_tw.totem.ring import Ring
 from corosync_tw.totem.runs import DeliveredFrame, FrameBlob, Received, ReceivedRun
-from corosync_tw.totem.seqno import seq_lte
+from corosync_tw.totem.seqno import seq_lt, seq_lte
 from corosync_tw.totem.stats import SrpStats
 from corosync_tw.totem.trace import TraceCode
 from corosync_tw.totem.transitions import deliver_ready, enter_gather, enter_idle
@@ -119,6 +119,22 @@ class Srp:
         """Highest sequence number of the installed ring that was seen, and that was delivered."""
         log = self._ring.installed
         return log.high_seq_received, log.high_delivered
+
+    def missing(self, ring_id: RingId, token_seq: int) -> int | None:
+        """
+        Tell whether the next visit of a token would find messages missing.
+
+        :param token_seq: seq of that token.
+        :return: the last message before the first hole; None when there is none.
+        Source: the redundant ring protocol's anyMessagesMissing (Koch, Moser, Melliar-Smith, ICDCS
+            2002, Fig. 4), which is a stub in Corosync (main_msgs_missing).
+        """
+        ring = self._ring
+        if ring.state not in _LIVE or ring_id != ring.my_ring_id:
+            return None
+        askable_seq = ring.acceleration.askable_seq(token_seq, ring.token.my_last_seq)
+        my_aru = ring.log().my_aru
+        return my_aru if askable_seq is not None and seq_lt(my_aru, askable_seq) else None
 
     def start(self, now_ns: int) -> None:
         """Begin to look for a ring."""

@@ -1,0 +1,1 @@
+"""The Totem redundant ring protocol: one ring over several networks."""
