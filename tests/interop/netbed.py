@@ -1,5 +1,5 @@
 """
-A network of name spaces on one host: a switch and any number of machines with one cable each.
+A network of name spaces on one host: switches and any number of machines with a cable to each.
 
 Every machine has its own network and mount name space (tmpfs on /run and /dev/shm), so that
 several daemons and their clients live side by side. The name spaces have no names: they belong to a
@@ -15,10 +15,40 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
-SUBNET = "10.77.5"
 LOSS_TABLE = "cti"
+
+
+def address_of(network: int, machine: int) -> str:
+    """Give a machine's address on a network."""
+    return f"10.77.{5 + network}.{machine}"
+
+
+class Fault(NamedTuple):
+    """
+    What a switch loses.
+
+    :ivar network: which switch.
+    :ivar sender: machine whose datagrams are lost, 0 for any; likewise ``receiver``.
+    :ivar percent: share that is lost.
+    """
+
+    network: int
+    sender: int = 0
+    receiver: int = 0
+    percent: int = 100
+
+    def rule(self) -> str:
+        """Give the words of nft's rule."""
+        words = [f'iifname "cti{self.network}p{self.sender or "*"}"']
+        if self.receiver:
+            words.append(f'oifname "cti{self.network}p{self.receiver}"')
+        if self.percent < 100:
+            words.append(f"numgen random mod 100 < {self.percent}")
+        return " ".join([*words, "counter drop"])
+
+
 _PRIVATE = (
     "mount --make-rprivate / && mount -t tmpfs tmpfs /run "
     "&& mount -t tmpfs -o mode=1777,size=512m tmpfs /dev/shm"
@@ -147,35 +177,30 @@ class NameSpace:
 
 class Machine(NameSpace):
     """
-    A machine on the switch.
+    A machine on the switches.
 
-    :ivar number: 1 to 250; the last part of its address.
+    :ivar number: 1 to 250; the last part of its addresses.
+    :ivar addresses: one on each network, which is on eth0, eth1 and so on.
     """
 
-    def __init__(self, switch: NameSpace, number: int, mtu_bytes: int = 1500) -> None:
+    def __init__(
+        self, switch: NameSpace, number: int, mtu_bytes: int = 1500, networks: int = 1
+    ) -> None:
         super().__init__()
         self.number = number
-        self.address = f"{SUBNET}.{number}"
-        port = f"ctip{number}"
-        switch.run(
-            "ip",
-            "link",
-            "add",
-            port,
-            "mtu",
-            str(mtu_bytes),
-            "type",
-            "veth",
-            "peer",
-            "name",
-            "eth0",
-            "netns",
-            str(self.pid),
-        )
-        switch.run("ip", "link", "set", port, "master", "ctibr", "up")
-        self.run("ip", "addr", "add", f"{self.address}/24", "dev", "eth0")
-        self.run("ip", "link", "set", "eth0", "mtu", str(mtu_bytes), "up")
+        self.addresses = [address_of(network, number) for network in range(networks)]
+        self.address = self.addresses[0]
+        for network, address in enumerate(self.addresses):
+            self._plug_in(switch, network, address, str(mtu_bytes))
         self.run("ip", "route", "add", "224.0.0.0/4", "dev", "eth0")
+
+    def _plug_in(self, switch: NameSpace, network: int, address: str, mtu: str) -> None:
+        port, eth = f"cti{network}p{self.number}", f"eth{network}"
+        peer = ("peer", "name", eth, "netns", str(self.pid))
+        switch.run("ip", "link", "add", port, "mtu", mtu, "type", "veth", *peer)
+        switch.run("ip", "link", "set", port, "master", f"ctibr{network}", "up")
+        self.run("ip", "addr", "add", f"{address}/24", "dev", eth)
+        self.run("ip", "link", "set", eth, "mtu", mtu, "up")
 
     def force_filesystem_sockets(self, kept: Path | None = None) -> None:
         """
@@ -212,14 +237,36 @@ class Machine(NameSpace):
 
 
 class NetBed:
-    """The switch and its machines; a context manager that takes everything down."""
+    """
+    The switches and their machines; a context manager that takes everything down.
 
-    def __init__(self, machines: Sequence[int], mtu_bytes: int = 1500) -> None:
+    :ivar networks: how many networks there are; all machines are on each.
+    """
+
+    def __init__(self, machines: Sequence[int], mtu_bytes: int = 1500, networks: int = 1) -> None:
         require("unshare", "nsenter", "setpriv", "ip", "nft")
+        self.networks = networks
         self._switch = NameSpace()
-        self._switch.run("ip", "link", "add", "ctibr", "type", "bridge", "mcast_snooping", "0")
-        self._switch.run("ip", "link", "set", "ctibr", "mtu", str(mtu_bytes), "up")
-        self.machines = {number: Machine(self._switch, number, mtu_bytes) for number in machines}
+        for network in range(networks):
+            bridge = f"ctibr{network}"
+            self._switch.run("ip", "link", "add", bridge, "type", "bridge", "mcast_snooping", "0")
+            self._switch.run("ip", "link", "set", bridge, "mtu", str(mtu_bytes), "up")
+        self.machines = {
+            number: Machine(self._switch, number, mtu_bytes, networks) for number in machines
+        }
+
+    def set_faults(self, *faults: Fault) -> None:
+        """Have the switches lose what these say, and nothing else; none heals everything."""
+        rules = "".join(f"add rule bridge {LOSS_TABLE} f {fault.rule()}\n" for fault in faults)
+        self._switch.run(
+            "sh",
+            "-ec",
+            'printf %s "$1" | nft -f -',
+            "sh",
+            f"add table bridge {LOSS_TABLE}\ndelete table bridge {LOSS_TABLE}\n"
+            f"add table bridge {LOSS_TABLE}\n"
+            f"add chain bridge {LOSS_TABLE} f {{ type filter hook forward priority 0; }}\n{rules}",
+        )
 
     def __enter__(self) -> Self:
         return self

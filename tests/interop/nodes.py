@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -22,7 +22,7 @@ LIBRARIES = frozenset({"cfg", "cmap", "cpg", "quorum", "sam", "votequorum"})
 
 
 def corosync_conf(
-    addresses: Mapping[int, str],
+    addresses: Mapping[int, Sequence[str]],
     state_dir: Path,
     *,
     transport: str = "udpu",
@@ -32,14 +32,15 @@ def corosync_conf(
     ipc_type: str = "native",
 ) -> str:
     """
-    Write the configuration of one node; ``addresses`` is by nodeid.
+    Write the configuration of one node; ``addresses`` is by nodeid, one on each network.
 
     A stock daemon takes no notice of ``run_dir``.
     """
     nodes = "".join(
         f"    node {{\n        nodeid: {nodeid}\n        name: n{nodeid}\n"
-        f"        ring0_addr: {address}\n    }}\n"
-        for nodeid, address in addresses.items()
+        + "".join(f"        ring{at}_addr: {one}\n" for at, one in enumerate(on_networks))
+        + "    }\n"
+        for nodeid, on_networks in addresses.items()
     )
     crypto = "    crypto_cipher: none\n    crypto_hash: none\n"
     interface = ""
@@ -275,7 +276,7 @@ class Cluster:
             self.nodes[nodeid] = node = cls(machines[nodeid], nodeid, workdir)
             if isinstance(node, OurNode):
                 node.pb_clients = nodeid in pb_clients
-        addresses = {nodeid: machines[nodeid].address for nodeid in self.nodes}
+        addresses = {nodeid: machines[nodeid].addresses for nodeid in self.nodes}
         for node in self.nodes.values():
             text = corosync_conf(addresses, node.state_dir, run_dir=node.run_dir, **conf)  # type: ignore[arg-type]
             node.conf.write_text(text)

@@ -15,7 +15,7 @@ class Ring:
     def __init__(self, machines, workdir) -> None:
         self.cluster = Cluster(machines, [], list(NUMBERS), workdir)
         self.nodes = self.cluster.nodes
-        self.addresses = {n: machines[n].address for n in NUMBERS}
+        self.addresses = {n: machines[n].addresses for n in NUMBERS}
         self.listed: tuple[int, ...] = ()
 
     def write(self, *listed: int, token_ms: int = 1000, only: tuple[int, ...] = NUMBERS) -> None:
