@@ -18,6 +18,7 @@ from zope.interface import implementer
 
 from corosync_tw.corotypes import Buffer
 from corosync_tw.kernels.framing import only_mcasts
+from corosync_tw.kernels.sending import send
 from corosync_tw.net.interfaces import INetObserver, NetEvent, NetEventKind
 from corosync_tw.net.offload import (
     GRO_ANCILLARY_BYTES,
@@ -250,7 +251,7 @@ class BatchSocket:
         """
         stats = self._stats
         try:
-            self._sock.sendmsg(run.buffers, run.ancillary, 0, address)
+            send(self._sock, run.buffers, run.ancillary, address)
         except OSError as error:
             return self._send_failed(run, address, error.errno or 0)
         stats.tx_calls += 1

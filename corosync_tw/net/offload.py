@@ -13,12 +13,15 @@ Source: Linux udp(7), include/uapi/linux/udp.h.
 import contextlib
 import socket
 import struct
+from array import array
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import Final
 
 from corosync_tw.corotypes import Buffer, Slices
-from corosync_tw.totem.runs import SLICES_PER_FRAME, Datagrams, SentRun
+from corosync_tw.kernels.sending import Ancillary, gather, plan
+from corosync_tw.totem.runs import Datagrams, SentBlob, SentRun
 
 SOL_UDP: Final = 17
 UDP_SEGMENT: Final = 103
@@ -36,14 +39,12 @@ _SEGMENT: Final = struct.Struct("=H")
 _GRO_SIZE: Final = struct.Struct("=i")
 GRO_ANCILLARY_BYTES: Final = socket.CMSG_SPACE(_GRO_SIZE.size)
 
-Ancillary = Sequence[tuple[int, int, bytes]]
-
 
 class Run:
     """
     What one send call carries.
 
-    :ivar buffers: all slices of its datagrams, in order.
+    :ivar buffers: all slices of its datagrams, in order, as ``kernels.sending.send`` takes them.
     :ivar frame_count: number of datagrams.
     :ivar segment_bytes: length of every datagram but the last.
     :ivar len_bytes: of all datagrams.
@@ -62,7 +63,12 @@ class Run:
         self.len_bytes = len_bytes
         self.buffers: Sequence[Buffer]
         if isinstance(source, SentRun):
-            self.buffers = source.slices(start, stop)
+            self.buffers = gather(
+                source.headers, source.header_ends, source.body, source.body_ends, start, stop
+            )
+        elif isinstance(source, SentBlob):
+            first = start * segment_bytes
+            self.buffers = (memoryview(source.blob)[first : first + len_bytes],)
         elif self.frame_count == 1:
             self.buffers = source[start]
         else:
@@ -92,32 +98,34 @@ def plan_runs(datagrams: Datagrams, segment_bytes_max: int) -> list[Run]:
 
     :param segment_bytes_max: longer datagrams get a call of their own; 0 for every datagram.
     """
+    if isinstance(datagrams, SentBlob):
+        return _plan_blob(datagrams, segment_bytes_max)
+    segments_max = SEGMENTS_MAX
     if isinstance(datagrams, SentRun):
-        lengths = datagrams.lengths_bytes()
-        slices = [SLICES_PER_FRAME] * len(lengths)
+        ends, more_ends = datagrams.header_ends, datagrams.body_ends
     else:
-        lengths = [sum(map(len, frame)) for frame in datagrams]
-        slices = list(map(len, datagrams))
-    count = len(lengths)
-    runs = []
-    start = 0
-    while start < count:
-        segment = total = lengths[start]
-        slice_count = slices[start]
-        end = start + 1
-        if segment <= segment_bytes_max:
-            limit = min(count, start + SEGMENTS_MAX)
-            while end < limit and lengths[end] <= segment:
-                slice_count += slices[end]
-                if total + lengths[end] > PAYLOAD_BYTES_MAX or slice_count > SLICES_MAX:
-                    break
-                total += lengths[end]
-                end += 1
-                if lengths[end - 1] < segment:
-                    break
-        runs.append(Run(datagrams, start, end, segment, total))
-        start = end
-    return runs
+        ends = array("I", accumulate((sum(map(len, frame)) for frame in datagrams), initial=0))
+        more_ends = array("I", bytes(len(ends) * ends.itemsize))
+        segments_max = min(SEGMENTS_MAX, SLICES_MAX // max(map(len, datagrams), default=1))
+    calls = plan(ends, more_ends, segment_bytes_max, segments_max, PAYLOAD_BYTES_MAX)
+    return [Run(datagrams, *call) for call in calls]
+
+
+def _plan_blob(datagrams: SentBlob, segment_bytes_max: int) -> list[Run]:
+    stride, total, count = datagrams.stride, len(datagrams.blob), len(datagrams)
+    together = 1
+    if stride <= segment_bytes_max:
+        together = max(1, min(SEGMENTS_MAX, PAYLOAD_BYTES_MAX // stride))
+    return [
+        Run(
+            datagrams,
+            start,
+            min(start + together, count),
+            stride,
+            min(together * stride, total - start * stride),
+        )
+        for start in range(0, count, together)
+    ]
 
 
 def probe_gso(sock: socket.socket) -> bool:

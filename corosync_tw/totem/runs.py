@@ -10,15 +10,11 @@ and a view of the queue's memory. Neither may change while anybody holds the run
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
-from operator import add, sub
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from corosync_tw.corotypes import Buffer, Slices
 from corosync_tw.totem.messages import MCAST_LEN_BYTES
 from corosync_tw.totem.seqno import SEQ_MASK
-
-# A datagram of ours: headers, items.
-SLICES_PER_FRAME: Final = 2
 
 
 class FrameBlob(NamedTuple):
@@ -135,26 +131,6 @@ class SentRun:
     def __iter__(self) -> Iterator[Slices]:
         return map(self.frame, range(self.count))
 
-    def lengths_bytes(self) -> list[int]:
-        """Give the length of each datagram."""
-        ends = list(map(add, self.header_ends, self.body_ends))
-        return list(map(sub, ends[1:], ends))
-
-    def slices(self, start: int, stop: int) -> list[Buffer]:
-        """Give the datagrams [start, stop) as SLICES_PER_FRAME slices each, in one list."""
-        headers, body = self.headers, self.body
-        ends, body_ends = self.header_ends, self.body_ends
-        slices: list[Buffer] = []
-        append = slices.append
-        at, body_at = ends[start], body_ends[start]
-        for end, body_end in zip(
-            ends[start + 1 : stop + 1], body_ends[start + 1 : stop + 1], strict=True
-        ):
-            append(headers[at:end])
-            append(body[body_at:body_end])
-            at, body_at = end, body_end
-        return slices
-
     def frame(self, i: int) -> Slices:
         """Give a whole datagram."""
         ends, body_ends = self.header_ends, self.body_ends
@@ -189,10 +165,35 @@ class SentRun:
         )
 
 
+@dataclass(slots=True)
+class SentBlob:
+    """
+    Datagrams to be sent that lie end to end; len, slices and iteration count and give them.
+
+    :ivar blob: read-only as long as anybody holds it.
+    :ivar stride: bytes of each datagram; the last one may be shorter.
+    """
+
+    blob: Buffer
+    stride: int
+
+    def __len__(self) -> int:
+        return -(-len(self.blob) // self.stride)
+
+    def __getitem__(self, at: slice) -> "Datagrams":
+        start, stop, step = at.indices(len(self))
+        assert step == 1, "datagrams have no gaps"
+        return SentBlob(self.blob[start * self.stride : stop * self.stride], self.stride)
+
+    def __iter__(self) -> Iterator[Slices]:
+        blob, stride = self.blob, self.stride
+        return ((blob[at : at + stride],) for at in range(0, len(blob), stride))
+
+
 # What the ordered log and the layer above take as one.
 Run = ReceivedRun | SentRun
 # What the ordered log gives: one message, or many.
 Delivered = DeliveredFrame | ReceivedRun | SentRun
 # What a transport hands over, and what it is given to send.
 Received = Buffer | FrameBlob
-Datagrams = list[Slices] | SentRun
+Datagrams = list[Slices] | SentRun | SentBlob
