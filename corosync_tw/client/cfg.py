@@ -58,6 +58,10 @@ class Cfg:
         """Have all members read corosync.conf again; fails if this node refused its file."""
         return self._caller.call("cfg_reload")
 
+    def reenable_rings(self) -> Deferred[None]:
+        """Have all members use all of their networks again; fails without redundant rings."""
+        return self._caller.call("cfg_reenable_rings")
+
     def reopen_logs(self) -> Deferred[None]:
         """Have the node open its log files anew, after a rotation."""
         return self._caller.call("cfg_reopen_logs")

@@ -70,6 +70,10 @@ class NodeFacts:
         )
         return NodeState(reachable, links=links)
 
+    def redundant(self) -> bool:
+        """Tell whether there are redundant rings."""
+        return False
+
     def shutdown_timeout_ms(self) -> int:
         """Tell how long clients may think about a shutdown."""
         value = self._store.find(SHUTDOWN_TIMEOUT_KEY)

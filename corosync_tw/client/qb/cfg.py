@@ -175,6 +175,14 @@ class Cfg:
         """
         self._connection.request(CfgRequest.TRYSHUTDOWN, NUMBER.pack(how))
 
+    def reenable_rings(self) -> None:
+        """
+        Have all nodes use all of their networks again.
+
+        Raises: CsNotSupported without redundant rings.
+        """
+        self._connection.request(CfgRequest.RINGREENABLE)
+
     def reload(self) -> None:
         """Have all nodes read their configuration again."""
         self._connection.request(CfgRequest.RELOAD_CONFIG)

@@ -5,10 +5,15 @@ from collections.abc import Callable, Mapping
 from twisted.internet.defer import Deferred
 
 from corosync_tw.corotypes import CS_OK
-from corosync_tw.errors import CsBusy, CsInvalidParam, CsNotExist, error_of
+from corosync_tw.errors import CsBusy, CsInvalidParam, CsNotExist, CsNotSupported, error_of
 from corosync_tw.ipc.pb.broker import Method
 from corosync_tw.ipc.pb.hubs import Peer, number, text
-from corosync_tw.services.cfg.effects import ReloadAnswered, ShutdownAnswered, TestShutdown
+from corosync_tw.services.cfg.effects import (
+    ReloadAnswered,
+    RingsReenabled,
+    ShutdownAnswered,
+    TestShutdown,
+)
 from corosync_tw.services.cfg.facts import CfgFacts
 from corosync_tw.services.lib_interfaces import EffectHandler, Shell
 from corosync_tw.services.stack import Stack
@@ -41,6 +46,7 @@ class CfgHub:
             TestShutdown: self._on_test_shutdown,
             ShutdownAnswered: self._on_answer,
             ReloadAnswered: self._on_answer,
+            RingsReenabled: self._on_answer,
         }
 
     def _on_test_shutdown(self, effect: object) -> None:
@@ -50,10 +56,11 @@ class CfgHub:
             desk.peer.event("cfg_test_shutdown", effect.flags, effect.error)
 
     def _on_answer(self, effect: object) -> None:
-        assert isinstance(effect, ShutdownAnswered | ReloadAnswered)
+        assert isinstance(effect, ShutdownAnswered | ReloadAnswered | RingsReenabled)
         desk = self.desks.get(effect.conn)
         if desk is not None:
-            desk.answered(type(effect), effect.error)
+            error = CS_OK if isinstance(effect, RingsReenabled) else effect.error
+            desk.answered(type(effect), error)
 
 
 class CfgDesk:
@@ -78,6 +85,7 @@ class CfgDesk:
             "cfg_untrack": self.untrack,
             "cfg_reload": self.reload,
             "cfg_reopen_logs": self.reopen_logs,
+            "cfg_reenable_rings": self.reenable_rings,
         }
 
     def close(self) -> None:
@@ -168,6 +176,14 @@ class CfgDesk:
         """Have all members read their configuration again; raises what this node made of it."""
         done = self._wait_for(ReloadAnswered)
         begun = self._begin(ReloadAnswered, lambda: self._cfg.reload_config(self.peer.conn))
+        return begun.addCallback(lambda _: done)
+
+    def reenable_rings(self) -> Deferred[object]:
+        """Have all members use all of their networks again; raises CsNotSupported."""
+        if not self._hub.facts.redundant():
+            raise CsNotSupported("there are no redundant rings (totem.rrp_mode)")
+        done = self._wait_for(RingsReenabled)
+        begun = self._begin(RingsReenabled, lambda: self._cfg.reenable_rings(self.peer.conn))
         return begun.addCallback(lambda _: done)
 
     def reopen_logs(self) -> None:

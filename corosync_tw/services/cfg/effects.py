@@ -31,6 +31,17 @@ class ReloadAnswered(LocalEffect):
 
 
 @dataclass(slots=True)
+class RingsReenabled(LocalEffect):
+    """
+    Use all networks again, whatever their tests say; it comes to all members.
+
+    :ivar conn: the local client that asked for it, 0 for none.
+    """
+
+    conn: int
+
+
+@dataclass(slots=True)
 class ReopenLogs(LocalEffect):
     """Close the log files and open them again by their names, after a rotation."""
 

@@ -19,6 +19,7 @@ from corosync_tw.services.cfg.effects import (
     ReloadAnswered,
     ReloadRequested,
     ReopenLogs,
+    RingsReenabled,
     ShutdownAnswered,
     ShutdownDecided,
     TestShutdown,
@@ -29,10 +30,13 @@ from corosync_tw.services.cfg.wire import (
     CfgFunction,
     KillNode,
     ReloadConfig,
+    RingReenable,
     decode_killnode,
     decode_reload,
+    decode_ring_reenable,
     encode_killnode,
     encode_reload,
+    encode_ring_reenable,
     encode_shutdown,
 )
 from corosync_tw.services.effects import FatalError
@@ -169,6 +173,15 @@ class CfgEngine:
         self._bus.mcast((encode_reload(ReloadConfig(self._nodeid, conn)),), Guarantee.AGREED)
         self._reload_waiting.add(conn)
 
+    def reenable_rings(self, conn: int) -> None:
+        """
+        Have all members use all of their networks again; a RingsReenabled follows.
+
+        Raises: CsTryAgain.
+        """
+        message = encode_ring_reenable(RingReenable(self._nodeid, conn))
+        self._bus.mcast((message,), Guarantee.AGREED)
+
     def reopen_log_files(self) -> None:
         """Have this node open its log files anew."""
         self._bus.emit(ReopenLogs())
@@ -237,9 +250,10 @@ class CfgEngine:
     # Messages
 
     def on_ringreenable(self, nodeid: int, seq: int, data: Buffer, big_endian: bool) -> None:
-        """Do nothing, as Corosync since 3.0; raises MalformedFrame."""
-        del nodeid, seq, big_endian
-        need(data, HEADER_LEN, "cfg ringreenable")
+        """Have the daemon use all networks again; raises MalformedFrame."""
+        del seq
+        message = decode_ring_reenable(data, big_endian)
+        self._bus.emit(RingsReenabled(message.conn if nodeid == self._nodeid else 0))
 
     def on_killnode(self, nodeid: int, seq: int, data: Buffer, big_endian: bool) -> None:
         """End at once when we are meant; raises MalformedFrame."""

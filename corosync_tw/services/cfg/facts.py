@@ -72,5 +72,8 @@ class CfgFacts(Protocol):
     def node_state(self, nodeid: int) -> NodeState:
         """Describe a node; a node that is not configured has no links."""
 
+    def redundant(self) -> bool:
+        """Tell whether there are redundant rings (totem.rrp_mode)."""
+
     def shutdown_timeout_ms(self) -> int:
         """Tell how long clients may think about a shutdown (cmap key cfg.shutdown_timeout)."""

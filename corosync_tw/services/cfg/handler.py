@@ -9,7 +9,12 @@ from functools import partial
 
 from corosync_tw.errors import CsBusy, CsNotExist, CsNotSupported
 from corosync_tw.services.cfg import lib_wire as wire
-from corosync_tw.services.cfg.effects import ReloadAnswered, ShutdownAnswered, TestShutdown
+from corosync_tw.services.cfg.effects import (
+    ReloadAnswered,
+    RingsReenabled,
+    ShutdownAnswered,
+    TestShutdown,
+)
 from corosync_tw.services.cfg.facts import CfgFacts
 from corosync_tw.services.cfg.lib_wire import CfgRequest, CfgResponse
 from corosync_tw.services.exec_wire import ServiceId
@@ -123,6 +128,7 @@ class CfgHandler:
             TestShutdown: self._on_test_shutdown,
             ShutdownAnswered: partial(self._on_answer, CfgResponse.TRYSHUTDOWN),
             ReloadAnswered: partial(self._on_answer, CfgResponse.RELOAD_CONFIG),
+            RingsReenabled: self._on_rings_reenabled,
         }
 
     # Effects
@@ -132,6 +138,12 @@ class CfgHandler:
         client = self._clients.get(effect.conn)
         if client is not None:
             client.event((wire.encode_test_shutdown(effect.flags, effect.error),))
+
+    def _on_rings_reenabled(self, effect: object) -> None:
+        assert isinstance(effect, RingsReenabled)
+        if self._waiting.get(effect.conn) is CfgResponse.RINGREENABLE:
+            del self._waiting[effect.conn]
+            self._clients[effect.conn].respond(response(CfgResponse.RINGREENABLE))
 
     def _on_answer(self, response_id: CfgResponse, effect: object) -> None:
         assert isinstance(effect, ShutdownAnswered | ReloadAnswered)
@@ -150,9 +162,14 @@ class CfgHandler:
         del client, data
         return wire.encode_ring_status(self._facts.interfaces())
 
-    def _ring_reenable(self, client: LibClient, data: bytes) -> bytes:
-        del client, data
-        raise CsNotSupported("rings are not re-enabled since Corosync 3.0")
+    def _ring_reenable(self, client: LibClient, data: bytes) -> None:
+        del data
+        if not self._facts.redundant():
+            raise CsNotSupported("there are no redundant rings (totem.rrp_mode)")
+        self._check_free(client)
+        self._cfg.reenable_rings(client.conn)
+        self._waiting[client.conn] = CfgResponse.RINGREENABLE
+        self._shell.pump()
 
     def _kill_node(self, client: LibClient, data: bytes) -> bytes:
         del client

@@ -31,6 +31,7 @@ class CfgFunction(IntEnum):
     CRYPTO_RECONFIG = 4
 
 
+RING_REENABLE_ID: Final = exec_id(ServiceId.CFG, CfgFunction.RINGREENABLE)
 KILLNODE_ID: Final = exec_id(ServiceId.CFG, CfgFunction.KILLNODE)
 SHUTDOWN_ID: Final = exec_id(ServiceId.CFG, CfgFunction.SHUTDOWN)
 RELOAD_ID: Final = exec_id(ServiceId.CFG, CfgFunction.RELOAD_CONFIG)
@@ -39,7 +40,7 @@ RELOAD_ID: Final = exec_id(ServiceId.CFG, CfgFunction.RELOAD_CONFIG)
 _KILLNODE: Final = both_orders("I4xI4xI4x")
 KILLNODE_LEN: Final = 288
 _KILLNODE_REASON_OFFSET: Final = 24
-# header, source@16 (nodeid u32, conn@24 u64), 32 bytes
+# header, source@16 (nodeid u32, conn@24 u64), 32 bytes; a wish to re-enable rings is the same
 _RELOAD: Final = both_orders("I4xI4xI4xQ")
 RELOAD_LEN: Final = 32
 # header, phase@16 u32, 24 bytes
@@ -54,6 +55,17 @@ class KillNode(NamedTuple):
 
     nodeid: int
     reason: bytes
+
+
+class RingReenable(NamedTuple):
+    """
+    Everybody shall use all of its networks again.
+
+    :ivar conn: as in ReloadConfig.
+    """
+
+    nodeid: int
+    conn: int
 
 
 class ReloadConfig(NamedTuple):
@@ -79,6 +91,17 @@ def decode_killnode(data: Buffer, big_endian: bool) -> KillNode:
     need(data, KILLNODE_LEN, "cfg killnode")
     nodeid = _KILLNODE.of(big_endian).unpack_from(data)[2]
     return KillNode(nodeid, decode_name(data, _KILLNODE_REASON_OFFSET, big_endian))
+
+
+def encode_ring_reenable(message: RingReenable) -> bytes:
+    """Encode a RINGREENABLE."""
+    return _RELOAD.little.pack(RING_REENABLE_ID, RELOAD_LEN, *message)
+
+
+def decode_ring_reenable(data: Buffer, big_endian: bool) -> RingReenable:
+    """Decode a RINGREENABLE; raises MalformedFrame."""
+    need(data, RELOAD_LEN, "cfg ringreenable")
+    return RingReenable(*_RELOAD.of(big_endian).unpack_from(data)[2:])
 
 
 def encode_shutdown() -> bytes:

@@ -46,6 +46,7 @@ class Facts:
 
     timeout_ms = 5000
     address = "10.0.0.1"
+    rings = False
 
     def interfaces(self) -> list[Interface]:
         return [Interface(0, self.address, "OK")]
@@ -58,6 +59,9 @@ class Facts:
             return NodeState()
         link = LinkState(enabled=True, connected=True, mtu_bytes=1410, src_address="10.0.0.2")
         return NodeState(reachable=True, links=(link,))
+
+    def redundant(self) -> bool:
+        return self.rings
 
     def shutdown_timeout_ms(self) -> int:
         return self.timeout_ms

@@ -18,6 +18,7 @@ from corosync_tw.services.cfg.effects import (
     ReloadAnswered,
     ReloadRequested,
     ReopenLogs,
+    RingsReenabled,
     ShutdownAnswered,
     ShutdownDecided,
 )
@@ -35,12 +36,13 @@ from corosync_tw.services.cfg.wire import (
     CRYPTO_RECONFIG,
     KillNode,
     ReloadConfig,
+    RingReenable,
     encode_killnode,
     encode_reload,
+    encode_ring_reenable,
     encode_shutdown,
 )
 from corosync_tw.services.effects import FatalError
-from corosync_tw.services.exec_wire import HEADER
 from tests.unit.services.ordered_bus import FakeBus
 
 REQUEST, REGARDLESS, IMMEDIATE = ShutdownFlag
@@ -89,10 +91,16 @@ class TestMessages:
         assert bus.effects == [ended("Node 1 was shut down by sysadmin", 0, leave_first=True)]
 
     def test_the_others_are_taken_without_consequence(self, bus, engine):
-        message = HEADER.little.pack(0x10000, 32).ljust(32, b"\0")
-        engine.on_ringreenable(2, 1, message, False)
         engine.on_crypto_reconfig(2, 1, CRYPTO_RECONFIG.little.pack(0x10004, 24, 1), False)
         assert bus.effects == bus.ordinary == bus.trans == []
+
+    def test_rings_are_re_enabled_for_anybody(self, bus, engine):
+        engine.reenable_rings(7)
+        message = encode_ring_reenable(RingReenable(1, 7))
+        assert bus.ordinary == [(b"a", message)]
+        engine.on_ringreenable(1, 1, message, False)
+        engine.on_ringreenable(2, 1, message, False)
+        assert take(bus) == [RingsReenabled(7), RingsReenabled(0)]
 
     def test_malformed_messages_are_refused(self, engine):
         for handler in engine.exec_handlers().values():

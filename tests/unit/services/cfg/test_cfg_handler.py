@@ -13,7 +13,7 @@ from corosync_tw.errors import (
     CsNotSupported,
     CsTryAgain,
 )
-from corosync_tw.services.cfg.effects import ReloadRequested, ReopenLogs
+from corosync_tw.services.cfg.effects import ReloadRequested, ReopenLogs, RingsReenabled
 from corosync_tw.services.cfg.lib_wire import CfgRequest, CfgResponse
 from corosync_tw.services.effects import FatalError
 from tests.unit.services.cfg.lib_client import Served
@@ -60,9 +60,20 @@ def test_an_address_too_long_for_its_field(served):
     assert body == bytes(10272 - 24)
 
 
-def test_rings_are_not_re_enabled(served):
+def test_no_rings_no_re_enabling(served):
     answer = served.ask(served.client(), CfgRequest.RINGREENABLE)
     assert answer == (CfgResponse.RINGREENABLE, CsNotSupported.code, b"")
+
+
+def test_rings_are_re_enabled_everywhere_and_that_is_answered(served):
+    served.facts.rings = True
+    client = served.client()
+    served.send(client, CfgRequest.RINGREENABLE)
+    assert client.responses == []
+    served.run()
+    assert client.responses == [(CfgResponse.RINGREENABLE, OK, b"")]
+    others = [effect for effect in served.ring.log[2] if isinstance(effect, RingsReenabled)]
+    assert [effect.conn for effect in others] == [0]
 
 
 def test_kill_a_member(served):
