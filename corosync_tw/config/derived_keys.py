@@ -6,6 +6,7 @@ config_convert_nodelist_to_interface, put_nodelist_members_to_config, calc_knet_
 """
 
 from corosync_tw.config.file_keys import Keys
+from corosync_tw.config.rings import mcast_threshold, token_expired_ms
 from corosync_tw.config.schema import Config
 from corosync_tw.config.schema_totem import InterfaceConfig
 from corosync_tw.config.timing import ping_timing
@@ -79,6 +80,8 @@ def runtime_config_keys(config: Config) -> Keys:
         "block_unlisted_ips": int(totem.block_unlisted_ips),
         "cancel_token_hold_on_retransmit": int(totem.cancel_token_hold_on_retransmit),
     }
+    if config.is_redundant():
+        numbers |= _ring_numbers(config)
     keys = {f"{_RUNTIME}.{name}": TypedValue.u32(number) for name, number in numbers.items()}
     level = TypedValue.i32(totem.knet_compression_level)
     keys[f"{_RUNTIME}.knet_compression_level"] = level
@@ -92,3 +95,16 @@ def runtime_config_keys(config: Config) -> Keys:
         keys[f"{prefix}.knet_ping_interval"] = TypedValue.u32(interval_ms)
         keys[f"{prefix}.knet_ping_timeout"] = TypedValue.u32(timeout_ms)
     return keys
+
+
+def _ring_numbers(config: Config) -> dict[str, int]:
+    """Tell the values of redundant rings, as 2.x does (exec/totemconfig.c of 2.4.6)."""
+    totem = config.totem
+    node_count = len(config.membership.links[0].members)
+    return {
+        "rrp_token_expired_timeout": token_expired_ms(totem, config.timing, node_count),
+        "rrp_problem_count_timeout": totem.rrp_problem_count_timeout_ms,
+        "rrp_problem_count_threshold": totem.rrp_problem_count_threshold,
+        "rrp_problem_count_mcast_threshold": mcast_threshold(totem),
+        "rrp_autorecovery_check_timeout": totem.rrp_autorecovery_check_timeout_ms,
+    }

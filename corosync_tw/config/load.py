@@ -19,7 +19,7 @@ from corosync_tw.config.host import Host
 from corosync_tw.config.membership import make_membership
 from corosync_tw.config.reader import read_sections
 from corosync_tw.config.report import Report
-from corosync_tw.config.rings import check_rings
+from corosync_tw.config.rings import check_rings, mcast_threshold, token_expired_ms
 from corosync_tw.config.schema import Config, Sections
 from corosync_tw.config.schema_services import QuorumConfig
 from corosync_tw.config.schema_totem import TotemConfig
@@ -37,6 +37,7 @@ from corosync_tw.services.votequorum.params import (
     TieBreakerRule,
 )
 from corosync_tw.totem.params import TotemParams
+from corosync_tw.totem.rrp.params import RrpMode, RrpParams
 
 # totemconfig.c: UDP_NETMTU.
 NETMTU_BYTES: Final = 1500
@@ -205,6 +206,34 @@ def totem_params(config: Config, nodeid: int) -> TotemParams:
         cancel_token_hold_on_retransmit=totem.cancel_token_hold_on_retransmit,
         frame_len_bytes_max=frame_len_bytes_max(config),
         seed=nodeid,
+    )
+
+
+def rrp_params(config: Config, seed: int) -> RrpParams:
+    """
+    Make the parameters of a redundant ring.
+
+    Pre: the configuration has several networks.
+    :param seed: another one at each start, so that what we sent before is not taken for new.
+    """
+    totem, links = config.totem, config.membership.links
+    return RrpParams(
+        my_id=config.nodeid,
+        mode=RrpMode(totem.rrp_mode),
+        networks=len(links),
+        copies=totem.rrp_copies,
+        token_expired_timeout_ns=token_expired_ms(totem, config.timing, len(links[0].members))
+        * NS_PER_MS,
+        message_delay_timeout_ns=totem.rrp_message_delay_timeout_ms * NS_PER_MS,
+        problem_count_timeout_ns=totem.rrp_problem_count_timeout_ms * NS_PER_MS,
+        problem_count_threshold=totem.rrp_problem_count_threshold,
+        problem_count_mcast_threshold=mcast_threshold(totem),
+        autorecovery_check_timeout_ns=totem.rrp_autorecovery_check_timeout_ms * NS_PER_MS,
+        clean_tests=totem.rrp_autorecovery_tests,
+        hold_down_ns=totem.rrp_hold_down_ms * NS_PER_MS,
+        hold_down_max_ns=totem.rrp_hold_down_max_ms * NS_PER_MS,
+        hold_down_decay_ns=totem.rrp_hold_down_decay_ms * NS_PER_MS,
+        seed=seed,
     )
 
 

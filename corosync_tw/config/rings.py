@@ -26,7 +26,7 @@ ACTIVE_PASSIVE_NETWORKS_MIN: Final = 3
 
 
 def token_expired_ms(totem: RrpConfig, timing: TotemTiming, node_count: int) -> int:
-    """Return how long a token waits for its copies or for messages, in milliseconds."""
+    """Return how long a token waits for its copies, in milliseconds."""
     if totem.rrp_token_expired_timeout_ms is not None:
         return totem.rrp_token_expired_timeout_ms
     share_ms = timing.token_timeout_ms // (2 * max(node_count, 1))
@@ -128,6 +128,7 @@ def _check_numbers(totem: RrpConfig, report: Report) -> None:
     for key, value_ms, low_ms in (
         ("rrp_problem_count_timeout", totem.rrp_problem_count_timeout_ms, TIMEOUT_MIN_MS),
         ("rrp_autorecovery_check_timeout", totem.rrp_autorecovery_check_timeout_ms, TIMEOUT_MIN_MS),
+        ("rrp_hold_down_max", totem.rrp_hold_down_max_ms, totem.rrp_hold_down_ms),
     ):
         if value_ms < low_ms:
             report.fault(totem, key, f"{value_ms} ms may not be less than {low_ms} ms")

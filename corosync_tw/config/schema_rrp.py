@@ -50,7 +50,7 @@ class RrpConfig(SectionConfig):
         values.UINT32,
         unit="ms",
         zero_is_default=True,
-        doc="A token waits so long for its other copies, or for the messages before it; by default "
+        doc="A token waits so long for its other copies, or for a sign that it arrived; by default "
         "47, or less where the waits of all nodes would take half of token.",
     )
     rrp_autorecovery_check_timeout_ms: int = directive(
@@ -60,6 +60,46 @@ class RrpConfig(SectionConfig):
         unit="ms",
         zero_is_default=True,
         doc="Between tests of a faulty network.",
+    )
+    rrp_message_delay_timeout_ms: int = directive(
+        "rrp_message_delay_timeout",
+        values.UINT32,
+        10,
+        unit="ms",
+        zero_is_default=True,
+        doc="A token waits so long for messages before it that come by another network (ours).",
+    )
+    rrp_autorecovery_tests: int = directive(
+        "rrp_autorecovery_tests",
+        values.UINT32,
+        3,
+        unit="tests",
+        zero_is_default=True,
+        doc="In a row that must succeed before a faulty network is used again (ours).",
+    )
+    rrp_hold_down_ms: int = directive(
+        "rrp_hold_down",
+        values.UINT32,
+        5000,
+        unit="ms",
+        zero_is_default=True,
+        doc="A network that is faulty again is kept out so long, twice as long each time (ours).",
+    )
+    rrp_hold_down_max_ms: int = directive(
+        "rrp_hold_down_max",
+        values.UINT32,
+        600_000,
+        unit="ms",
+        zero_is_default=True,
+        doc="Bound of rrp_hold_down's doubling (ours).",
+    )
+    rrp_hold_down_decay_ms: int = directive(
+        "rrp_hold_down_decay",
+        values.UINT32,
+        60_000,
+        unit="ms",
+        zero_is_default=True,
+        doc="After being well for so long, one time of being faulty is forgotten (ours).",
     )
     rrp_copies: int = directive(
         "rrp_copies",

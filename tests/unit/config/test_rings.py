@@ -3,8 +3,10 @@
 import pytest
 
 from corosync_tw.config.keys import config_keys
-from corosync_tw.config.load import frame_len_bytes_max, load_text
+from corosync_tw.config.load import frame_len_bytes_max, load_text, rrp_params
+from corosync_tw.corotypes import NS_PER_MS
 from corosync_tw.errors import ConfigError
+from corosync_tw.totem.rrp.params import RrpMode
 from tests.unit.config.hosts import conf, host
 
 MACHINE = host("here", "192.168.1.1/24", "10.1.0.1/16", "10.2.0.1/16")
@@ -173,3 +175,28 @@ def test_frames_fit_all_networks():
     ]
     config = load_text(conf(nodes=nodes, totem="rrp_mode: passive"), "f", machine)
     assert frame_len_bytes_max(config) == 1452
+
+
+def test_parameters_of_the_layer():
+    totem = (
+        "rrp_mode: active-passive\nrrp_problem_count_threshold: 4\nrrp_autorecovery_tests: 5\n"
+        "rrp_hold_down: 100\ntoken: 100\ntoken_coefficient: 0\n"
+        "token_retransmits_before_loss_const: 2"
+    )
+    config = load(conf(nodes=THREE, totem=totem))
+    params = rrp_params(config, 9)
+    assert (params.mode, params.networks, params.copies) == (RrpMode.ACTIVE_PASSIVE, 3, 2)
+    assert (params.my_id, params.seed, params.clean_tests) == (1, 9, 5)
+    assert (params.problem_count_threshold, params.problem_count_mcast_threshold) == (4, 40)
+    assert params.hold_down_ns == 100 * NS_PER_MS
+    # Both nodes together wait for half of the token's timeout at most.
+    assert params.token_expired_timeout_ns == 25 * NS_PER_MS
+    keys = config_keys(config)
+    assert keys["runtime.config.totem.rrp_token_expired_timeout"].value == 25
+    assert keys["runtime.config.totem.rrp_problem_count_mcast_threshold"].value == 40
+
+
+def test_the_ways_of_a_token_are_short_by_default():
+    assert rrp_params(
+        load(conf(nodes=TWO, totem="rrp_mode: active")), 0
+    ).token_expired_timeout_ns == (47 * NS_PER_MS)
