@@ -203,6 +203,8 @@ def _join_in_gather(ring: Ring, join: MembJoin, now_ns: int) -> None:
     if verdict is JoinVerdict.MERGED:
         enter_gather(ring, GatherFrom.MERGE_DURING_JOIN, now_ns)
     elif verdict is JoinVerdict.AGREES:
+        if ring.deadlines.is_set(Deadline.CONSENSUS) and ring.memb.agrees_more_than_ever():
+            ring.arm(Deadline.CONSENSUS, now_ns, ring.params.consensus_timeout_ns)
         _maybe_represent(ring, now_ns)
 
 

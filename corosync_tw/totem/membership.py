@@ -8,7 +8,10 @@ Corosync, a Join of which nothing is taken over does not begin Gather anew: two 
 different nodes would answer each other's Joins for ever, and their consensus timeouts never expire.
 A stranger who fails us or another of our candidates is ignored, not failed in return: after a
 partition of many nodes the answer would make us a ring of one at once, and our next Join would keep
-the others from agreeing.
+the others from agreeing. So a sender may think otherwise than before while we do not: a Join that
+differs from our sets takes its agreement back, else we would form a ring with nodes that have gone.
+The consensus timeout counts from the time when more agreed than ever before in this Gather: nodes
+that begin anew one after the other would otherwise give each other up in turns, for ever.
 """
 
 from collections.abc import Iterable
@@ -35,6 +38,7 @@ class Membership:
         a ring is installed.
     :ivar fail_set: those of proc_set we gave up on.
     :ivar consensus: those whose last Join had our sets.
+    :ivar most_agreed: most that consensus has held since Gather began.
     :ivar memb: members of the installed ring, ascending; empty before the first.
     :ivar new_memb: members of the ring being formed, ascending.
     :ivar trans_memb: members of new_memb that come from our old ring.
@@ -49,6 +53,7 @@ class Membership:
         "fail_set",
         "failed_to_recv",
         "memb",
+        "most_agreed",
         "my_id",
         "new_memb",
         "proc_set",
@@ -61,6 +66,7 @@ class Membership:
         self.proc_set: set[int] = {my_id}
         self.fail_set: set[int] = set()
         self.consensus: set[int] = set()
+        self.most_agreed = 0
         self.memb: tuple[int, ...] = ()
         self.new_memb: tuple[int, ...] = ()
         self.trans_memb: tuple[int, ...] = ()
@@ -75,6 +81,7 @@ class Membership:
     def reset_consensus(self) -> None:
         """Forget who agreed; we always agree with ourselves."""
         self.consensus = {self.my_id}
+        self.most_agreed = 1
 
     def agreed(self) -> bool:
         """Tell whether every candidate has our sets (memb_consensus_agreed)."""
@@ -82,6 +89,13 @@ class Membership:
         agreed = candidates <= self.consensus
         assert candidates or (agreed and self.failed_to_recv), "nobody left to form a ring with"
         return agreed
+
+    def agrees_more_than_ever(self) -> bool:
+        """Tell, once each time, whether more agree than ever since Gather began."""
+        if len(self.consensus) <= self.most_agreed:
+            return False
+        self.most_agreed = len(self.consensus)
+        return True
 
     def am_lowest(self) -> bool:
         """Tell whether we are to be the representative (memb_lowest_in_config)."""
@@ -121,6 +135,9 @@ class Membership:
             if join.nodeid:
                 self.consensus.add(sender)
             return JoinVerdict.AGREES
+        if sender != self.my_id:
+            # Where fail_sets are not taken over, a sender may change its mind and we not ours.
+            self.consensus.discard(sender)
         if proc_set <= self.proc_set and fail_set <= self.fail_set:
             return JoinVerdict.IGNORED
         if sender in self.fail_set:

@@ -19,6 +19,9 @@ FORMER_FAILURES = (
     (21, True, 9.0),  # totempg: a leaver's half message was dropped too early
     (145, True, 9.0),  # membership: the same, by waiting for each other's consensus
     (111, True, 6.0),
+    # membership: strangers in turns, each giving up on those who had just begun anew
+    (1581, False, 6.0),
+    (1581, False, 15.0),
     (985, True, 9.0),  # a retransmit request that nobody could answer stayed in the token
 )
 

@@ -103,11 +103,40 @@ def test_silent_processors_fail_at_the_consensus_timeout() -> None:
     node = LoneNode()
     node.srp.start(node.now)
     node.put(node.join(PEER))
+    node.put(node.join(PEER))
     node.after(3500)
     node.put(node.join(PEER))
     node.after(101)
     assert node.srp._ring.memb.fail_set == {LAST}
     assert node.srp.state is MembState.GATHER
+
+
+def test_who_agreed_and_thinks_otherwise_now_does_not_agree() -> None:
+    node = LoneNode().enter(MembState.GATHER)
+    memb = node.srp._ring.memb
+    everybody = tuple(sorted((*memb.proc_set, STRANGER)))
+    node.put(node.join(STRANGER, everybody))
+    node.put(node.join(STRANGER, everybody))
+    assert STRANGER in memb.consensus
+    node.put(node.join(STRANGER, everybody, failed=(LAST,)))
+    assert (STRANGER in memb.consensus, memb.fail_set) == (False, set())
+    node.put(node.join(STRANGER, everybody))
+    assert STRANGER in memb.consensus
+
+
+def test_the_consensus_timeout_counts_from_the_time_when_more_agreed_than_ever() -> None:
+    node = LoneNode()
+    node.srp.start(node.now)
+    node.put(node.join(PEER))
+    node.after(1000)
+    node.put(node.join(PEER))
+    # Known already: no further time for it.
+    node.after(1000)
+    node.put(node.join(PEER))
+    node.after(2599)
+    assert node.srp._ring.memb.fail_set == set()
+    node.after(1)
+    assert node.srp._ring.memb.fail_set == {LAST}
 
 
 def test_the_lowest_of_those_who_agree_creates_the_commit_token() -> None:
