@@ -96,6 +96,10 @@ class KnetKeys:
             )
         return self._keys
 
+    def clear_stats(self) -> None:
+        """Begin to count anew."""
+        self._state.clear_stats()
+
     def get(self, key: str) -> TypedValue:
         """Compute a value; raises CsNotExist."""
         if key.startswith(_HANDLE):

@@ -18,9 +18,9 @@ from corosync_tw.services.cmap.trackers import Notify, Track, Tracker
 from corosync_tw.services.cmap.values import TypedValue
 from corosync_tw.services.lib_interfaces import LibClient
 from corosync_tw.services.stack import Stack
-from corosync_tw.services.stats import ipcs, knet, schedmiss
+from corosync_tw.services.stats import ipcs, schedmiss
 from corosync_tw.services.stats.ipcs import IpcServer, IpcsKeys
-from corosync_tw.services.stats.knet import KnetKeys, KnetState
+from corosync_tw.services.stats.knet import KnetKeys
 from corosync_tw.services.stats.schedmiss import SchedMisses
 from corosync_tw.services.stats.tables import (
     counters_table,
@@ -51,19 +51,17 @@ class StatsMap(CmapStore):
         server: IpcServer,
         now_ns: Callable[[], int],
         transport_stats: Any,
-        knet_state: KnetState | None = None,
     ) -> None:
         """
         Watch a node.
 
         :param transport_stats: a dataclass of plain counters.
-        :param knet_state: of the links, when the transport is knet.
         """
         super().__init__()
         self._stack = stack
         self._server = server
         self._transport_stats = transport_stats
-        self._knet_state = knet_state
+        self._knet_keys: KnetKeys | None = None
         self.schedmiss = SchedMisses()
         srp = srp_table(stack.srp.stats, stack.meter, now_ns)
         providers: dict[str, Provider] = {
@@ -75,13 +73,17 @@ class StatsMap(CmapStore):
             f"{OUR_PREFIX}window.": window_table(stack.srp),
             f"{OUR_PREFIX}transport.": counters_table(f"{OUR_PREFIX}transport.", transport_stats),
         }
-        if knet_state is not None:
-            providers[knet.PREFIX] = KnetKeys(knet_state)
         for name, histogram in stack.meter.histograms().items():
             prefix = f"{OUR_PREFIX}{name}."
             providers[prefix] = histogram_table(prefix, histogram)
         for prefix, provider in providers.items():
             self.provide(prefix, provider)
+
+    def provide(self, prefix: str, provider: Provider) -> None:
+        """Show the keys of a provider; those of knet's links can be cleared."""
+        super().provide(prefix, provider)
+        if isinstance(provider, KnetKeys):
+            self._knet_keys = provider
 
     def is_readonly(self, key: str) -> bool:
         """Tell whether clients may not change a key: all but those that clear something."""
@@ -138,8 +140,8 @@ class StatsMap(CmapStore):
 
     def _clear_transport(self) -> None:
         _zero(self._transport_stats)
-        if self._knet_state is not None:
-            self._knet_state.clear_stats()
+        if self._knet_keys is not None:
+            self._knet_keys.clear_stats()
 
     def _clear_totem(self) -> None:
         _zero(self._stack.srp.stats, *_MOMENTS)
