@@ -106,5 +106,4 @@ class MapKeeper:
             for member in link.members
             if member.nodeid == nodeid
         ]
-        learnt = self._parts.transport.members().get(nodeid)
-        return listed or ([] if learnt is None else [learnt])
+        return listed or self._parts.links.learnt(nodeid)

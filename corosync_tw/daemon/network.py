@@ -11,6 +11,7 @@ from typing import Any, Final
 from corosync_tw.config.links import Link
 from corosync_tw.config.load import frame_len_bytes_max
 from corosync_tw.config.schema import Config
+from corosync_tw.daemon.carriage import Carriage, UdpCarriage
 from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
 from corosync_tw.net.errors import NetError
 from corosync_tw.net.interfaces import INetObserver
@@ -23,11 +24,6 @@ _MakeTransport = Callable[[Any, UdpSettings, INetObserver], UdpTransport | UdpuT
 _TRANSPORTS: Final[dict[str, _MakeTransport]] = {"udp": UdpTransport, "udpu": UdpuTransport}
 # As stock's log has them.
 _TITLES: Final = {"udp": "UDP/IP Multicast", "udpu": "UDP/IP Unicast"}
-
-
-def transport_title(config: Config) -> str:
-    """Return the transport's name for the log."""
-    return _TITLES[config.transport()]
 
 
 def udp_settings(config: Config) -> UdpSettings:
@@ -66,8 +62,7 @@ def check_port(config: Config) -> None:
         raise DaemonError(ExitCode(error.exit_code), str(error)) from error
 
 
-def make_transport(
-    reactor: Any, config: Config, observer: INetObserver
-) -> UdpTransport | UdpuTransport:
-    """Make the transport; no socket is opened yet. Raises: NetError."""
-    return _TRANSPORTS[config.transport()](reactor, udp_settings(config), observer)
+def make_carriage(reactor: Any, config: Config, observer: INetObserver) -> Carriage:
+    """Make what carries a node's datagrams; no socket is opened yet. Raises: NetError."""
+    transport = _TRANSPORTS[config.transport()](reactor, udp_settings(config), observer)
+    return UdpCarriage(transport, _TITLES[config.transport()])

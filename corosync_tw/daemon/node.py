@@ -28,7 +28,7 @@ from corosync_tw.daemon.listening import listen_for_clients, listen_for_programs
 from corosync_tw.daemon.lockfile import LockFile
 from corosync_tw.daemon.map_keeper import MapKeeper
 from corosync_tw.daemon.maps import Maps
-from corosync_tw.daemon.network import make_transport, receive_msgs_max, transport_title
+from corosync_tw.daemon.network import make_carriage, receive_msgs_max
 from corosync_tw.daemon.running import Parts, Running
 from corosync_tw.daemon.serving import Serving
 from corosync_tw.daemon.settings import Settings
@@ -41,6 +41,7 @@ from corosync_tw.net.errors import NetError, StorageError
 from corosync_tw.net.interfaces import IDriverObserver, INetObserver, NetEvent
 from corosync_tw.net.reactor import time_callbacks
 from corosync_tw.net.ringid_store import FileRingIdStore
+from corosync_tw.services.cfg.effects import RingsReenabled
 from corosync_tw.services.cpg.effects import CpgDeliverRun, CpgPart
 from corosync_tw.services.effects import CpgConfchg, CpgDeliver, FatalError, SyncDone
 from corosync_tw.services.exec_wire import ServiceId
@@ -105,10 +106,8 @@ class Node:
         config, reactor = self._config, self._reactor
         self._lock.acquire()
         held.callback(self._lock.release)
-        self._journal.totem.notice(
-            "Initializing transport ({title}).", title=transport_title(config)
-        )
-        self.transport = make_transport(reactor, config, self)
+        self.carriage = make_carriage(reactor, config, self)
+        self._journal.totem.notice("Initializing transport ({title}).", title=self.carriage.title)
         self._make_ring()
         held.callback(self.driver.stop)
         self._make_company()
@@ -145,23 +144,24 @@ class Node:
         )
         self.stack.srp.trace_visits(self._journal.traces_visits)
         time_callbacks(reactor, self.stack.meter.callback_time)
-        self.driver = Driver(reactor, self.stack, self.transport, store, self)
+        self.carriage.attach(self.stack, self._journal, self.core_failed)
+        self.driver = Driver(reactor, self.stack, self.carriage.transport, store, self)
         self._errands = Errands(
             self.stack,
             self.driver,
             self._journal,
             self._logsys,
             barrier_file=barrier_file,
-            more={"transport": self.transport.stats, "stack": self.stack.stats},
+            more={"transport": self.carriage.stats, "stack": self.stack.stats},
         )
 
     def _make_company(self) -> None:
         """Make what stands around the ring: maps, clients, watchers."""
-        config, reactor, stack = self._config, self._reactor, self.stack
-        self.maps = Maps(config, stack, Driver.now_ns, self.transport.stats)
-        parts = Parts(
-            stack, self.transport, self._logsys, self._journal, Driver.now_ns, self.driver.pump
-        )
+        config, reactor, stack, carriage = self._config, self._reactor, self.stack, self.carriage
+        self.maps = Maps(config, stack, Driver.now_ns, carriage.stats)
+        for prefix, provider in carriage.stats_providers().items():
+            self.maps.stats.provide(prefix, provider)
+        parts = Parts(stack, carriage, self._logsys, self._journal, Driver.now_ns, self.driver.pump)
         running = Running(config, parts)
         map_keeper = MapKeeper(reactor, running, self.maps.stats, self._errands, load=self._reread)
         self.serving = Serving(
@@ -170,14 +170,16 @@ class Node:
             stack,
             self._errands,
             self.maps,
+            facts=carriage.facts(lambda: running.config, stack, self.maps.icmap),
             log=self._journal.qb_line,
         )
         upkeep = Upkeep(reactor, stack, self.driver, self._journal.wd_line)
-        watch = Watch(reactor, self._journal.troubles, stack.srp.stats, self.transport.stats)
+        watch = Watch(reactor, self._journal.troubles, stack.srp.stats, carriage.stats)
         # The map is filled before upkeep reads it.
         self._company = (watch, map_keeper, upkeep)
         self._routes: dict[type, tuple[Callable[[Any], None], ...]] = {}
-        for routes in (map_keeper.routes(), self._errands.routes(), upkeep.effect_handlers()):
+        every = (map_keeper.routes(), self._errands.routes(), upkeep.effect_handlers())
+        for routes in (*every, {RingsReenabled: lambda _: carriage.reenable()}):
             for kind, route in routes.items():
                 self._routes[kind] = (*self._routes.get(kind, ()), route)
 

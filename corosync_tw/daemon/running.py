@@ -5,7 +5,7 @@ Source: corosync 3.1.7 exec/totemconfig.c, totemconfig_commit_new_params; exec/t
 totempg_put_config.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,20 +18,14 @@ from corosync_tw.logsys.system import LogFileError, Logsys
 from corosync_tw.services.stack import Stack
 
 
-class MemberTable(Protocol):
-    """The part of a transport that follows the nodelist (IMemberTable)."""
+class Links(Protocol):
+    """The part of a carriage that follows the configuration."""
 
-    def members(self) -> Mapping[int, str]:
-        """Give the address of every other node."""
+    def adopt(self, old: Config, new: Config) -> None:
+        """Follow the nodelist, and what else may change of the links."""
 
-    def add_member(self, nodeid: int, address: str) -> None:
-        """List a node."""
-
-    def remove_member(self, nodeid: int) -> None:
-        """Forget a node."""
-
-    def block_unlisted(self, block: bool) -> None:
-        """Drop what comes from addresses that are not listed, or take it."""
+    def learnt(self, nodeid: int) -> list[str]:
+        """List addresses of a node that no file names."""
 
 
 class Refused(Exception):
@@ -47,7 +41,7 @@ class Parts:
     """
 
     stack: Stack
-    transport: MemberTable
+    links: Links
     logsys: Logsys
     journal: Journal
     now_ns: Callable[[], int]
@@ -82,8 +76,8 @@ class Running:
             raise Refused(f"quorum: {error}") from error
         # From here on nothing fails.
         old, self.config = self.config, config
-        self._adopt_members(old, config)
         parts = self.parts
+        parts.links.adopt(old, config)
         parts.stack.reconfigure(totem_params(config, config.nodeid), parts.now_ns())
         if fresh_log is not None:
             parts.logsys.take_over(fresh_log)
@@ -108,14 +102,3 @@ class Running:
         votequorum = self.parts.stack.votequorum
         if votequorum is not None:
             votequorum.reconfigure(service_params(config).voting())
-
-    def _adopt_members(self, old: Config, new: Config) -> None:
-        transport = self.parts.transport
-        before = {member.nodeid: member for member in old.membership.links[0].members}
-        after = {member.nodeid: member for member in new.membership.links[0].members}
-        for nodeid in before.keys() - after.keys():
-            transport.remove_member(nodeid)
-        for nodeid, member in after.items():
-            if nodeid not in before:
-                transport.add_member(nodeid, str(member.address))
-        transport.block_unlisted(new.totem.block_unlisted_ips)

@@ -50,17 +50,19 @@ class Serving:
         shell: Shell,
         maps: Maps,
         *,
+        facts: NodeFacts,
         log: Callable[[str, str], None],
     ) -> None:
         """
         Put the servers together.
 
         :param config: gives the configuration in force.
+        :param facts: what clients of cfg are told about the links.
         :param log: takes lines of the server of C clients: level, text.
         """
         self.ready = False
         nodeid = config().nodeid
-        self.facts = facts = NodeFacts(config, stack, maps.icmap)
+        self.facts = facts
         handlers = self._handlers(stack, shell, maps, facts, nodeid)
         access = Access(maps.icmap)
         # Their sockets have one name each, so one node of a machine can have them.

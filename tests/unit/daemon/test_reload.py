@@ -7,12 +7,14 @@ from twisted.logger import LogPublisher, formatEvent
 from twisted.python.failure import Failure
 
 from corosync_tw.config.load import load_text, service_params, totem_params
+from corosync_tw.daemon.carriage import UdpCarriage
 from corosync_tw.daemon.journal import Journal
 from corosync_tw.daemon.reload import Reloader
 from corosync_tw.daemon.running import Parts, Running
 from corosync_tw.errors import ConfigError, CsInvalidParam
 from corosync_tw.logsys.configured import log_settings
 from corosync_tw.logsys.system import Logsys
+from corosync_tw.net.stats import TransportStats
 from corosync_tw.services.cfg.effects import ReloadRequested
 from corosync_tw.services.cmap.trackers import Track
 from corosync_tw.services.cmap.values import TypedValue
@@ -66,6 +68,7 @@ class Reactor:
 class Transport:
     listed: dict = field(default_factory=dict)
     blocks: bool = True
+    stats: TransportStats = field(default_factory=TransportStats)
 
     def members(self):
         return self.listed
@@ -89,10 +92,11 @@ class Bed:
         self.pumps = 0
         self.stack = Stack(totem_params(self.config, 1), service_params(self.config), 0, 0)
         self.transport = Transport({2: "192.168.1.2"})
+        carriage = UdpCarriage(self.transport, "a double")
         self.logsys = Logsys(log_settings(self.config.logging))
         publisher = LogPublisher(lambda event: self.lines.append(formatEvent(event)))
         self.journal = Journal(1, lambda: 0, None, publisher)
-        parts = Parts(self.stack, self.transport, self.logsys, self.journal, lambda: 5, self.pump)
+        parts = Parts(self.stack, carriage, self.logsys, self.journal, lambda: 5, self.pump)
         self.running = Running(self.config, parts)
         self.reactor = Reactor()
         self.store = self.stack.cmap.store
