@@ -70,15 +70,16 @@ class LinkEventKind(IntEnum):
 
     FAULTY = 1  # LinkFaultCause, count seen, best other network's count, threshold
     RECOVERED = 2  # LinkRecoveryCause, clean tests, ns it was faulty, ns of the next hold-down
-    PROBE_REFUSED = 3  # ProbeFault, type byte, generation in it, generation expected
+    PROBE_REFUSED = 3  # ProbeFault, type byte, generation (or network) in it, the one expected
     ALL_FAULTY = 4  # networks; they are all used again
     HOST_UP = 16  # nodeid is heard on this link
     HOST_DOWN = 17  # nodeid is not heard any more on this link
     HOST_REACHABLE = 18  # links up
     HOST_UNREACHABLE = 19  # no values
-    BEST_LINK = 20  # policy, priority; link is the one used first for nodeid
+    BEST_LINK = 20  # policy, priority, links used; link is the one used first for nodeid
     PACKET_REFUSED = 21  # cause, in the link layer's own numbering
-    MTU_CHANGED = 22  # bytes of payload
+    MTU_CHANGED = 22  # bytes of payload, bytes before; of all links when nodeid is 0
+    MTU_DOUBTED = 23  # bytes that the kernel takes and nodeid does not acknowledge
 
 
 class LinkFaultCause(IntEnum):
@@ -105,6 +106,7 @@ class ProbeFault(IntEnum):
     UNAUTHENTICATED = 3
     STALE = 4  # of a generation or a time that is over
     STRANGER = 5  # its sender or its activator is not in our ring
+    REFLECTED = 6  # it is our own
 
 
 @dataclass(slots=True)

@@ -63,9 +63,17 @@ def foreign(name: str) -> set[str]:
 
 def sans_io(name: str) -> bool:
     """Layers that are fed and polled: no reactor, no clock, no socket."""
-    if layer(name) in {"totem", "sim"} or name in WORDS:
+    if layer(name) in {"totem", "sim"} or name in WORDS or name in KNET:
         return True
     return layer(name) == "services" and not name.endswith(".handler")
+
+
+# The links of knet are fed and polled; what has their sockets stands beside the package.
+KNET = {
+    name
+    for name in MODULES
+    if name == "corosync_tw.net.knet" or name.startswith("corosync_tw.net.knet.")
+}
 
 
 def names(*layers: str) -> list[str]:
@@ -89,6 +97,18 @@ def test_kernels_know_no_protocol(name):
 def test_core_has_no_io(name):
     assert foreign(name) <= ALLOWED_IN_CORE
     assert all(target in WORDS or layer(target) in {"totem", "kernels"} for target in ours(name))
+
+
+@pytest.mark.parametrize("name", sorted(KNET))
+def test_the_links_of_knet_have_no_io(name):
+    # Models of compression that the standard library lacks.
+    assert foreign(name) <= ALLOWED_IN_CORE | {"lz4", "zstandard"}
+    assert all(
+        target in WORDS
+        or target in KNET
+        or layer(target) in {"totem", "kernels"}
+        for target in ours(name)
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in names("services") if sans_io(name)])
@@ -118,7 +138,10 @@ def test_simulator_has_no_io(name):
     # The type's name: see test_random_numbers_are_seeded.
     assert foreign(name) <= ALLOWED_IN_CORE | allowed | {"random"}
     assert all(
-        target in WORDS or target == PACKAGE or layer(target) in {"totem", "services", "sim"}
+        target in WORDS
+        or target in KNET
+        or target == PACKAGE
+        or layer(target) in {"totem", "services", "sim"}
         for target in ours(name)
     )
 

@@ -1,0 +1,1 @@
+"""The links of knet (libknet's protocol version 1), without I/O; see ``engine``."""

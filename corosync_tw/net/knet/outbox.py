@@ -1,0 +1,116 @@
+"""
+What leaves the engine: sealed where there is a seal, and counted where it goes.
+
+Packets that lie end to end stay so: they are sealed by one call, once for all links and targets.
+"""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from corosync_tw.net.knet.hosts import Host, Link, Routes
+from corosync_tw.net.knet.params import NS_PER_S
+from corosync_tw.net.knet.seal import Seal
+from corosync_tw.net.knet.stats import HandleStats, Refusal
+from corosync_tw.totem.links import LinkEffect, LinkEvent, LinkEventKind, LinkSend, Source
+from corosync_tw.totem.runs import Datagrams, SentBlob
+
+# How often a refusal of one kind is worth an event.
+REFUSAL_EVENT_INTERVAL_NS: Final = 60 * NS_PER_S
+
+
+class Origin(NamedTuple):
+    """
+    Where packets came from, and when.
+
+    :ivar link: number of the network.
+    """
+
+    link: int
+    source: Source
+    now_ns: int
+
+
+class Outbox:
+    """
+    Effects, in order.
+
+    :ivar effects: since the last poll.
+    :ivar seal: None for packets in clear.
+    :ivar stats: of sealing and compression.
+    :ivar refusals: how many packets were dropped, and why.
+    :ivar refused_sources: where the last packet refused for each cause came from.
+    """
+
+    def __init__(self) -> None:
+        self.effects: list[LinkEffect] = []
+        self.seal: Seal | None = None
+        self.stats = HandleStats()
+        self.refusals: dict[Refusal, int] = {}
+        self.refused_sources: dict[Refusal, Source] = {}
+        self._told_ns: dict[Refusal, int] = {}
+
+    def control(self, link: Link, packet: bytes) -> int:
+        """
+        Send a packet that is no data to the other end of a link.
+
+        :return: bytes on the wire, headers of IP and UDP aside.
+        """
+        sealed = self.seal.seal((packet,))[0] if self.seal is not None else packet
+        params = link.params
+        self.effects.append(LinkSend(params.link, (params.nodeid,), [(sealed,)], False))
+        return len(sealed)
+
+    def sealed(self, packets: SentBlob) -> tuple[Datagrams, int]:
+        """Seal packets that lie end to end; with them goes their length in bytes."""
+        seal = self.seal
+        length = len(packets.blob)
+        if seal is None:
+            return packets, length
+        sealed = seal.seal([packet for (packet,) in packets])
+        sealed_length = sum(map(len, sealed))
+        self.stats.tx_crypt_packets += len(sealed)
+        self.stats.tx_crypt_byte_overhead += sealed_length - length
+        return [(packet,) for packet in sealed], sealed_length
+
+    def data(
+        self,
+        routes: Routes,
+        hosts: Mapping[int, Host],
+        packets: SentBlob,
+        *,
+        to_members_only: bool,
+    ) -> None:
+        """Send data packets to some hosts, on the networks that the routes name."""
+        frames, length = self.sealed(packets)
+        count = len(packets)
+        for link, targets in routes:
+            self.effects.append(LinkSend(link, targets, frames, to_members_only))
+            for nodeid in targets:
+                stats = hosts[nodeid].links[link].stats
+                stats.tx_data_packets += count
+                stats.tx_data_bytes += length
+
+    def count(self, cause: Refusal, count: int = 1) -> int:
+        """
+        Count packets that are dropped, as happens on good networks, too.
+
+        :return: how many there were before.
+        """
+        before = self.refusals.get(cause, 0)
+        self.refusals[cause] = before + count
+        return before
+
+    def refuse(self, cause: Refusal, origin: Origin, nodeid: int = 0, count: int = 1) -> None:
+        """
+        Count packets that should not have come, and tell of it now and then.
+
+        :param nodeid: that they name, 0 for none.
+        """
+        before = self.count(cause, count)
+        self.refused_sources[cause] = origin.source
+        told_ns = self._told_ns.get(cause)
+        if told_ns is None or origin.now_ns - told_ns >= REFUSAL_EVENT_INTERVAL_NS:
+            self._told_ns[cause] = origin.now_ns
+            values = (int(cause), before + count)
+            kind = LinkEventKind.PACKET_REFUSED
+            self.effects.append(LinkEvent(kind, origin.link, nodeid, values))
