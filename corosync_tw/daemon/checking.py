@@ -12,6 +12,7 @@ from corosync_tw.config.schema import Config
 from corosync_tw.config.schema_services import LoggingConfig
 from corosync_tw.config.unsupported import unsupported
 from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
+from corosync_tw.daemon.knet_params import lacking_model
 from corosync_tw.daemon.settings import CommandLine
 from corosync_tw.errors import ConfigError
 from corosync_tw.logsys.configured import log_settings
@@ -39,7 +40,7 @@ def read_configuration(line: CommandLine, environ: Mapping[str, str]) -> Config:
     version cannot follow.
     """
     config = _load(line, environ)
-    lacking = unsupported(config)
+    lacking = _lacking(config)
     if lacking:
         raise DaemonError(ExitCode.MAINCONFIGREAD, *lacking)
     return config
@@ -52,7 +53,7 @@ def reread_configuration(path: str, node: str | None) -> Config:
     Raises: ConfigError, also for directives that this version cannot follow.
     """
     config = load_file(path, node=node)
-    lacking = unsupported(config)
+    lacking = _lacking(config)
     if lacking:
         raise ConfigError(lacking)
     return config
@@ -67,7 +68,12 @@ def examine_configuration(line: CommandLine, environ: Mapping[str, str]) -> list
     """
     config = _load(line, environ)
     check_log_files(config.logging)
-    return [*config.warnings, *unsupported(config)]
+    return [*config.warnings, *_lacking(config)]
+
+
+def _lacking(config: Config) -> list[str]:
+    """Say what this version, and this machine, cannot do of what the file says."""
+    return [*unsupported(config), *lacking_model(config)]
 
 
 def _load(line: CommandLine, environ: Mapping[str, str]) -> Config:

@@ -13,22 +13,26 @@ from corosync_tw.config.load import frame_len_bytes_max
 from corosync_tw.config.schema import Config
 from corosync_tw.daemon.carriage import Carriage, UdpCarriage
 from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
+from corosync_tw.daemon.knet_carriage import KnetCarriage
+from corosync_tw.daemon.ring_carriage import RingCarriage
 from corosync_tw.net.errors import NetError
 from corosync_tw.net.interfaces import INetObserver
 from corosync_tw.net.settings import UdpSettings
-from corosync_tw.net.sockets import open_udp, receive_capacity_bytes
+from corosync_tw.net.sockets import open_probing_udp, open_udp, receive_capacity_bytes
+from corosync_tw.net.stats import TransportStats
 from corosync_tw.net.udp import UdpTransport
 from corosync_tw.net.udpu import UdpuTransport
 
-_MakeTransport = Callable[[Any, UdpSettings, INetObserver], UdpTransport | UdpuTransport]
+_MakeTransport = Callable[
+    [Any, UdpSettings, INetObserver, TransportStats], UdpTransport | UdpuTransport
+]
 _TRANSPORTS: Final[dict[str, _MakeTransport]] = {"udp": UdpTransport, "udpu": UdpuTransport}
 # As stock's log has them.
 _TITLES: Final = {"udp": "UDP/IP Multicast", "udpu": "UDP/IP Unicast"}
 
 
-def udp_settings(config: Config) -> UdpSettings:
-    """Return what a UDP transport has to know; it uses the first link alone."""
-    link: Link = config.membership.links[0]
+def udp_settings(config: Config, link: Link) -> UdpSettings:
+    """Return what a UDP transport has to know of its network."""
     return UdpSettings(
         nodeid=config.nodeid,
         bind_address=str(link.local_address),
@@ -51,18 +55,31 @@ def receive_msgs_max(config: Config) -> int:
 
 def check_port(config: Config) -> None:
     """
-    See whether our address and port can be bound now.
+    See whether our addresses and ports can be bound now.
 
     Raises: DaemonError with FATAL_ERR.
     """
-    settings = udp_settings(config)
+    open_one = open_probing_udp if config.transport() == "knet" else open_udp
     try:
-        open_udp(settings.bind_address, settings.port).close()
+        for link in config.membership.links:
+            open_one(str(link.local_address), link.port).close()
     except NetError as error:
         raise DaemonError(ExitCode(error.exit_code), str(error)) from error
 
 
 def make_carriage(reactor: Any, config: Config, observer: INetObserver) -> Carriage:
     """Make what carries a node's datagrams; no socket is opened yet. Raises: NetError."""
-    transport = _TRANSPORTS[config.transport()](reactor, udp_settings(config), observer)
-    return UdpCarriage(transport, _TITLES[config.transport()])
+    if config.transport() == "knet":
+        return KnetCarriage(reactor, config, observer)
+    title = _TITLES[config.transport()]
+    if config.is_redundant() and len(config.membership.links) > 1:
+        return RingCarriage(reactor, config, observer, _make_transport, title)
+    link = config.membership.links[0]
+    return UdpCarriage(_make_transport(reactor, config, link, observer, TransportStats()), title)
+
+
+def _make_transport(
+    reactor: Any, config: Config, link: Link, observer: INetObserver, stats: TransportStats
+) -> UdpTransport | UdpuTransport:
+    make = _TRANSPORTS[config.transport()]
+    return make(reactor, udp_settings(config, link), observer, stats)

@@ -103,14 +103,14 @@ class BatchSocket:
         observer: INetObserver,
         *,
         offload: bool = True,
-        probing: bool = False,
+        on_too_long: Callable[[Address], None] | None = None,
     ) -> None:
         """
         Take over ``sock``, which is bound and does not block.
 
         :param offload: probe for GSO and GRO; False leaves both off.
-        :param probing: our owner sends ever longer datagrams until one is too long for the
-            interface: that is an answer then, and no error.
+        :param on_too_long: told where a datagram could not be sent because it is too long for our
+            interface; for an owner who sends ever longer ones, that is an answer and no error.
         """
         assert not sock.getblocking()
         self._reactor = reactor
@@ -118,7 +118,7 @@ class BatchSocket:
         self._pool = pool
         self._stats = stats
         self._observer = observer
-        self._probing = probing
+        self._on_too_long = on_too_long
         self._closed = False
         self._on_readable: Callable[[], None] | None = None
         self._on_writable: Callable[[], None] | None = None
@@ -129,6 +129,10 @@ class BatchSocket:
         """Call ``on_readable`` whenever datagrams wait."""
         self._on_readable = on_readable
         self._reactor.addReader(self)
+
+    def unwatch(self) -> None:
+        """Be read without being told."""
+        self._reactor.removeReader(self)
 
     def watch_room(self, on_writable: Callable[[], None]) -> None:
         """Call ``on_writable`` once, as soon as the kernel takes datagrams again."""
@@ -274,7 +278,7 @@ class BatchSocket:
             number = error.errno or 0
             if number in _BLOCKED:
                 return False
-            self._count_lost(1, number)
+            self._count_lost(1, number, address)
             return True
         stats.tx_calls += 1
         stats.tx_frames += 1
@@ -285,14 +289,15 @@ class BatchSocket:
             return run
         if run.frame_count > 1 and number in _OFFLOAD_REFUSED:
             return self._send_singly(run, address, number)
-        self._count_lost(run.frame_count, number)
+        self._count_lost(run.frame_count, number, address)
         return None
 
-    def _count_lost(self, frame_count: int, number: int) -> None:
+    def _count_lost(self, frame_count: int, number: int, address: Address) -> None:
         if number in _UNREACHABLE:
             self._stats.tx_unreachable += frame_count
-        elif self._probing and number == errno.EMSGSIZE:
+        elif self._on_too_long is not None and number == errno.EMSGSIZE:
             self._stats.tx_too_long += frame_count
+            self._on_too_long(address)
         else:
             self._stats.tx_errors += frame_count
 
@@ -309,7 +314,7 @@ class BatchSocket:
                 if number in _BLOCKED:
                     len_bytes = sum(len(piece) for frame in left for piece in frame)
                     return Run(left, 0, len(left), run.segment_bytes, len_bytes)
-                self._count_lost(len(left), number)
+                self._count_lost(len(left), number, address)
                 return None
             if sent == 0:
                 self._limit_offload(run.segment_bytes, address, refusal)

@@ -8,14 +8,14 @@ one piece.
 Source: libknet 1.25 transport_udp.c, transport_common.c.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorFDSet
 
-from corosync_tw.net.batchsocket import BatchSocket
+from corosync_tw.net.batchsocket import Address, BatchSocket
 from corosync_tw.net.ifaddr import SockAddr, socket_address
 from corosync_tw.net.interfaces import INetObserver
 from corosync_tw.net.linked import Hear
@@ -63,11 +63,14 @@ class KnetCarrier:
         observer: INetObserver,
         stats: TransportStats,
         pool: SlabPool,
+        *,
+        on_too_long: Callable[[int], None],
     ) -> None:
         """
         Take over the settings; no socket is opened yet.
 
         :param pool: memory that all links share.
+        :param on_too_long: told to which node a packet was too long for our interface.
         :raises NetError: an address is not literal.
         """
         self.settings = settings
@@ -75,6 +78,7 @@ class KnetCarrier:
         self._observer = observer
         self._stats = stats
         self._pool = pool
+        self._on_too_long = on_too_long
         self._queue = SendQueue(stats, observer)
         self._socket: BatchSocket | None = None
         self._hear: Hear = _deaf
@@ -96,7 +100,7 @@ class KnetCarrier:
             self._stats,
             self._observer,
             offload=settings.offload,
-            probing=True,
+            on_too_long=self._too_long,
         )
         self._socket.watch(self.drain)
 
@@ -145,6 +149,11 @@ class KnetCarrier:
             self._socket.close()
         self._socket = None
         return succeed(None)
+
+    def _too_long(self, address: Address) -> None:
+        for nodeid, known in self._addresses.items():
+            if known == address:
+                self._on_too_long(nodeid)
 
     def _find(self, key: tuple[int, ...] | bool) -> Sequence[SockAddr]:
         """Look the addresses of a combination of targets up, and keep them at hand."""

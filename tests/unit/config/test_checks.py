@@ -106,7 +106,11 @@ def test_tie_breaker_of_an_odd_cluster():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (conf(transport="knet"), "f:4: totem.transport: knet is not in this version"),
+        (
+            conf(transport="knet", totem="interface {\nknet_transport: sctp\n}"),
+            "f:6: totem.interface.knet_transport: sctp is not in this version",
+        ),
+        (conf(transport="knet", totem="netmtu: 70000"), "f:5: totem.netmtu: 70000 bytes do not"),
         (conf(transport="iba"), "f:4: totem.transport: iba is not in this version"),
         (
             conf(transport="knet", totem="crypto_hash: md5\nkey: " + "k" * 127),
@@ -120,6 +124,7 @@ def test_what_this_version_cannot_run_is_no_fault_of_the_file(content, message):
 
 def test_nothing_is_unsupported_in_a_plain_file():
     assert unsupported(load(conf())) == []
+    assert unsupported(load(conf(transport="knet"))) == []
     assert unsupported(load(conf(rest="quorum {\nprovider: corosync_ykd\n}"))) == []
 
 

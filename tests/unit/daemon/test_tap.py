@@ -85,15 +85,15 @@ def test_check_only_ends_with_code_0(config, flag, capsys):
 
 
 def test_what_this_version_lacks_is_a_warning_of_the_check_and_a_fault_of_the_start(config, capsys):
-    config.write_text(CONFIG.replace("udpu", "knet"))
+    config.write_text(CONFIG.replace("udpu", "iba"))
     with pytest.raises(SystemExit) as caught:
         parse("-c", config, "--node", "1", "-t")
     assert caught.value.code == 0
-    assert "knet is not in this version" in capsys.readouterr().err
+    assert "iba is not in this version" in capsys.readouterr().err
     with pytest.raises(SystemExit) as caught:
         parse("-c", config, "--node", "1")
     assert caught.value.code == ExitCode.MAINCONFIGREAD
-    assert "knet is not in this version" in capsys.readouterr().err
+    assert "iba is not in this version" in capsys.readouterr().err
 
 
 def test_unknown_options_are_twistds_business(config):

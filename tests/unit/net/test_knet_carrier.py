@@ -27,9 +27,16 @@ class Ear:
 
     def __init__(self, address, port, peers, **more):
         self.reactor, self.stats, self.events = FakeReactor(), TransportStats(), Events()
-        self.heard = []
+        self.heard, self.too_long = [], []
         settings = CarrierSettings(address, port, peers, **more)
-        self.carrier = KnetCarrier(self.reactor, settings, self.events, self.stats, SlabPool())
+        self.carrier = KnetCarrier(
+            self.reactor,
+            settings,
+            self.events,
+            self.stats,
+            SlabPool(),
+            on_too_long=self.too_long.append,
+        )
         self.carrier.start(self.heard.extend)
 
     def frames(self):
@@ -90,6 +97,7 @@ def test_peers_change(ears):
 def test_a_datagram_too_long_for_the_interface_is_an_answer_and_no_error(ears):
     ears[1].carrier.send([(TOO_LONG,)], (2,), False)
     assert (ears[1].stats.tx_too_long, ears[1].stats.tx_errors) == (1, 0)
+    assert ears[1].too_long == [2]
 
 
 def test_an_address_that_is_not_there_yet_can_be_bound():

@@ -1,0 +1,68 @@
+"""
+Rings of stock corosync 3.1.7 and ours over knet, two links: one total order, whatever fails.
+
+Ours is once the highest node, once the lowest (the ring's representative), and once two of ours
+frame two stock nodes.
+"""
+
+import pytest
+
+from tests.interop import link_stories, stories
+from tests.interop.netbed import NetBed
+from tests.interop.nodes import Cluster
+
+pytestmark = pytest.mark.interop
+
+LAYOUTS = {
+    "ours-highest": ([1, 2], [3]),
+    "ours-lowest": ([2, 3], [1]),
+    "two-of-ours": ([2, 3], [1, 4]),
+    "ours-alone": ([], [1, 2, 3]),
+}
+# Links that are down well before the token is lost, also when they came up just now.
+SHORT_PINGS = "".join(
+    f"    interface {{\n        linknumber: {link}\n        knet_ping_interval: 50\n"
+    "        knet_ping_timeout: 100\n    }\n"
+    for link in range(2)
+)
+TOKEN_MS = 2000
+
+
+@pytest.fixture(params=LAYOUTS)
+def bed_and_ring(request, tmp_path):
+    stock, ours = LAYOUTS[request.param]
+    conf = {"transport": "knet", "token_ms": TOKEN_MS, "totem_extra": SHORT_PINGS}
+    with (
+        NetBed([*stock, *ours], networks=2) as bed,
+        Cluster(bed.machines, stock, ours, tmp_path, **conf) as cluster,
+    ):
+        cluster.start()
+        cluster.wait_quorate()
+        yield bed, cluster
+
+
+def of_kind(cluster: Cluster, kind: str) -> int:
+    """The highest node of a kind, or of any."""
+    found = [nodeid for nodeid, node in cluster.nodes.items() if node.kind == kind]
+    return max(found or cluster.nodes)
+
+
+def test_calm(bed_and_ring):
+    stories.calm(bed_and_ring[1])
+
+
+def test_links_cut_in_turn(bed_and_ring):
+    bed, cluster = bed_and_ring
+    print("\n".join(link_stories.links_cut_in_turn(cluster, bed)))
+
+
+def test_kill_stock(bed_and_ring):
+    stories.killed(bed_and_ring[1], of_kind(bed_and_ring[1], "stock"))
+
+
+def test_kill_ours(bed_and_ring):
+    stories.killed(bed_and_ring[1], of_kind(bed_and_ring[1], "ours"))
+
+
+def test_leave_ours(bed_and_ring):
+    stories.left(bed_and_ring[1], of_kind(bed_and_ring[1], "ours"))
