@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from corosync_tw.corotypes import ConfChangeType
+from corosync_tw.corotypes import Buffer, ConfChangeType
 from corosync_tw.net.errors import StorageError
 from corosync_tw.net.interfaces import (
     IDriverObserver,
@@ -65,6 +65,9 @@ class Core(Protocol):
 
     def advance(self, now_ns: int) -> None:
         """Fire what is due."""
+
+    def may_overtake(self, token: Buffer) -> bool:
+        """Tell whether a token may be fed before messages that arrived earlier."""
 
     def next_deadline(self) -> int | None:
         """Tell when something is due."""
@@ -182,6 +185,10 @@ class Driver:
             self._finish_step()
         except Exception:  # noqa: BLE001 - reported, and the end of this driver
             self._give_up(Failure())  # type: ignore[no-untyped-call]
+
+    def may_overtake(self, token: Buffer) -> bool:
+        """Ask the core. Called by the transport."""
+        return self._running and self._core.may_overtake(token)
 
     def _pump_now(self) -> None:
         self._pumping = False

@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from zope.interface import Attribute, Interface
 
+from corosync_tw.corotypes import Buffer
 from corosync_tw.net.errors import StorageError
 from corosync_tw.net.stats import TransportStats
 from corosync_tw.totem.runs import Datagrams, Received
@@ -63,6 +64,9 @@ class IFrameReceiver(Interface):
             which stay valid for as long as they are referred to. Messages that arrived
             together may be handed over uncut.
         """
+
+    def may_overtake(token: Buffer) -> bool:
+        """Tell whether a token may be handed over before messages that arrived earlier."""
 
 
 class ITransport(Interface):

@@ -14,7 +14,7 @@ import socket
 from collections.abc import Mapping
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IReactorFDSet
+from twisted.internet.interfaces import IReactorFDSet, IReactorTime
 from zope.interface import implementer
 
 from corosync_tw.net.batchsocket import BatchSocket, SourceFilter
@@ -113,7 +113,14 @@ class UdpTransport:
             for sock in (heard, group, sender)
         ]
         token_socket, message_socket, self._sender = self._sockets
-        self._turn = Turn(receiver, (token_socket,), (message_socket,), self._filter, self.stats)
+        self._turn = Turn(
+            receiver,
+            (token_socket,),
+            (message_socket,),
+            self._filter,
+            self.stats,
+            clock=IReactorTime(self._reactor),
+        )
         self._watch.start()
 
     def drain(self) -> None:
@@ -165,6 +172,8 @@ class UdpTransport:
         self._queue.clear()
         if self._watch is not None:
             self._watch.stop()
+        if self._turn is not None:
+            self._turn.stop()
         for sock in self._sockets:
             sock.close()
         self._sockets = []

@@ -7,6 +7,7 @@ from typing import Final
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from corosync_tw.corotypes import Buffer
 from corosync_tw.net.interfaces import IFrameReceiver
 from corosync_tw.net.linked import Hear
 from corosync_tw.net.udp import UdpTransport
@@ -40,6 +41,11 @@ class UdpNetwork:
         """Hand over one batch. Called by the transport."""
         assert self._hear is not None
         self._hear(list(map(Arrival, frames, repeat(None))))
+
+    def may_overtake(self, token: Buffer) -> bool:
+        """Keep the order: other networks may have brought what the token tells of."""
+        del token
+        return False
 
     def send(
         self, frames: Datagrams, targets: tuple[int, ...] | None, to_members_only: bool

@@ -134,6 +134,10 @@ class Stack:
         self._bus.now_ns = now_ns
         self.srp.receive(frames, now_ns)
 
+    def may_overtake(self, token: Buffer) -> bool:
+        """Tell whether a token may be fed before messages that arrived earlier."""
+        return self.srp.may_overtake(token)
+
     def advance(self, now_ns: int) -> None:
         """Fire what is due."""
         self._bus.now_ns = now_ns

@@ -225,7 +225,7 @@ class Srp:
         if ring.state is MembState.IDLE:
             return
         note_alive(ring, now_ns)
-        if len(frames) > OVERTAKEN_MIN and self._may_overtake(frames[-1]):
+        if len(frames) > OVERTAKEN_MIN and self.may_overtake(frames[-1]):
             frames = (frames[-1], *frames[:-1])
         dirty = False
         for received in frames:
@@ -249,9 +249,9 @@ class Srp:
         if dirty:
             self._settle()
 
-    def _may_overtake(self, last: Received) -> bool:
+    def may_overtake(self, last: Received) -> bool:
         """
-        Tell whether a token goes before the messages that came with it.
+        Tell whether a token goes before the messages that came with it or wait in a socket.
 
         On an accelerated ring it does when all is here that it told of at its visit before: then
         the messages are newer, and whoever is next need not wait until we have put them in order.

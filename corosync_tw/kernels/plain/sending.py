@@ -5,14 +5,31 @@ The headers of all lie end to end in one buffer, the items of all in another; wh
 in an array after a 0.
 """
 
-import socket
 from array import array
 from collections.abc import Sequence
 from operator import add, sub
+from typing import Protocol
 
 # Where a call begins, where it ends, the length of its datagrams, all of them together.
 Call = tuple[int, int, int, int]
 Ancillary = Sequence[tuple[int, int, bytes]]
+Address = tuple[str, int] | tuple[str, int, int, int]
+
+
+class _Sender(Protocol):
+    """What ``send`` needs of a socket of its caller's."""
+
+    def fileno(self) -> int:
+        """Give the descriptor."""
+
+    def sendmsg(
+        self,
+        buffers: Sequence[bytes | memoryview],
+        ancdata: Ancillary,
+        flags: int,
+        address: Address,
+    ) -> int:
+        """Send."""
 
 
 def plan(
@@ -81,10 +98,10 @@ def gather(  # noqa: PLR0917 - a kernel
 
 
 def send(
-    sock: socket.socket,
+    sock: _Sender,
     slices: Sequence[bytes | memoryview],
     ancillary: Ancillary,
-    address: tuple[str, int] | tuple[str, int, int, int],
+    address: Address,
 ) -> None:
     """
     Make one call that does not block.

@@ -2,6 +2,7 @@
 
 import select
 
+from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from corosync_tw.net.interfaces import IFrameReceiver, INetObserver
@@ -11,10 +12,11 @@ from corosync_tw.totem.runs import FrameBlob
 ARRIVAL_LIMIT_MS = 5000
 
 
-class FakeReactor:
+class FakeReactor(Clock):
     """Remembers who is watched; the test plays the reactor."""
 
     def __init__(self):
+        super().__init__()
         self.readers = []
         self.writers = []
 
@@ -66,6 +68,10 @@ class Inbox:
 
     def __init__(self):
         self.batches = []
+        self.lets_overtake = False
+
+    def may_overtake(self, token):
+        return self.lets_overtake and token[3] == 0
 
     def frames_received(self, frames):
         self.batches.append([bytes(frame) for frame in apart(frames)])

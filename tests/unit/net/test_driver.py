@@ -52,6 +52,9 @@ class ScriptedCore:
     def leave(self, now_ns):
         self._step("leave", now_ns)
 
+    def may_overtake(self, token):
+        return token == b"newer"
+
     def next_deadline(self):
         return self.deadline_ns
 
@@ -387,3 +390,11 @@ def test_a_pause_is_reported():
     bed.lag_ns = 2_000 * MS
     bed.clock.advance(1.0)
     assert bed.journal == [("paused", 3_000 * MS, 2_400 * MS)]
+
+
+def test_the_core_says_whether_a_token_may_overtake():
+    bed = Bed()
+    assert not bed.driver.may_overtake(b"newer"), "not before the start"
+    bed.driver.start()
+    assert bed.driver.may_overtake(b"newer")
+    assert not bed.driver.may_overtake(b"other")
