@@ -14,6 +14,7 @@ ARRIVE: Final = 0  # payload: tuple of frames for the node
 TIMER: Final = 1  # payload: incarnation number; the node's next deadline may be due
 PROCESS: Final = 2  # payload: incarnation number; the node reads its socket
 CALL: Final = 3  # payload: a function without arguments
+LINK_ARRIVE: Final = 4  # payload: number of the network, index of the sender, tuple of frames
 
 PPM: Final = 1_000_000
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from corosync_tw.corotypes import NS_PER_MS, RingId
-from corosync_tw.errors import MalformedFrame
 from corosync_tw.prng import generator
 from corosync_tw.services.announcing import own_hello
 from corosync_tw.services.hello import Capabilities, encode_hello
@@ -22,19 +21,23 @@ from corosync_tw.sim import liveness
 from corosync_tw.sim.app_record import AppLog
 from corosync_tw.sim.checkers.application import check_application
 from corosync_tw.sim.checkers.every import check_all
-from corosync_tw.sim.clock import ARRIVE, PROCESS, TIMER, EventQueue, NodeClock
+from corosync_tw.sim.clock import ARRIVE, LINK_ARRIVE, PROCESS, TIMER, EventQueue, NodeClock
 from corosync_tw.sim.faults import FaultInjector
 from corosync_tw.sim.history import Violation
 from corosync_tw.sim.hosts import Host, RingHost, StackHost
-from corosync_tw.sim.network import Network
-from corosync_tw.sim.node import SimNode, Surroundings
+from corosync_tw.sim.layers import make_layer, make_networks
+from corosync_tw.sim.link_checks import LinkChecks, LinkTally
+from corosync_tw.sim.link_options import LinkOptions, is_clean
+from corosync_tw.sim.linked import Linked, LinkSurroundings
+from corosync_tw.sim.network_faults import NetworkFaults, recovery_time_ns
+from corosync_tw.sim.node import SimNode
 from corosync_tw.sim.options import Options
 from corosync_tw.sim.queue_checks import check_queues
 from corosync_tw.sim.recorder import Recorder, ViolationError
 from corosync_tw.sim.ring_checks import RingChecks
+from corosync_tw.sim.surroundings import Inhabitant, Surroundings
 from corosync_tw.sim.turn_checks import TurnChecks
 from corosync_tw.sim.workload import Workload
-from corosync_tw.totem import wire
 from corosync_tw.totem.params import TotemParams
 from corosync_tw.totem.window import Agreement
 
@@ -50,6 +53,7 @@ class Result:
     What came out of a run.
 
     :ivar heal_ns: simulated time from healing to one ring.
+    :ivar links: what came of several networks.
     :ivar unseed: last random number; equal for equal runs.
     """
 
@@ -65,34 +69,49 @@ class Result:
     rings: int
     trace_hash: int
     unseed: int
+    links: LinkTally
 
 
 class Cluster:
     """The nodes of one run and everything around them."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, link_options: LinkOptions | None = None) -> None:
+        """
+        Put a cluster together.
+
+        :param link_options: what several networks are like; None for one, and no link layer.
+        """
         self.options = options
+        self.link_options = link_options
         seed = options.seed
         self.queue = EventQueue()
         self.rng = generator(seed, "cluster")
         self.recorder = Recorder()
         self.counts: Counter[str] = Counter()
-        network_rng = generator(seed, "network")
-        self.network = Network(self.queue, network_rng, options, is_malformed)
+        self.networks = make_networks(self.queue, options, link_options)
+        self.link_checks = LinkChecks(clean=is_clean(options))
         self.app_logs: list[AppLog] = []
         self.around = Surroundings(
             options,
             self.queue,
-            self.network,
+            self.networks,
             self.recorder,
             RingChecks(options),
             TurnChecks(options),
+            self.link_checks,
             generator(seed, "nodes"),
             self._make_host,
+            self._make_links,
         )
         self.nodes = [self._make_node(index) for index in range(options.nodes)]
         fault_rng = generator(seed, "faults")
         self.faults = FaultInjector(self.around, self.nodes, fault_rng, self.counts)
+        self.network_faults: NetworkFaults | None = None
+        if link_options is not None:
+            rng = generator(seed, "network faults")
+            self.network_faults = NetworkFaults(
+                link_options, self.around, self.nodes, rng, self.counts
+            )
         self.workload = Workload(options, self.queue, self.nodes, generator(seed, "workload"))
         self.heal_ns = 0
         self.frames_seen = 0
@@ -109,7 +128,21 @@ class Cluster:
         self.around.index_of[nodeid] = index
         return SimNode(index, nodeid, clock, self.around)
 
-    def _make_host(self, node: SimNode, ring_seq: int, now_ns: int) -> Host:
+    def _make_links(self, node: Inhabitant) -> Linked | None:
+        if self.link_options is None or node.host is None:
+            return None
+        around = LinkSurroundings(
+            self.options,
+            self.queue,
+            self.networks,
+            self.recorder,
+            self.link_checks,
+            self.around.index_of,
+        )
+        layer = make_layer(self.options, self.link_options, node, node.host.srp.missing)
+        return Linked(node.index, node.nodeid, layer, node.local_now, around)
+
+    def _make_host(self, node: Inhabitant, ring_seq: int, now_ns: int) -> Host:
         log = AppLog(node.nodeid, node.incarnation)
         self.app_logs.append(log)
         params = self.totem_params(node)
@@ -140,7 +173,7 @@ class Cluster:
     def _simulated_now_ns(self) -> int:
         return self.queue.now_ns
 
-    def totem_params(self, node: SimNode) -> TotemParams:
+    def totem_params(self, node: Inhabitant) -> TotemParams:
         """Give a node its parameters."""
         options = self.options
         token, retransmit, hold, join, consensus, merge = options.ring_timeouts_ns
@@ -188,7 +221,11 @@ class Cluster:
             self.queue.call_at(self.rng.randrange(options.ring_timeouts_ns[0]), node.start_if_down)
         self.workload.begin()
         self.faults.begin()
+        if self.network_faults is not None:
+            self.network_faults.begin()
         self._run_until(options.fault_phase_ns, progress)
+        if self.network_faults is not None:
+            self.network_faults.heal()
         self.faults.heal()
         healed_ns = self.queue.now_ns
         self._run_while(liveness.not_one_ring, liveness.heal_time_ns(options))
@@ -196,6 +233,7 @@ class Cluster:
         self._run_until(self.queue.now_ns + options.heal_work_ns, progress)
         self.workload.active = False
         self._run_to_rest()
+        self._run_until_all_networks_are_used(healed_ns)
         self._run_quiet()
 
     def _run_until(self, end_ns: int, progress: Callable[[int], None] | None = None) -> None:
@@ -205,6 +243,8 @@ class Cluster:
             now_ns, _, kind, node, payload = queue.pop()
             if kind == ARRIVE:
                 nodes[node].arrive(payload)
+            elif kind == LINK_ARRIVE:
+                nodes[node].arrive_on(*payload)
             elif kind == TIMER:
                 nodes[node].on_timer(payload)
             elif kind == PROCESS:
@@ -221,14 +261,26 @@ class Cluster:
 
     def _check_storm(self) -> None:
         """Frames must not breed frames."""
-        sent, self.frames_seen = (
-            self.network.frames_sent - self.frames_seen,
-            self.network.frames_sent,
-        )
-        limit = STORM_FRAMES_MAX * len(self.nodes) ** 2
+        frames = self._frames_sent()
+        sent, self.frames_seen = frames - self.frames_seen, frames
+        limit = STORM_FRAMES_MAX * len(self.nodes) ** 2 * len(self.networks)
         if sent > limit:
             text = f"{sent} frames within {POLL_NS // NS_PER_MS} ms"
             raise ViolationError(Violation("no storm", self.queue.now_ns, (), text))
+
+    def _frames_sent(self) -> int:
+        return sum(network.frames_sent for network in self.networks)
+
+    def _run_until_all_networks_are_used(self, healed_ns: int) -> None:
+        if self.link_options is None:
+            return
+        limit_ns = recovery_time_ns(self.link_options, len(self.nodes))
+        while what := self.link_checks.not_used():
+            now_ns = self.queue.now_ns
+            if now_ns - healed_ns > 2 * limit_ns:
+                text = f"{(now_ns - healed_ns) // NS_PER_MS} ms after healing: {what}"
+                raise ViolationError(Violation("healed networks come back", now_ns, (), text))
+            self._run_until(now_ns + POLL_NS)
 
     def _run_while(self, lacking: Callable[[list[SimNode]], str], limit_ns: int) -> None:
         """Run until nothing is lacking, but not for longer than the limit."""
@@ -258,7 +310,7 @@ class Cluster:
         """At rest nothing changes any more, and the ring is quiet: mostly its token is held."""
         conf_before = self.recorder.last_conf_ns
         self._run_until(self.queue.now_ns + QUIET_NS // 3)
-        frames_before = self.network.frames_sent
+        frames_before = self._frames_sent()
         self._run_until(self.queue.now_ns + QUIET_NS)
         now_ns = self.queue.now_ns
         if self.recorder.last_conf_ns != conf_before:
@@ -268,7 +320,7 @@ class Cluster:
         missing = missing or liveness.unequal_services(self.nodes)
         if missing is not None:
             raise ViolationError(missing._replace(time_ns=now_ns))
-        frames = self.network.frames_sent - frames_before
+        frames = self._frames_sent() - frames_before
         allowed = self._quiet_frames_max()
         if frames > allowed:
             text = f"{frames} frames in {QUIET_NS // NS_PER_MS} ms of rest, {allowed} would do"
@@ -287,7 +339,8 @@ class Cluster:
         rotations = QUIET_NS // hold + 1
         detections = QUIET_NS // merge + 1
         settling = (options.seqno_unchanged_const + 2) * count
-        return 2 * (rotations * count + detections * count * (count - 1)) + settling
+        own = 2 * (rotations * count + detections * count * (count - 1)) + settling
+        return own * len(self.networks)
 
     def _judge(self) -> Violation | None:
         for violation in check_all(self.recorder.run):
@@ -302,7 +355,8 @@ class Cluster:
     def _result(self, violation: Violation | None) -> Result:
         run = self.recorder.run
         faults = self.counts.copy()
-        faults.update({k: v for k, v in self.network.counts.items() if k not in faults})
+        for network in self.networks:
+            faults.update(network.counts)
         return Result(
             options=self.options,
             violation=violation,
@@ -310,22 +364,14 @@ class Cluster:
             simulated_ns=self.queue.now_ns,
             heal_ns=self.heal_ns,
             events=self.queue.count,
-            frames=self.network.frames_sent,
+            frames=self._frames_sent(),
             deliveries=self.recorder.delivered_count,
             messages=len(run.messages),
             rings=len({w.conf.ring_id for h in run.histories for w in run.windows(h)}),
             trace_hash=self.recorder.hash,
-            unseed=self.network.rng.randrange(1 << 32),
+            unseed=self.networks[0].rng.randrange(1 << 32),
+            links=self.link_checks.tally,
         )
-
-
-def is_malformed(frame: bytes) -> bool:
-    """Tell whether the decoder refuses a frame."""
-    try:
-        wire.decode(frame)
-    except MalformedFrame:
-        return True
-    return False
 
 
 def _broken_invariant(error: AssertionError, now_ns: int) -> Violation:

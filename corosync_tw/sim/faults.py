@@ -1,6 +1,6 @@
 """
 Faults that strike at random moments: each kind comes as a Poisson process of its own and ends by
-itself.
+itself. They strike all networks alike; for those of single ones see ``network_faults``.
 
 Everything stops at ``heal``; effects of faults that were to end later are then ended at once.
 """
@@ -11,8 +11,9 @@ from itertools import permutations
 from random import Random
 from typing import Final
 
-from corosync_tw.sim.node import SimNode, Surroundings
+from corosync_tw.sim.node import SimNode
 from corosync_tw.sim.options import Fault
+from corosync_tw.sim.surroundings import Surroundings
 
 CRASH_AMID_EFFECTS_SHARE: Final = 0.5
 CRASH_EFFECTS_MAX: Final = 12
@@ -32,7 +33,7 @@ class FaultInjector:
         self.around = around
         self.options = around.options
         self.queue = around.queue
-        self.network = around.network
+        self.networks = around.networks
         self.nodes = nodes
         self.rng = rng
         self.counts = counts
@@ -66,7 +67,8 @@ class FaultInjector:
     def heal(self) -> None:
         """End all faults: links open, nodes run."""
         self.active = False
-        self.network.heal()
+        for network in self.networks:
+            network.heal()
         for node in self.nodes:
             node.crash_countdown = None
             node.start_if_down()
@@ -89,7 +91,6 @@ class FaultInjector:
 
     def _count(self, fault: Fault) -> None:
         self.counts[fault.value] += 1
-        self.network.counts[fault.value] += 1
 
     # -- the kinds
 
@@ -157,7 +158,7 @@ class FaultInjector:
     def _cut(self, pairs: list[tuple[int, int]], text: str) -> None:
         if not pairs:
             return
-        links = [self.network.links[sender][receiver] for sender, receiver in pairs]
+        links = [net.links[sender][receiver] for net in self.networks for sender, receiver in pairs]
         self.around.recorder.note(self.queue.now_ns, 0, "fault", text)
         for link in links:
             link.cuts += 1
@@ -174,17 +175,21 @@ class FaultInjector:
         until_ns = self.queue.now_ns + self._length()
         share = self.rng.random()
         self._count(Fault.CLOG)
-        for row in self.network.links:
-            for link in row:
-                if self.rng.random() < share:
-                    link.clogged_until_ns = until_ns
+        for network in self.networks:
+            for row in network.links:
+                for link in row:
+                    if self.rng.random() < share:
+                        link.clogged_until_ns = until_ns
 
     def token_storm(self) -> None:
         """Lose regular tokens, and nothing else, for a while."""
         self._count(Fault.TOKEN_STORM)
-        self.network.token_loss = self.rng.choice((0.3, 0.7, 1.0))
+        share = self.rng.choice((0.3, 0.7, 1.0))
+        for network in self.networks:
+            network.token_loss = share
 
         def end() -> None:
-            self.network.token_loss = 0.0
+            for network in self.networks:
+                network.token_loss = 0.0
 
         self._later(end)

@@ -1,5 +1,6 @@
 """
 The packet network: directed links, each with its own faults, all drawn from one seeded generator.
+A run may have several, which know nothing of each other.
 
 A frame is joined once when it is sent and is immutable from then on; all receivers share it. What
 one send effect
@@ -11,7 +12,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Final
 
-from corosync_tw.sim.clock import ARRIVE, EventQueue
+from corosync_tw.sim.clock import ARRIVE, LINK_ARRIVE, EventQueue
 from corosync_tw.sim.options import Options
 from corosync_tw.sim.snoop import TYPE_OFFSET
 
@@ -23,21 +24,30 @@ class Link:
     """
     One direction between two nodes.
 
+    :ivar sender: index of the node that sends.
     :ivar cuts: reasons why nothing passes; 0 for an open link.
+    :ivar loss: probability of losing a frame, besides that of the network.
     :ivar clogged_until_ns: frames wait in front of the link until then.
     :ivar last_arrival_ns: on an orderly link nothing arrives before this.
     """
 
-    __slots__ = ("clogged_until_ns", "cuts", "last_arrival_ns")
+    __slots__ = ("clogged_until_ns", "cuts", "last_arrival_ns", "loss", "sender")
 
-    def __init__(self) -> None:
+    def __init__(self, sender: int) -> None:
+        self.sender = sender
         self.cuts = 0
+        self.loss = 0.0
         self.clogged_until_ns = 0
         self.last_arrival_ns = 0
 
 
 class Network:
-    """Carries frames between node indices."""
+    """
+    Carries frames between node indices.
+
+    :ivar number: among several networks; None for the only one of nodes without a link layer.
+    :ivar delay_ns: least time that a frame is under way.
+    """
 
     def __init__(
         self,
@@ -45,12 +55,15 @@ class Network:
         rng: Random,
         options: Options,
         is_malformed: Callable[[bytes], bool],
+        number: int | None = None,
     ) -> None:
+        self.number = number
+        self.delay_ns = options.delay_ns
         self.queue = queue
         self.rng = rng
         self.options = options
         self.is_malformed = is_malformed
-        self.links = [[Link() for _ in range(options.nodes)] for _ in range(options.nodes)]
+        self.links = [[Link(own) for _ in range(options.nodes)] for own in range(options.nodes)]
         self.counts: Counter[str] = Counter()
         self.frames_sent = 0
         self.token_loss = 0.0  # of tokens alone, while a storm lasts
@@ -70,19 +83,24 @@ class Network:
             or options.truncation
         )
 
-    def heal(self) -> None:
-        """End every fault of every link."""
+    def mend(self) -> None:
+        """End every fault of single links, and storms."""
+        self.token_loss = 0.0
         for row in self.links:
             for link in row:
                 link.cuts = 0
+                link.loss = 0.0
                 link.clogged_until_ns = 0
                 # What is still stuck behind a clog arrives late; what is sent from now on is not.
                 link.last_arrival_ns = 0
+
+    def heal(self) -> None:
+        """End every fault of every link, and what all links suffer from."""
+        self.mend()
         options = self.options
         options.loss = options.duplication = options.reorder = 0.0
         options.corruption = options.truncation = 0.0
         options.kind_loss = {}
-        self.token_loss = 0.0
         self._fates = False
 
     def multicast(self, sender: int, frames: tuple[bytes, ...]) -> None:
@@ -97,7 +115,7 @@ class Network:
         if link.cuts:
             self.counts["frames cut off"] += len(frames)
             return
-        if self._fates or self.token_loss:
+        if self._fates or self.token_loss or link.loss:
             frames = self._apply_fates(link, receiver, frames)
             if not frames:
                 return
@@ -105,7 +123,7 @@ class Network:
 
     def _send(self, link: Link, receiver: int, frames: tuple[bytes, ...]) -> None:
         queue, options = self.queue, self.options
-        arrival = queue.now_ns + options.delay_ns
+        arrival = queue.now_ns + self.delay_ns
         if options.jitter_ns:
             arrival += int(self.rng.random() * options.jitter_ns)
         if link.clogged_until_ns > queue.now_ns:
@@ -113,7 +131,13 @@ class Network:
         if options.links_fifo:
             arrival = max(arrival, link.last_arrival_ns)
             link.last_arrival_ns = arrival
-        queue.push(arrival, ARRIVE, receiver, frames)
+        self._push(arrival, link.sender, receiver, frames)
+
+    def _push(self, arrival: int, sender: int, receiver: int, frames: tuple[bytes, ...]) -> None:
+        if self.number is None:
+            self.queue.push(arrival, ARRIVE, receiver, frames)
+        else:
+            self.queue.push(arrival, LINK_ARRIVE, receiver, (self.number, sender, frames))
 
     def _apply_fates(self, link: Link, receiver: int, frames: Sequence[bytes]) -> tuple[bytes, ...]:
         """Decide each frame's fate; return those that travel on as usual."""
@@ -121,7 +145,7 @@ class Network:
         kept: list[bytes] = []
         for frame in frames:
             kind = frame[TYPE_OFFSET]
-            loss = options.loss + options.kind_loss.get(kind, 0.0)
+            loss = options.loss + link.loss + options.kind_loss.get(kind, 0.0)
             if kind == 0:
                 loss += self.token_loss
             if loss and random() < loss:
@@ -129,7 +153,7 @@ class Network:
                 continue
             if options.duplication and random() < options.duplication:
                 counts["frames duplicated"] += 1
-                self._send_late(receiver, frame, replay=random() < REPLAY_DELAY_SHARE)
+                self._send_late(link, receiver, frame, replay=random() < REPLAY_DELAY_SHARE)
             if options.corruption and random() < options.corruption:
                 self._send_damaged(link, receiver, self._corrupt(frame), "corrupted")
             elif options.truncation and random() < options.truncation:
@@ -137,15 +161,15 @@ class Network:
                 self._send_damaged(link, receiver, cut, "truncated")
             elif options.reorder and random() < options.reorder:
                 counts["frames reordered"] += 1
-                self._send_late(receiver, frame, replay=False)
+                self._send_late(link, receiver, frame, replay=False)
             else:
                 kept.append(frame)
         return tuple(kept)
 
-    def _send_late(self, receiver: int, frame: bytes, *, replay: bool) -> None:
+    def _send_late(self, link: Link, receiver: int, frame: bytes, *, replay: bool) -> None:
         late = self.options.late_ns * (REPLAY_DELAY_FACTOR if replay else 1)
-        arrival = self.queue.now_ns + self.options.delay_ns + int(self.rng.random() * late)
-        self.queue.push(arrival, ARRIVE, receiver, (frame,))
+        arrival = self.queue.now_ns + self.delay_ns + int(self.rng.random() * late)
+        self._push(arrival, link.sender, receiver, (frame,))
 
     def _corrupt(self, frame: bytes) -> bytes:
         damaged = bytearray(frame)

@@ -7,23 +7,17 @@ is being written,
 hands frames over messages first and tokens last, and keeps one timer.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from random import Random
 from typing import Final
 from zlib import crc32
 
 from corosync_tw.corotypes import ConfChangeType
-from corosync_tw.sim.clock import PROCESS, TIMER, EventQueue, NodeClock
+from corosync_tw.sim.clock import PROCESS, TIMER, NodeClock
 from corosync_tw.sim.hosts import Host, HostEffect
+from corosync_tw.sim.linked import Linked, unmerged
 from corosync_tw.sim.merging import merged
-from corosync_tw.sim.network import Network
-from corosync_tw.sim.options import Options
-from corosync_tw.sim.recorder import Recorder
-from corosync_tw.sim.ring_checks import RingChecks
 from corosync_tw.sim.snoop import ORF_TOKEN, TYPE_OFFSET
-from corosync_tw.sim.turn_checks import TurnChecks
-from corosync_tw.totem.const import MembState
+from corosync_tw.sim.surroundings import Surroundings
+from corosync_tw.totem.const import GatherFrom, MembState
 from corosync_tw.totem.effects import (
     ConfigurationChange,
     Deliver,
@@ -33,23 +27,10 @@ from corosync_tw.totem.effects import (
     TokenSent,
     Trace,
 )
+from corosync_tw.totem.runs import Received
+from corosync_tw.totem.trace import TraceCode
 
 BATCH_FRAMES_MAX: Final = 64
-
-
-@dataclass(slots=True)
-class Surroundings:
-    """What all nodes of a run share."""
-
-    options: Options
-    queue: EventQueue
-    network: Network
-    recorder: Recorder
-    ring_checks: RingChecks
-    turn_checks: TurnChecks
-    rng: Random
-    make_host: Callable[["SimNode", int, int], Host]
-    index_of: dict[int, int] = field(default_factory=dict)
 
 
 class SimNode:
@@ -58,6 +39,7 @@ class SimNode:
 
     :ivar index: place in the network.
     :ivar host: the running core, None while the node is down.
+    :ivar links: what lies between it and several networks.
     :ivar stored_ring_seq: what survives a crash.
     :ivar crash_countdown: effects still to be executed before the node crashes amid them; None for
         no such plan.
@@ -69,6 +51,7 @@ class SimNode:
         self.clock = clock
         self.around = around
         self.host: Host | None = None
+        self.links: Linked | None = None
         self.incarnation = 0
         self.stored_ring_seq = 0
         self.paused = False
@@ -78,6 +61,7 @@ class SimNode:
         self.waiting_effects: list[HostEffect] = []
         self.storing = False
         self.crash_countdown: int | None = None
+        self._feeding = False
         self._plain = clock.offset_ns == 0 and clock.drift_ppm == 0
 
     # -- life
@@ -90,6 +74,9 @@ class SimNode:
         around.recorder.begin(self.nodeid, self.incarnation, around.queue.now_ns)
         now_ns = self.local_now()
         self.host = around.make_host(self, self.stored_ring_seq, now_ns)
+        self.links = around.make_links(self)
+        if self.links is not None:
+            self.links.start()
         self.host.start(now_ns)
         self._after_input()
 
@@ -104,7 +91,8 @@ class SimNode:
         self.around.recorder.fail(self.nodeid, self.around.queue.now_ns, how)
         self.around.ring_checks.forget(self.nodeid)
         self.around.turn_checks.forget(self.nodeid)
-        self.host = None
+        self.around.link_checks.forget(self.nodeid)
+        self.host = self.links = None
         self.inbox = []
         self.paused = self.process_planned = self.storing = False
         self.timer_at_ns = None
@@ -155,13 +143,28 @@ class SimNode:
             return
         room = options.socket_frames_max - len(self.inbox)
         if room < len(frames):
-            self.around.network.counts["frames over the socket buffer"] += len(frames) - room
+            self.around.networks[0].counts["frames over the socket buffer"] += len(frames) - room
             frames = frames[: max(room, 0)]
         self.inbox.extend(frames)
+        self._plan_processing()
+
+    def arrive_on(self, number: int, sender: int, frames: tuple[bytes, ...]) -> None:
+        """Take frames from one of several networks."""
+        if self.links is None:
+            return
+        self.links.arrive(number, sender, frames)
+        if not self.paused and self.around.options.processing_ns == 0:
+            self.drain()
+        else:
+            self._plan_processing()
+
+    def _plan_processing(self) -> None:
         if not self.paused and not self.process_planned:
             self.process_planned = True
-            later = self.around.queue.now_ns + int(self.around.rng.random() * options.processing_ns)
-            self.around.queue.push(later, PROCESS, self.index, self.incarnation)
+            around = self.around
+            delay_ns = int(around.rng.random() * around.options.processing_ns)
+            later = around.queue.now_ns + delay_ns
+            around.queue.push(later, PROCESS, self.index, self.incarnation)
 
     def on_process(self, incarnation: int) -> None:
         """Read the socket."""
@@ -172,6 +175,9 @@ class SimNode:
 
     def drain(self) -> None:
         """Hand all queued frames to the core, a batch at a time."""
+        if self.links is not None and self.links.has_frames():
+            self.links.hear()
+            self._after_input()
         while self.inbox and self.host is not None:
             batch = self.inbox[:BATCH_FRAMES_MAX]
             del self.inbox[:BATCH_FRAMES_MAX]
@@ -187,6 +193,23 @@ class SimNode:
         self.host.receive(merged(frames) if offload else frames, self.local_now())
         self._after_input()
 
+    def _take_passed_up(self) -> None:
+        """Give the ring what its link layer has for it, until there is nothing more."""
+        if self._feeding:
+            return
+        self._feeding = True
+        while self.links is not None and (frames := self.links.take()):
+            self._receive_passed_up(frames)
+            if self.links is not None:
+                self.links.ring_advanced()
+        self._feeding = False
+
+    def _receive_passed_up(self, frames: list[Received]) -> None:
+        assert self.host is not None
+        self.around.recorder.handed(self.nodeid, unmerged(frames))
+        self.host.receive(frames, self.local_now())
+        self._after_input()
+
     def on_timer(self, incarnation: int) -> None:
         """Fire what is due, or plan anew if the deadline has moved."""
         if incarnation != self.incarnation or self.host is None:
@@ -199,6 +222,12 @@ class SimNode:
         self._fire_timers()
 
     def _fire_timers(self) -> None:
+        if self.links is not None and self.links.is_due():
+            # As the daemon does: what came in time is read before it is judged missing.
+            self.drain()
+            if self.links is not None and self.links.is_due():
+                self.links.advance()
+                self._after_input()
         if self.host is None:
             return
         now_ns = self.local_now()
@@ -207,7 +236,7 @@ class SimNode:
             self.host.advance(now_ns)
             self._after_input()
         else:
-            self._plan_timer(deadline)
+            self._plan_timers()
 
     def wake(self) -> None:
         """Tell the core that there is something to send."""
@@ -224,8 +253,15 @@ class SimNode:
                 self.waiting_effects.extend(effects)
             else:
                 self._execute(effects)
+        if self.links is not None:
+            self._take_passed_up()
+        self._plan_timers()
+
+    def _plan_timers(self) -> None:
         if self.host is not None:
             self._plan_timer(self.host.next_deadline())
+        if self.links is not None:
+            self._plan_timer(self.links.layer.next_deadline())
 
     def _plan_timer(self, deadline: int | None) -> None:
         if deadline is None:
@@ -259,12 +295,25 @@ class SimNode:
 
         def stored() -> None:
             if self.incarnation == incarnation and self.host is not None:
-                self.stored_ring_seq = ring_seq
+                self._stored(ring_seq)
                 self.storing = False
                 waiting, self.waiting_effects = self.waiting_effects, []
                 self._execute(waiting)
+                if self.links is not None:
+                    self._after_input()
 
         around.queue.call_at(around.queue.now_ns + delay, stored)
+
+    def _stored(self, ring_seq: int) -> None:
+        self.stored_ring_seq = ring_seq
+        if self.links is not None:
+            # Another ring forms than the one we last aimed at.
+            self.links.set_ring_members(None)
+
+    def _look_at_trace(self, effect: Trace) -> None:
+        if effect.code == TraceCode.STATE_ENTERED and effect.values[1] == MembState.GATHER:
+            reason = GatherFrom(effect.values[2]).name
+            self.around.link_checks.ring_lost(self.nodeid, reason, self.around.queue.now_ns)
 
     def _execute_one(self, effect: HostEffect) -> None:
         around = self.around
@@ -284,12 +333,15 @@ class SimNode:
             around.turn_checks.passed_token(self.nodeid, now_ns)
         elif type(effect) is Trace:
             around.recorder.note(now_ns, self.nodeid, "trace", effect.code, effect.values)
+            self._look_at_trace(effect)
         elif type(effect) is ConfigurationChange:
             around.recorder.configuration(self.nodeid, effect, now_ns)
             if effect.kind is ConfChangeType.REGULAR:
                 around.ring_checks.installed(effect.ring_id, effect.members)
+                if self.links is not None:
+                    self.links.set_ring_members(frozenset(effect.members))
         elif type(effect) is StoreRingId:
-            self.stored_ring_seq = effect.ring_seq
+            self._stored(effect.ring_seq)
         elif self.host is not None:
             self.host.observe(effect, now_ns)
 
@@ -300,9 +352,12 @@ class SimNode:
         if frame[TYPE_OFFSET] == ORF_TOKEN:
             around.ring_checks.sent_token(self.nodeid, frame, now_ns)
             around.turn_checks.sent_token(self.nodeid, frame, now_ns)
+        if self.links is not None:
+            self.links.send_token(effect.target, frame)
+            return
         target = around.index_of.get(effect.target)
         if target is not None:
-            around.network.unicast(self.index, target, (frame,))
+            around.networks[0].unicast(self.index, target, (frame,))
 
     def _send_mcast(self, effect: SendMcast) -> None:
         frames = tuple(
@@ -315,7 +370,10 @@ class SimNode:
         if fresh and ring_id is not None:
             around.ring_checks.sent_messages(self.nodeid, fresh, ring_id)
             around.recorder.note(now_ns, self.nodeid, "send", fresh)
-        around.network.multicast(self.index, frames)
+        if self.links is None:
+            around.networks[0].multicast(self.index, frames)
+        else:
+            self.links.send_mcast(effect.frames, to_members_only=effect.to_members_only)
 
 
 def _nothing() -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from enum import Enum
 from math import exp, log
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from corosync_tw.corotypes import NS_PER_MS
 
@@ -120,14 +120,19 @@ class Options:
 
     def text(self) -> str:
         """Show every option, one a line."""
-        rows = []
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if isinstance(value, dict):
-                pairs = (f"{getattr(k, 'value', k)}: {v}" for k, v in value.items())
-                value = "{" + ", ".join(pairs) + "}"
-            rows.append(f"  {item.name:32} {value}")
-        return "\n".join(rows)
+        return as_text(self)
+
+
+def as_text(options: Any) -> str:
+    """Show every field of a dataclass, one a line."""
+    rows = []
+    for item in fields(options):
+        value = getattr(options, item.name)
+        if isinstance(value, dict):
+            pairs = (f"{getattr(k, 'value', k)}: {v}" for k, v in value.items())
+            value = "{" + ", ".join(pairs) + "}"
+        rows.append(f"  {item.name:32} {value}")
+    return "\n".join(rows)
 
 
 def _decades(rng: Random, low: float, high: float) -> float:

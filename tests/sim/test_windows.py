@@ -39,7 +39,7 @@ def busy(nodes, socket_frames, *, kind=Options, **changes):
 def losses(cluster):
     """Count what sockets had no room for, what was sent again, and what windows made of it."""
     stats = [(node.host.srp.stats.mcast_retx, node.host.srp.window.cuts) for node in cluster.nodes]
-    return cluster.network.counts["frames over the socket buffer"], *stats
+    return cluster.networks[0].counts["frames over the socket buffer"], *stats
 
 
 def run(options):

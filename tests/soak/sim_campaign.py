@@ -1,7 +1,7 @@
 """
 Many seeds of the simulator: ``python -m tests.soak.sim_campaign --seeds N [--first S] [--minutes
 M]``.
-
+With --networks, runs of several networks; with --links and --whole only of some kinds.
 Uses every core, shows progress, and ends with a summary. Seeds already judged are kept in a file,
 so that an interrupted
 campaign goes on where it was; the file belongs to one state of the code and one length of run.
@@ -17,8 +17,9 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from corosync_tw.sim.__main__ import swarm_options
+from corosync_tw.sim.__main__ import swarm_link_options, swarm_options
 from corosync_tw.sim.cluster import Cluster
+from corosync_tw.sim.link_options import Layer, Promise
 from corosync_tw.sim.options import NS_PER_S
 
 BAR_WIDTH = 30
@@ -38,20 +39,40 @@ class Verdict(NamedTuple):
     rings: int
     heal_ms: int
     faults: dict[str, int]
+    links: str = ""
+    link_events: dict[str, int] | None = None
+    detected_ms: tuple[int, ...] = ()
+    recovered_ms: tuple[int, ...] = ()
 
 
-def judge(job: tuple[int, float]) -> Verdict:
+class Job(NamedTuple):
+    """What one seed is to be run with."""
+
+    seed: int
+    minutes: float
+    several_networks: bool
+    networks: int | None
+    layer: Layer | None
+    promise: Promise | None
+
+
+def judge(job: Job) -> Verdict:
     """Run one seed."""
-    seed, minutes = job
+    seed = job.seed
     begin_s = time.monotonic()
-    options = swarm_options(seed, None, int(minutes * 60 * NS_PER_S))
+    options = swarm_options(seed, None, int(job.minutes * 60 * NS_PER_S))
+    link_options, links = None, ""
+    if job.several_networks:
+        link_options = swarm_link_options(options, job.layer, job.networks, job.promise)
+        what = link_options
+        links = f"{what.layer.value} over {what.networks}, whole: {what.promise.value}"
     rule = text = ""
     try:
-        result = Cluster(options).run()
+        result = Cluster(options, link_options).run()
     except Exception as error:  # noqa: BLE001 - a crash of the core is a finding like any other
         real_s = time.monotonic() - begin_s
         text = f"{type(error).__name__}: {error}"
-        return Verdict(seed, "exception", text, 0, real_s, options.nodes, 0, 0, 0, 0, {})
+        return Verdict(seed, "exception", text, 0, real_s, options.nodes, 0, 0, 0, 0, {}, links)
     if result.violation is not None:
         rule, text = result.violation.rule, result.violation.text
     return Verdict(
@@ -66,6 +87,10 @@ def judge(job: tuple[int, float]) -> Verdict:
         result.rings,
         result.heal_ns // 1_000_000,
         dict(result.faults),
+        links,
+        dict(result.links.events),
+        tuple(time_ns // 1_000_000 for time_ns in result.links.detected_ns),
+        tuple(time_ns // 1_000_000 for time_ns in result.links.recovered_ns),
     )
 
 
@@ -106,15 +131,49 @@ def summarize(verdicts: list[Verdict]) -> None:
         print(f"healed within    {heal[len(heal) // 2]} ms (median), {heal[-1]} ms (longest)")
     for name, count in sorted(faults.items()):
         print(f"  {name:34} {count}")
+    summarize_links(verdicts)
     failed = [v for v in verdicts if v.rule]
     print(f"violations       {len(failed)}")
     for verdict in failed:
-        print(
-            f"  seed {verdict.seed} ({verdict.nodes} nodes): {verdict.rule}: {verdict.text[:160]}"
-        )
+        who = ", ".join(filter(None, (f"{verdict.nodes} nodes", verdict.links)))
+        print(f"  seed {verdict.seed} ({who}): {verdict.rule}: {verdict.text[:160]}")
     if failed:
         command = "python -m corosync_tw.sim --swarm --seed"
-        print(f"repeat one with: {command} {failed[0].seed} --minutes M")
+        more = " --networks" if failed[0].links else ""
+        print(f"repeat one with: {command} {failed[0].seed} --minutes M{more}")
+
+
+def summarize_links(verdicts: list[Verdict]) -> None:
+    """Print what became of several networks, each kind of link layer by itself."""
+    events: Counter[str] = Counter()
+    kinds: Counter[str] = Counter()
+    times: dict[str, tuple[list[int], list[int]]] = {}
+    for verdict in verdicts:
+        if not verdict.links:
+            continue
+        kinds[verdict.links.split(" over ")[0]] += 1
+        events.update(verdict.link_events or {})
+        detected, recovered = times.setdefault(verdict.links.split(" over ")[0], ([], []))
+        detected.extend(verdict.detected_ms)
+        recovered.extend(verdict.recovered_ms)
+    for kind, count in sorted(kinds.items()):
+        detected, recovered = times[kind]
+        print(f"{kind:16} {count} seeds")
+        print(f"  faults noticed   {quantiles(detected)}")
+        print(f"  networks back    {quantiles(recovered)}")
+    for name, count in sorted(events.items()):
+        print(f"  {name:34} {count}")
+
+
+def quantiles(values_ms: list[int]) -> str:
+    """Show the median, the slowest hundredth and the slowest of all."""
+    if not values_ms:
+        return "never"
+    ranked = sorted(values_ms)
+    most, hundredth = ranked[-1], ranked[len(ranked) * 99 // 100]
+    return (
+        f"after {ranked[len(ranked) // 2]} ms (median), {hundredth} ms (1 %), {most} ms (longest)"
+    )
 
 
 def main(arguments: list[str]) -> int:
@@ -125,11 +184,20 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--minutes", type=float, default=0.25, help="simulated with faults, each")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--state", type=Path, help="file to resume from")
+    parser.add_argument("--networks", type=int, nargs="?", const=0, help="several; 2 to 8 or drawn")
+    parser.add_argument("--links", type=Layer, help="the link layer, else drawn")
+    parser.add_argument("--whole", type=Promise, help="which network is whole, else drawn")
     chosen = parser.parse_args(arguments)
 
     verdicts = load(chosen.state)
     every = range(chosen.first, chosen.first + chosen.seeds)
-    jobs = [(seed, chosen.minutes) for seed in every if seed not in verdicts]
+    rest = (
+        chosen.networks is not None or chosen.links is not None,
+        chosen.networks or None,
+        chosen.links,
+        chosen.whole,
+    )
+    jobs = [Job(seed, chosen.minutes, *rest) for seed in every if seed not in verdicts]
     begin_s = time.monotonic()
     with multiprocessing.Pool(chosen.jobs) as pool:
         for done, verdict in enumerate(pool.imap_unordered(judge, jobs), 1):

@@ -1,0 +1,79 @@
+"""The networks of a run, and the link layer of each node."""
+
+from typing import Final
+
+from corosync_tw.errors import MalformedFrame
+from corosync_tw.prng import generator
+from corosync_tw.sim.clock import EventQueue
+from corosync_tw.sim.link_options import Layer, LinkOptions
+from corosync_tw.sim.network import Network
+from corosync_tw.sim.options import Options
+from corosync_tw.sim.snoop import HOLD_CANCEL, TYPE_OFFSET
+from corosync_tw.sim.surroundings import Inhabitant
+from corosync_tw.totem import wire
+from corosync_tw.totem.links import LinkLayer
+from corosync_tw.totem.rrp.gate import Missing
+from corosync_tw.totem.rrp.params import RrpMode, RrpParams
+from corosync_tw.totem.rrp.redundant import RedundantRing
+
+_RRP_MODES: Final = {
+    Layer.PASSIVE: RrpMode.PASSIVE,
+    Layer.ACTIVE: RrpMode.ACTIVE,
+    Layer.ACTIVE_PASSIVE: RrpMode.ACTIVE_PASSIVE,
+}
+
+
+def make_networks(
+    queue: EventQueue, options: Options, link_options: LinkOptions | None
+) -> list[Network]:
+    """Make the only network, or several with delays of their own."""
+    if link_options is None:
+        return [Network(queue, generator(options.seed, "network"), options, is_malformed)]
+    networks = []
+    for number in range(link_options.networks):
+        rng = generator(options.seed, f"network {number}")
+        network = Network(queue, rng, options, _is_malformed_for_all, number)
+        network.delay_ns = int(options.delay_ns * link_options.slowness[number])
+        networks.append(network)
+    return networks
+
+
+def is_malformed(frame: bytes) -> bool:
+    """Tell whether the decoder refuses a frame."""
+    try:
+        wire.decode(frame)
+    except MalformedFrame:
+        return True
+    return False
+
+
+def _is_malformed_for_all(frame: bytes) -> bool:
+    """Likewise; what may be a link layer's own has no checksum but UDP's, which caught it."""
+    return (len(frame) <= TYPE_OFFSET or frame[TYPE_OFFSET] <= HOLD_CANCEL) and is_malformed(frame)
+
+
+def make_layer(
+    options: Options, link_options: LinkOptions, node: Inhabitant, missing: Missing
+) -> LinkLayer:
+    """Make the link layer of a node that starts."""
+    links = link_options
+    params = RrpParams(
+        my_id=node.nodeid,
+        mode=_RRP_MODES[links.layer],
+        networks=links.networks,
+        copies=links.copies,
+        token_expired_timeout_ns=links.token_expired_ns,
+        message_delay_timeout_ns=links.message_delay_ns,
+        problem_count_timeout_ns=links.problem_count_ns,
+        problem_count_threshold=links.problem_threshold,
+        problem_count_mcast_threshold=links.mcast_threshold,
+        autorecovery_check_timeout_ns=links.check_ns,
+        clean_tests=links.clean_tests,
+        hold_down_ns=links.hold_down_ns,
+        hold_down_max_ns=links.hold_down_max_ns,
+        hold_down_decay_ns=links.hold_down_decay_ns,
+        count_start=links.count_start,
+        test_start=links.count_start,
+        seed=options.seed * 1000 + node.incarnation,
+    )
+    return RedundantRing(params, missing)
