@@ -32,7 +32,7 @@ def unsupported(sections: Sections) -> list[str]:
         )
     if transport == "knet":
         _check_knet(sections, report)
-    if totem.crypto() != ("none", "none"):
+    if transport != "knet" and totem.crypto() != ("none", "none"):
         keys = ("crypto_cipher", "crypto_hash", "secauth")
         report.fault(
             totem,

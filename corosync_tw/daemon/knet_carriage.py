@@ -5,6 +5,7 @@ Source: corosync 3.1.7 exec/totemknet.c, totemknet_initialize, totemknet_iface_s
 totemknet_refresh_config.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,12 +14,14 @@ from twisted.python.failure import Failure
 from corosync_tw.config.schema import Config
 from corosync_tw.daemon.facts import NodeFacts
 from corosync_tw.daemon.journal import Journal
+from corosync_tw.daemon.knet_crypto import crypto_settings
 from corosync_tw.daemon.knet_facts import KnetFacts
 from corosync_tw.daemon.knet_params import carrier_settings, knet_params
 from corosync_tw.daemon.knet_troubles import refusal_text
 from corosync_tw.logsys.knet import describe_knet
 from corosync_tw.logsys.levels import Level
 from corosync_tw.logsys.traces import Message
+from corosync_tw.net.crypto.slots import CryptoSlots
 from corosync_tw.net.driver import Driver
 from corosync_tw.net.ifaddr import local_addresses
 from corosync_tw.net.interfaces import INetObserver
@@ -37,7 +40,7 @@ class KnetCarriage:
     title = "Kronosnet"
 
     def __init__(self, reactor: Any, config: Config, observer: INetObserver) -> None:
-        """Make the transport. Raises NetError: an address is not literal."""
+        """Make the transport. Raises: NetError, DaemonError."""
         self._config = config
         self._on_failure: Callable[[Failure], None] | None = None
         self._journal: Journal | None = None
@@ -48,6 +51,7 @@ class KnetCarriage:
             observer,
             self,
             now_ns=Driver.now_ns,
+            seal=_seal(config),
         )
         self.stats = self.transport.stats
 
@@ -122,6 +126,12 @@ class KnetCarriage:
                 address=address,
                 port=link.port,
             )
+
+
+def _seal(config: Config) -> CryptoSlots | None:
+    """Make what seals packets; None for packets in clear. Raises: DaemonError."""
+    settings = crypto_settings(config)
+    return CryptoSlots(settings, os.urandom) if settings.is_enabled() else None
 
 
 def _settings(config: Config) -> dict[int, CarrierSettings]:

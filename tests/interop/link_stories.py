@@ -12,8 +12,8 @@ from tests.interop.stories import Load
 
 DOWN_WITHIN_S = 10.0
 UP_WITHIN_S = 10.0
-# libknet shortens the timeout of a link that is up for a second, once a second, to an eighth.
-SETTLED_AFTER_S = 9.0
+RATE = 300
+SECONDS_EACH = 4
 
 
 def cut(machine: int, network: int) -> tuple[Fault, Fault]:
@@ -66,9 +66,11 @@ def links_cut_in_turn(cluster: Cluster, bed: NetBed, *, rest_s: float = 0.0) -> 
     everybody = sorted(cluster.nodes)
     for network in range(bed.networks):
         wait_links(cluster, network, set(), UP_WITHIN_S)
-    load = Load(cluster, 400)
+    # As much as is sent until the last link is back.
+    load = Load(cluster, RATE, RATE * len(everybody) * bed.networks * len(everybody) * SECONDS_EACH)
     before = memberships(cluster)
     told = []
+    clients = list(load.clients.values())
     for network in range(bed.networks):
         for nodeid in everybody:
             time.sleep(rest_s)
@@ -78,7 +80,7 @@ def links_cut_in_turn(cluster: Cluster, bed: NetBed, *, rest_s: float = 0.0) -> 
             up_s = wait_links(cluster, network, set(), UP_WITHIN_S)
             told.append(f"n{nodeid} link {network}: down {down_s:.2f} s, up {up_s:.2f} s")
             assert memberships(cluster) == before, f"{told[-1]}\n{cluster.tail_logs()}"
-    clients = list(load.clients.values())
+    told.append(f"{min(c.delivered() for c in clients)} messages by then")
     load.until_all_of(clients, clients, 120)
     logs = load.finish(clients)
     order.check_same(logs, len(logs))

@@ -17,10 +17,10 @@ REFORM_WITHIN_S = 12.0
 class Load:
     """Order clients on every node, sending at a rate that outlasts the fault."""
 
-    def __init__(self, cluster: Cluster, rate: int) -> None:
+    def __init__(self, cluster: Cluster, rate: int, messages_all: int = MESSAGES_ALL) -> None:
         self.cluster = cluster
         self.nodeids = sorted(cluster.nodes)
-        self.count = -(-MESSAGES_ALL // len(self.nodeids))
+        self.count = -(-messages_all // len(self.nodeids))
         self.rate = rate
         self.clients = {n: self._client(n, f"n{n}") for n in self.nodeids}
         cluster.wait_members(list(self.clients.values()), len(self.nodeids), RING_WITHIN_S)

@@ -2,7 +2,7 @@
 Rings of stock corosync 3.1.7 and ours over knet, two links: one total order, whatever fails.
 
 Ours is once the highest node, once the lowest (the ring's representative), and once two of ours
-frame two stock nodes.
+frame two stock nodes; in clear, and with stock's usual encryption.
 """
 
 import pytest
@@ -13,11 +13,16 @@ from tests.interop.nodes import Cluster
 
 pytestmark = pytest.mark.interop
 
+CLEAR = ""
+SEALED = (
+    "    crypto_cipher: aes256\n    crypto_hash: sha256\n    key: " + "0123456789abcdef" * 8 + "\n"
+)
 LAYOUTS = {
-    "ours-highest": ([1, 2], [3]),
-    "ours-lowest": ([2, 3], [1]),
-    "two-of-ours": ([2, 3], [1, 4]),
-    "ours-alone": ([], [1, 2, 3]),
+    "ours-highest": ([1, 2], [3], CLEAR),
+    "ours-lowest-sealed": ([2, 3], [1], SEALED),
+    "two-of-ours": ([2, 3], [1, 4], CLEAR),
+    "two-of-ours-sealed": ([2, 3], [1, 4], SEALED),
+    "ours-alone": ([], [1, 2, 3], CLEAR),
 }
 # Links that are down well before the token is lost, also when they came up just now.
 SHORT_PINGS = "".join(
@@ -30,8 +35,8 @@ TOKEN_MS = 2000
 
 @pytest.fixture(params=LAYOUTS)
 def bed_and_ring(request, tmp_path):
-    stock, ours = LAYOUTS[request.param]
-    conf = {"transport": "knet", "token_ms": TOKEN_MS, "totem_extra": SHORT_PINGS}
+    stock, ours, crypto = LAYOUTS[request.param]
+    conf = {"transport": "knet", "token_ms": TOKEN_MS, "totem_extra": crypto + SHORT_PINGS}
     with (
         NetBed([*stock, *ours], networks=2) as bed,
         Cluster(bed.machines, stock, ours, tmp_path, **conf) as cluster,
