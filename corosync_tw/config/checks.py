@@ -8,22 +8,19 @@ totem_config_validate), exec/votequorum.c (votequorum_readconfig), man 5 corosyn
 from typing import Final
 
 from corosync_tw.config.directive import directives
-from corosync_tw.config.host import Host
 from corosync_tw.config.legacy import QUORUM_PROVIDERS
 from corosync_tw.config.report import Report
 from corosync_tw.config.schema import Sections
 from corosync_tw.config.schema_totem import InterfaceConfig, TotemConfig
 
-# totem.h: TOTEM_PRIVATE_KEY_LEN_MIN.
-KEY_LEN_BYTES_MIN: Final = 128
 # The shortest frame that holds a token with its retransmission list, and the longest UDP datagram.
 NETMTU_MIN_BYTES: Final = 576
 NETMTU_MAX_BYTES: Final = 65535
 _PROVIDERS: Final = ("corosync_votequorum", "corosync_ykd", *QUORUM_PROVIDERS)
 
 
-def check_totem(sections: Sections, host: Host, report: Report) -> None:
-    """Check ``totem`` as a whole: version, frame length, encryption, keys of another transport."""
+def check_totem(sections: Sections, report: Report) -> None:
+    """Check ``totem`` as a whole: version, frame length, keys of another transport."""
     totem = sections.totem
     transport = sections.transport()
     if totem.version != 2:
@@ -49,7 +46,6 @@ def check_totem(sections: Sections, host: Host, report: Report) -> None:
             "max_messages",
             f"{totem.max_messages} is never reached, window_size is {totem.window_size_msgs}",
         )
-    _check_crypto(sections, host, report)
     if transport != "knet":
         _warn_of_knet_keys(totem, transport, report)
 
@@ -60,57 +56,6 @@ def _warn_of_knet_keys(totem: TotemConfig, transport: str, report: Report) -> No
         for _, declared in directives(cls):
             if declared.key.startswith("knet_") and section.given(declared.key):
                 report.warning(section, declared.key, f"has no effect with transport {transport}")
-
-
-def _check_crypto(sections: Sections, host: Host, report: Report) -> None:
-    totem = sections.totem
-    cipher, hash_name = totem.crypto()
-    if cipher == hash_name == "none":
-        return
-    key = "crypto_cipher" if totem.given("crypto_cipher") else "secauth"
-    if hash_name == "none":
-        report.fault(
-            totem, key, "crypto_cipher requires crypto_hash with value other than none, add one"
-        )
-    if sections.transport() != "knet" and not sections.is_legacy():
-        report.fault(
-            totem,
-            key if cipher != "none" else "crypto_hash",
-            "crypto_cipher & crypto_hash are only valid for the Knet transport, remove them or "
-            "use knet",
-        )
-    _check_key(totem, host, report)
-
-
-def _check_key(totem: TotemConfig, host: Host, report: Report) -> None:
-    """Check that there is a key of sufficient length: keyfile, else key, else the default file."""
-    if totem.key is not None and not totem.given("keyfile"):
-        # The NUL behind the text is part of the key in stock, and so of what both sides share.
-        length_bytes = len(totem.key.encode("utf-8", "surrogateescape")) + 1
-        if length_bytes < KEY_LEN_BYTES_MIN:
-            report.fault(
-                totem,
-                "key",
-                f"key is too short ({length_bytes - 1} characters), should be at least "
-                f"{KEY_LEN_BYTES_MIN - 1}",
-            )
-        return
-    try:
-        length_bytes = len(host.read_key(totem.keyfile))
-    except OSError as error:
-        report.fault(
-            totem,
-            "keyfile",
-            f"Could not open {totem.keyfile}: {error.strerror}, make one with corosync-keygen",
-        )
-        return
-    if length_bytes < KEY_LEN_BYTES_MIN:
-        report.fault(
-            totem,
-            "keyfile",
-            f"Could only read {length_bytes * 8} bits of minimum {KEY_LEN_BYTES_MIN * 8} bits "
-            f"from {totem.keyfile}, make one with corosync-keygen",
-        )
 
 
 def check_quorum(sections: Sections, report: Report) -> None:

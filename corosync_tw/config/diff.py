@@ -30,12 +30,12 @@ from corosync_tw.config.schema_services import QuorumConfig
 from corosync_tw.config.schema_totem import TotemConfig
 from corosync_tw.config.unsupported import unsupported
 
-# Directives of totem and quorum that stay as they were at the start.
+# Directives of totem and quorum that stay as they were at the start, LIVE_CRYPTO apart.
 FIXED_TOTEM: Final = frozenset(
     {
         "version", "transport", "cluster_name", "nodeid", "clear_node_high_bit", "ip_version",
         "ip_dscp", "link_mode", "netmtu", "crypto_model", "crypto_cipher", "crypto_hash", "secauth",
-        "keyfile", "key", "threads", "rrp_mode",
+        "keyfile", "key", "udp_crypto", "threads", "rrp_mode",
     }
 )  # fmt: skip
 FIXED_QUORUM: Final = frozenset(
@@ -44,6 +44,10 @@ FIXED_QUORUM: Final = frozenset(
         "auto_tie_breaker", "auto_tie_breaker_node", "allow_downscale", "expected_votes_tracking",
     }
 )  # fmt: skip
+# How packets are encrypted changes with the file, but not by keys that clients set.
+LIVE_CRYPTO: Final = frozenset(
+    {"crypto_model", "crypto_cipher", "crypto_hash", "secauth", "keyfile", "key", "udp_crypto"}
+)
 # Whole subtrees that do.
 _FIXED_PREFIXES: Final = ("totem.interface.", "system.")
 # Where a key that the file lacks is deleted; elsewhere services keep keys of their own.
@@ -56,7 +60,10 @@ OWNED_PREFIXES: Final = (
     "nozzle.",
 )
 _FIXED_KEYS: Final = frozenset(
-    {*(f"totem.{key}" for key in FIXED_TOTEM), *(f"quorum.{key}" for key in FIXED_QUORUM)}
+    {
+        *(f"totem.{key}" for key in FIXED_TOTEM - LIVE_CRYPTO),
+        *(f"quorum.{key}" for key in FIXED_QUORUM),
+    }
 )
 
 
@@ -116,7 +123,10 @@ def _in_force(old: Config, new: Config) -> Config:
     totem = replace(
         new.totem,
         interfaces=interfaces_in_force(old, new) if is_knet(old) else old.totem.interfaces,
-        **{name: getattr(old.totem, name) for name in _fields(TotemConfig, FIXED_TOTEM)},
+        **{
+            name: getattr(old.totem, name)
+            for name in _fields(TotemConfig, FIXED_TOTEM - LIVE_CRYPTO)
+        },
     )
     quorum = replace(
         new.quorum,

@@ -14,9 +14,11 @@ from dataclasses import fields, replace
 from typing import Final
 
 from corosync_tw.config.checks import check_logging, check_quorum, check_totem
+from corosync_tw.config.crypto import CryptoConfig
 from corosync_tw.config.grammar import FILE_LEN_BYTES_MAX, parse
 from corosync_tw.config.host import Host
 from corosync_tw.config.membership import make_membership
+from corosync_tw.config.read_crypto import read_crypto
 from corosync_tw.config.reader import read_sections
 from corosync_tw.config.report import Report
 from corosync_tw.config.rings import check_rings, mcast_threshold, token_expired_ms
@@ -101,6 +103,20 @@ def load_text(
     return config
 
 
+def load_crypto(path: str) -> CryptoConfig:
+    """
+    Read what a corosync.conf says about encryption, and the key; resolves no names.
+
+    Raises: ConfigError.
+    """
+    host = this_host()
+    report = Report(path)
+    crypto = read_crypto(read_sections(parse(_read(path), path), host, report), host, report)
+    if report.faults:
+        raise ConfigError(report.faults)
+    return crypto
+
+
 def _examine(path: str, node: str | None, host: Host | None) -> tuple[Config | None, Report]:
     content = _read(path)
     uidgid_files = tuple(_uidgid_files(os.path.join(os.path.dirname(path), "uidgid.d")))
@@ -139,7 +155,8 @@ def _examine_text(
     report = Report(file)
     sections = read_sections(parse(content, file), host, report)
     sections = _with_uidgid_files(sections, uidgid_files, host, report)
-    check_totem(sections, host, report)
+    check_totem(sections, report)
+    crypto = read_crypto(sections, host, report)
     check_quorum(sections, report)
     check_logging(sections, report)
     membership = make_membership(sections, host, report, node)
@@ -155,7 +172,13 @@ def _examine_text(
         assert report.faults, "there is a membership or a reason why not"
         return None, report
     values = {field.name: getattr(sections, field.name) for field in fields(Sections)}
-    config = Config(**values, membership=membership, timing=timing, warnings=tuple(report.warnings))
+    config = Config(
+        **values,
+        membership=membership,
+        timing=timing,
+        crypto=crypto,
+        warnings=tuple(report.warnings),
+    )
     return config, report
 
 

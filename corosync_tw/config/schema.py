@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from corosync_tw.config.crypto import CryptoConfig
 from corosync_tw.config.directive import Directive, SectionConfig, directives
 from corosync_tw.config.links import Membership
 from corosync_tw.config.schema_services import (
@@ -71,11 +72,13 @@ class Config(Sections):
 
     :ivar membership: who we are, our links and the nodes on them.
     :ivar timing: all timeouts in force.
+    :ivar crypto: encryption in force, with its key.
     :ivar warnings: one line each, like faults; the file works, but not all of it as written.
     """
 
     membership: Membership
     timing: TotemTiming
+    crypto: CryptoConfig
     warnings: tuple[str, ...]
 
     @property

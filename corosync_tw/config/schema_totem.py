@@ -137,6 +137,12 @@ class TotemConfig(RrpConfig):
         "keyfile", values.TEXT, "/etc/corosync/authkey", doc="File of the key, 128 to 4096 bytes."
     )
     key: str | None = directive("key", values.TEXT, doc="The key itself, when there is no keyfile.")
+    udp_crypto: str = directive(
+        "udp_crypto",
+        values.choice("none", "aes256-gcm", "chacha20-poly1305"),
+        "none",
+        doc="Cipher of udp and udpu between nodes of corosync_tw alone.",
+    )
     token_timeout_ms: int = directive(
         "token",
         values.UINT32,

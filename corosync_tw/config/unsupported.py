@@ -37,8 +37,8 @@ def unsupported(sections: Sections) -> list[str]:
         report.fault(
             totem,
             next((key for key in keys if totem.given(key)), "secauth"),
-            'encryption is not in this version, write "crypto_cipher: none", "crypto_hash: none" '
-            'and "secauth: off", and keep the network closed',
+            'encryption of 1.x is not in this version, write "secauth: off" and, if all nodes run '
+            'corosync_tw, "udp_crypto: aes256-gcm"; or use transport knet',
         )
     return report.faults
 

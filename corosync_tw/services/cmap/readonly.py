@@ -23,6 +23,7 @@ _TOTEM_KEYS: Final = (
     "crypto_model",
     "keyfile",
     "key",
+    "udp_crypto",
     "secauth",
     "ip_version",
     "rrp_mode",

@@ -95,7 +95,7 @@ def test_1x_files_that_cannot_work(arguments, fault):
 def test_1x_secauth_is_right_but_not_in_this_version():
     text = LEGACY.format("secauth: on", "192.168.1.0", "mcastaddr: 239.1.1.1").encode()
     config = load_text(text, "f", host("here", read_key=lambda _: bytes(128)))
-    assert "encryption is not in this version" in unsupported(config)[0]
+    assert "encryption of 1.x is not in this version" in unsupported(config)[0]
 
 
 def test_parameters_of_the_core():

@@ -1,0 +1,85 @@
+"""Encryption in force: directives together, the key, and what a changed file changes."""
+
+import pytest
+
+from corosync_tw.config.crypto import CryptoConfig
+from corosync_tw.config.diff import plan_change
+from corosync_tw.config.keys import config_keys
+from corosync_tw.config.load import load_text
+from corosync_tw.config.unsupported import unsupported
+from corosync_tw.errors import ConfigError
+from tests.unit.config.hosts import conf, host
+
+KEY = bytes(range(256))
+TEXT_KEY = "k" * 127
+
+
+def load(totem="", transport="knet", key=KEY):
+    content = conf(transport=transport, totem=totem)
+    return load_text(content, "f", host("here", read_key=lambda _: key))
+
+
+@pytest.mark.parametrize(
+    ("totem", "crypto"),
+    [
+        ("", CryptoConfig()),
+        ("secauth: on", CryptoConfig(cipher="aes256", hash_name="sha256", key=KEY)),
+        (
+            "crypto_model: openssl\ncrypto_hash: md5",
+            CryptoConfig(model="openssl", hash_name="md5", key=KEY),
+        ),
+        (
+            "secauth: on\ncrypto_cipher: aes128",
+            CryptoConfig(cipher="aes128", hash_name="sha256", key=KEY),
+        ),
+        ("secauth: on\ncrypto_cipher: none\ncrypto_hash: none", CryptoConfig()),
+        # The NUL behind the text counts in stock.
+        (
+            f"secauth: on\nkey: {TEXT_KEY}",
+            CryptoConfig(cipher="aes256", hash_name="sha256", key=TEXT_KEY.encode() + b"\0"),
+        ),
+        (
+            f"secauth: on\nkeyfile: /k\nkey: {TEXT_KEY}",
+            CryptoConfig(cipher="aes256", hash_name="sha256", key=KEY),
+        ),
+    ],
+)
+def test_of_knet(totem, crypto):
+    config = load(totem)
+    assert config.crypto == crypto
+    assert not unsupported(config)
+
+
+def test_a_key_file_counts_up_to_the_longest_key():
+    assert len(load("secauth: on", key=bytes(5000)).crypto.key) == 4096
+
+
+def test_the_key_is_never_printed():
+    config = load("secauth: on", key=b"secret" * 40)
+    assert "secret" not in repr(config.crypto)
+
+
+def test_datagrams_of_our_own_are_encrypted_only_if_that_is_written():
+    plain = load(transport="udpu")
+    assert plain.crypto == CryptoConfig()
+    config = load("udp_crypto: aes256-gcm", "udpu")
+    assert config.crypto == CryptoConfig(datagram_cipher="aes256-gcm", key=KEY)
+    assert any("stock Corosync cannot join" in text for text in config.warnings)
+    with pytest.raises(ConfigError, match="Could only read 8 bits"):
+        load("udp_crypto: aes256-gcm", "udpu", key=b"k")
+    assert any(
+        "has no effect with transport knet" in w for w in load("udp_crypto: aes256-gcm").warnings
+    )
+
+
+@pytest.mark.parametrize(
+    ("totem", "key"),
+    [("secauth: on", KEY[::-1]), ("crypto_hash: sha512", KEY), ("", KEY)],
+)
+def test_a_changed_file_changes_encryption(totem, key):
+    old, new = load("secauth: on"), load(totem, key=key)
+    change, faults = plan_change(old, config_keys(old), new)
+    assert not faults
+    assert change.config.crypto == new.crypto
+    assert not change.kept
+    assert change.keys == config_keys(new)
