@@ -19,7 +19,11 @@ from corosync_tw.net.crypto.settings import CLEAR, CryptoSettings
 
 # totemconfig.c begins with the first; 0 stands for packets in clear.
 FIRST_SLOT: Final = 1
-_SLOTS: Final = 3
+SECOND_SLOT: Final = 2
+_OTHER: Final = {FIRST_SLOT: SECOND_SLOT, SECOND_SLOT: FIRST_SLOT}
+
+# Gives the settings of a file that changed; None when it has not.
+LookForKey = Callable[[], CryptoSettings | None]
 
 
 @dataclass(slots=True)
@@ -53,14 +57,22 @@ class CryptoSlots:
     :ivar newest: settings of the last ``prepare``.
     """
 
-    def __init__(self, settings: CryptoSettings, entropy: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        settings: CryptoSettings,
+        entropy: Callable[[int], bytes],
+        look_for_key: LookForKey = lambda: None,
+    ) -> None:
         """
         Begin with ``settings`` in use.
 
         :param entropy: gives so many random bytes.
+        :param look_for_key: asked when packets come that cannot be opened: others may be ahead of
+            us in a change of keys. Says itself how often it looks.
         """
         self._entropy = entropy
-        self._envelopes: list[Envelope | None] = [None] * _SLOTS
+        self._look_for_key = look_for_key
+        self._envelopes: list[Envelope | None] = [None] * (SECOND_SLOT + 1)
         self._index = FIRST_SLOT
         self.newest = settings
         self.in_use = 0
@@ -73,24 +85,27 @@ class CryptoSlots:
 
     def prepare(self, settings: CryptoSettings) -> int:
         """
-        Put other settings into the free place: what they sealed is opened from now on.
+        Put other settings into the place that is not in use: what they sealed is opened from now.
 
+        Again for the newest settings it does nothing.
         :return: the place.
         """
+        if settings != self.newest:
+            self.newest = settings
+            self._index = _OTHER[self.in_use or self._index]
+            self._set(self._index, settings)
         if not settings.is_enabled():
             self.clear_allowed = True
-        self.newest = settings
-        self._index = FIRST_SLOT + FIRST_SLOT + 1 - self._index
-        self._set(self._index, settings)
         return self._index
 
-    def activate(self) -> None:
-        """Seal with the newest settings."""
+    def activate(self) -> int:
+        """Seal with the newest settings; gives their place."""
         self._use(self._index if self.newest.is_enabled() else 0)
+        return self._index
 
     def clean_up(self) -> None:
         """Forget all settings but the newest; hear clear packets only if those are clear."""
-        self._set(FIRST_SLOT + FIRST_SLOT + 1 - self._index, CLEAR)
+        self._set(_OTHER[self._index], CLEAR)
         self.clear_allowed = not self.newest.is_enabled()
 
     def _set(self, index: int, settings: CryptoSettings) -> None:
@@ -138,18 +153,33 @@ class CryptoSlots:
     def open(self, packets: Sequence[Buffer]) -> list[Buffer | None]:
         """Open packets, in order; None for each that nobody with one of our keys sealed."""
         opened: list[Buffer | None] = [None] * len(packets)
-        missing = list(range(len(packets)))
-        for opener in self._openers:
+        missing = self._try(self._openers, packets, opened, list(range(len(packets))))
+        if missing and not self.clear_allowed:
+            settings = self._look_for_key()
+            if settings is not None:
+                self.prepare(settings)
+                missing = self._try(self._openers, packets, opened, missing)
+        self.stats.rx_unopened += len(missing)
+        return opened
+
+    def _try(
+        self,
+        openers: Sequence[Envelope],
+        packets: Sequence[Buffer],
+        opened: list[Buffer | None],
+        missing: list[int],
+    ) -> list[int]:
+        """Open what is missing with one key after the other; gives what is still missing."""
+        for opener in openers:
+            if not missing:
+                break
             tried = opener.open([packets[at] for at in missing])
             for at, packet in zip(missing, tried, strict=True):
                 opened[at] = packet
-            still = [at for at in missing if opened[at] is None]
-            found = len(missing) - len(still)
+            found = len(missing)
+            missing = [at for at in missing if opened[at] is None]
+            found -= len(missing)
             self.stats.rx_packets += found
             if opener is not self._current:
                 self.stats.rx_other_slot += found
-            missing = still
-            if not missing:
-                break
-        self.stats.rx_unopened += len(missing)
-        return opened
+        return missing

@@ -42,6 +42,18 @@ class RingsReenabled(LocalEffect):
 
 
 @dataclass(slots=True)
+class CryptoPhaseReached(LocalEffect):
+    """Our own word on a change of keys came back, for the log."""
+
+    phase: int
+
+
+@dataclass(slots=True)
+class KeysSettled(LocalEffect):
+    """All members seal with the new key, or have said nothing for long: forget the old one."""
+
+
+@dataclass(slots=True)
 class ReopenLogs(LocalEffect):
     """Close the log files and open them again by their names, after a rotation."""
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from corosync_tw.corotypes import CS_OK, NS_PER_MS, Buffer, Guarantee
 from corosync_tw.errors import CsAccess, CsBusy, CsExist, CsNotExist, CsTimeout, CsTryAgain
+from corosync_tw.services.cfg.crypto_change import CryptoChange
 from corosync_tw.services.cfg.effects import (
     NodeKilled,
     NodeShutDown,
@@ -26,11 +27,11 @@ from corosync_tw.services.cfg.effects import (
 )
 from corosync_tw.services.cfg.shutdown import Opinion, ShutdownFlag, ShutdownVote
 from corosync_tw.services.cfg.wire import (
-    CRYPTO_RECONFIG_LEN,
     CfgFunction,
     KillNode,
     ReloadConfig,
     RingReenable,
+    decode_crypto_reconfig,
     decode_killnode,
     decode_reload,
     decode_ring_reenable,
@@ -76,6 +77,7 @@ class CfgEngine:
         self._past_requesters: set[int] = set()
         self._vote: ShutdownVote | None = None
         self._announce_ns: int | None = None
+        self._crypto = CryptoChange(nodeid, bus)
 
     def exec_handlers(self) -> dict[int, ExecHandler]:
         """Name the handlers by function number."""
@@ -168,9 +170,10 @@ class CfgEngine:
         """
         Have all members read their configuration again; a ReloadAnswered follows.
 
+        SAFE: when keys change, nobody may begin to use the new one before all can read it.
         Raises: CsTryAgain.
         """
-        self._bus.mcast((encode_reload(ReloadConfig(self._nodeid, conn)),), Guarantee.AGREED)
+        self._bus.mcast((encode_reload(ReloadConfig(self._nodeid, conn)),), Guarantee.SAFE)
         self._reload_waiting.add(conn)
 
     def reenable_rings(self, conn: int) -> None:
@@ -191,6 +194,7 @@ class CfgEngine:
     def configuration_change(self, members: tuple[int, ...]) -> None:
         """Follow the ring's configurations, transitional ones too."""
         self.members = members
+        self._crypto.configuration_change(members)
 
     def reload_done(self, error: int) -> None:
         """
@@ -201,17 +205,23 @@ class CfgEngine:
         assert self._reloads, "a reload nobody asked for"
         self._answer_reload(self._reloads.popleft(), error)
 
+    def keys_changed(self, now_ns: int) -> None:
+        """Take note that packets are sealed with another key from now on."""
+        self._crypto.begin(self.members, now_ns)
+
     def next_deadline(self) -> int | None:
-        """Tell when a vote or a pause ends, absolute, in nanoseconds."""
-        vote, announce_ns = self._vote, self._announce_ns
-        if vote is None:
-            return announce_ns
-        return vote.deadline_ns if announce_ns is None else min(vote.deadline_ns, announce_ns)
+        """Tell when a vote, a pause or a change of keys ends, absolute, in nanoseconds."""
+        if self._vote is None and self._announce_ns is None:
+            return self._crypto.next_deadline()
+        vote_ns = None if self._vote is None else self._vote.deadline_ns
+        deadlines = (vote_ns, self._announce_ns, self._crypto.next_deadline())
+        return min((at_ns for at_ns in deadlines if at_ns is not None), default=None)
 
     def advance(self, now_ns: int) -> None:
         """End a vote in time; announce what was granted while the queue was full."""
         if self._announce_ns is not None and now_ns >= self._announce_ns:
             self._announce(now_ns)
+        self._crypto.advance(now_ns)
         vote = self._vote
         if vote is not None and now_ns >= vote.deadline_ns:
             vote.time_out()
@@ -281,6 +291,7 @@ class CfgEngine:
         del seq
         message = decode_reload(data, big_endian)
         self.reload_requests += 1
+        self._crypto.expect()
         conn = message.conn if nodeid == self._nodeid else None
         if len(self._reloads) < RELOADS_MAX:
             self._reloads.append(conn)
@@ -289,6 +300,6 @@ class CfgEngine:
             self._answer_reload(conn, CsBusy.code)
 
     def on_crypto_reconfig(self, nodeid: int, seq: int, data: Buffer, big_endian: bool) -> None:
-        """Check the message: the phases are the business of the node that sent them."""
-        del nodeid, seq, big_endian
-        need(data, CRYPTO_RECONFIG_LEN, "cfg crypto reconfiguration")
+        """Note how far a member is with its keys; raises MalformedFrame."""
+        del seq
+        self._crypto.on_phase(nodeid, decode_crypto_reconfig(data, big_endian))

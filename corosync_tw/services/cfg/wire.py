@@ -32,9 +32,19 @@ class CfgFunction(IntEnum):
 
 
 RING_REENABLE_ID: Final = exec_id(ServiceId.CFG, CfgFunction.RINGREENABLE)
+
+
+class CryptoPhase(IntEnum):
+    """How far a member is with a change of keys (totem.h, cfg_message_crypto_reconfig_phase_t)."""
+
+    ACTIVATE = 1
+    CLEANUP = 2
+
+
 KILLNODE_ID: Final = exec_id(ServiceId.CFG, CfgFunction.KILLNODE)
 SHUTDOWN_ID: Final = exec_id(ServiceId.CFG, CfgFunction.SHUTDOWN)
 RELOAD_ID: Final = exec_id(ServiceId.CFG, CfgFunction.RELOAD_CONFIG)
+CRYPTO_RECONFIG_ID: Final = exec_id(ServiceId.CFG, CfgFunction.CRYPTO_RECONFIG)
 
 # header, nodeid@16 u32, reason@24 mar_name_t, 288 bytes
 _KILLNODE: Final = both_orders("I4xI4xI4x")
@@ -118,3 +128,14 @@ def decode_reload(data: Buffer, big_endian: bool) -> ReloadConfig:
     """Decode a RELOAD_CONFIG; raises MalformedFrame."""
     need(data, RELOAD_LEN, "cfg reload")
     return ReloadConfig(*_RELOAD.of(big_endian).unpack_from(data)[2:])
+
+
+def encode_crypto_reconfig(phase: CryptoPhase) -> bytes:
+    """Encode a CRYPTO_RECONFIG."""
+    return CRYPTO_RECONFIG.little.pack(CRYPTO_RECONFIG_ID, CRYPTO_RECONFIG_LEN, phase)
+
+
+def decode_crypto_reconfig(data: Buffer, big_endian: bool) -> int:
+    """Decode a CRYPTO_RECONFIG; gives the phase. Raises MalformedFrame."""
+    need(data, CRYPTO_RECONFIG_LEN, "cfg crypto reconfiguration")
+    return int(CRYPTO_RECONFIG.of(big_endian).unpack_from(data)[2])

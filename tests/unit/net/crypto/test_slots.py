@@ -74,3 +74,36 @@ def test_what_is_counted():
     assert b.stats.tx_bytes_overhead == sum(map(len, sealed)) - 1000
     assert a.open([*sealed, os.urandom(96)]) == [*[bytes(100)] * 10, None]
     assert (a.stats.rx_packets, a.stats.rx_other_slot, a.stats.rx_unopened) == (10, 10, 1)
+
+
+def test_a_key_that_others_have_already_is_looked_for():
+    looked = []
+
+    def look():
+        looked.append(1)
+        return NEW if len(looked) == 2 else None
+
+    ahead, behind = slots(OLD), CryptoSlots(OLD, os.urandom, look)
+    ahead.prepare(NEW)
+    ahead.activate()
+    assert not hears(behind, ahead)
+    assert hears(behind, ahead)
+    assert behind.in_use == 1
+    assert hears(ahead, behind)
+    assert hears(behind, ahead)
+    assert len(looked) == 2
+    # The reload comes to know of it, too.
+    assert behind.prepare(NEW) == 2
+    behind.activate()
+    assert hears(ahead, behind)
+
+
+def test_another_change_before_the_first_one_is_in_use_spares_the_key_in_use():
+    third = CryptoSettings("aes192", "md5", bytes(128))
+    node, peer = slots(OLD), slots(OLD)
+    assert node.prepare(NEW) == 2
+    assert node.prepare(third) == 2
+    assert hears(node, peer)
+    node.activate()
+    peer.prepare(third)
+    assert hears(peer, node)
