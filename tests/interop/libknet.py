@@ -1,5 +1,5 @@
 """
-Debian's libknet by ctypes: one handle, one peer, one link over loopback.
+Debian's libknet by ctypes: one handle, one peer, links over loopback.
 
 Source: libknet 1.25 libknet.h.
 """
@@ -26,6 +26,16 @@ class CryptoConfig(c.Structure):
         ("hash_name", c.c_char * _NAME_LEN),
         ("key", c.c_ubyte * _KEY_LEN),
         ("key_len", c.c_uint),
+    )
+
+
+class CompressConfig(c.Structure):
+    """struct knet_handle_compress_cfg."""
+
+    _fields_ = (
+        ("model", c.c_char * _NAME_LEN),
+        ("threshold_bytes", c.c_uint32),
+        ("level", c.c_int),
     )
 
 
@@ -61,16 +71,36 @@ class Libknet:
         self._fd = fd
         self._call("knet_host_add", c.c_uint16(peer))
         self._call("knet_host_set_policy", c.c_uint16(peer), c.c_uint8(_POLICY_PASSIVE))
+        self._links = 0
+        self.add_link(own_port, peer_port)
+
+    def add_link(self, own_port: int, peer_port: int) -> None:
+        """Configure the next link to the peer."""
         own, to = _address(own_port), _address(peer_port)
-        link = (c.c_uint16(peer), c.c_uint8(0))
+        link = (c.c_uint16(self._peer), c.c_uint8(self._links))
         self._call("knet_link_set_config", *link, c.c_uint8(_TRANSPORT_UDP), own, to, c.c_uint64(0))
         self._call("knet_link_set_ping_timers", *link, c.c_long(20), c.c_long(2000), c.c_uint(2048))
         self._call("knet_link_set_pong_count", *link, c.c_uint8(1))
+        self._links += 1
+
+    def set_policy(self, policy: int) -> None:
+        """Use the links as the policy has it."""
+        self._call("knet_host_set_policy", c.c_uint16(self._peer), c.c_uint8(policy))
+
+    def set_mtu(self, mtu_bytes: int) -> None:
+        """Take this MTU for every link's, and discover none; 0 to discover it again."""
+        self._call("knet_handle_pmtud_set", c.c_uint(mtu_bytes))
+
+    def compress(self, model: str, level: int, threshold_bytes: int) -> None:
+        """Compress what is sent."""
+        config = CompressConfig(model.encode(), threshold_bytes, level)
+        self._call("knet_handle_compress", c.byref(config))
 
     def start(self) -> None:
         """Ping the peer and forward data."""
         self._call("knet_handle_setfwd", c.c_uint(1))
-        self._call("knet_link_set_enable", c.c_uint16(self._peer), c.c_uint8(0), c.c_uint(1))
+        for link in range(self._links):
+            self._call("knet_link_set_enable", c.c_uint16(self._peer), c.c_uint8(link), c.c_uint(1))
 
     def set_config(self, place: int, settings: CryptoSettings) -> None:
         """Put a key into a place."""
@@ -100,9 +130,10 @@ class Libknet:
 
     def close(self) -> None:
         """Give everything back."""
-        link = (c.c_uint16(self._peer), c.c_uint8(0))
-        self._call("knet_link_set_enable", *link, c.c_uint(0))
-        self._call("knet_link_clear_config", *link)
+        for number in range(self._links):
+            link = (c.c_uint16(self._peer), c.c_uint8(number))
+            self._call("knet_link_set_enable", *link, c.c_uint(0))
+            self._call("knet_link_clear_config", *link)
         self._call("knet_host_remove", c.c_uint16(self._peer))
         self._call("knet_handle_setfwd", c.c_uint(0))
         self._call("knet_handle_remove_datafd", self._fd)
