@@ -24,6 +24,7 @@ class Host:
     :ivar read_key: content of a key file; raises OSError.
     :ivar uid_of: number of a user; raises KeyError.
     :ivar gid_of: number of a group; raises KeyError.
+    :ivar running_nodeid: of our node that runs here, 0 for none.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Host:
     read_key: Callable[[str], bytes]
     uid_of: Callable[[str], int]
     gid_of: Callable[[str], int]
+    running_nodeid: int = 0
 
     def has_address(self, address: IpAddress) -> bool:
         """

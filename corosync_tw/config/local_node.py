@@ -33,6 +33,11 @@ def find_local_node(
         position = _by_host_name(nodes, host.name)
     if position is None:
         position = _by_address(nodes, host, report)
+    if position is None and host.running_nodeid:
+        # A link that went took the address along by which we were found.
+        nodeids = [node.nodeid for node in nodes]
+        if host.running_nodeid in nodeids:
+            return nodeids.index(host.running_nodeid)
     if position is None:
         report.fault_at(
             nodes[0].line_no,

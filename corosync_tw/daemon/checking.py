@@ -6,10 +6,12 @@ Source: Corosync exec/main.c, main, up to ``testonly``.
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 
 from corosync_tw.config.load import load_file
 from corosync_tw.config.schema import Config
 from corosync_tw.config.schema_services import LoggingConfig
+from corosync_tw.config.this_host import this_host
 from corosync_tw.config.unsupported import unsupported
 from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
 from corosync_tw.daemon.knet_params import lacking_model
@@ -46,13 +48,14 @@ def read_configuration(line: CommandLine, environ: Mapping[str, str]) -> Config:
     return config
 
 
-def reread_configuration(path: str, node: str | None) -> Config:
+def reread_configuration(path: str, node: str | None, nodeid: int) -> Config:
     """
     Read the file again for a node that runs.
 
+    :param nodeid: of that node.
     Raises: ConfigError, also for directives that this version cannot follow.
     """
-    config = load_file(path, node=node)
+    config = load_file(path, node=node, host=replace(this_host(), running_nodeid=nodeid))
     lacking = _lacking(config)
     if lacking:
         raise ConfigError(lacking)

@@ -57,7 +57,7 @@ def make_daemon(options: Options) -> Engine:
         settings,
         logsys,
         PROCESS_ENDING,
-        reread=lambda: reread_configuration(path, options.command_line.node),
+        reread=lambda: reread_configuration(path, options.command_line.node, config.nodeid),
         foreground=options.foreground,
     )
 

@@ -26,11 +26,11 @@ LAYOUTS = {
 }
 # Links that are down well before the token is lost, also when they came up just now.
 SHORT_PINGS = "".join(
-    f"    interface {{\n        linknumber: {link}\n        knet_ping_interval: 50\n"
-    "        knet_ping_timeout: 100\n    }\n"
+    f"    interface {{\n        linknumber: {link}\n        knet_ping_interval: 200\n"
+    "        knet_ping_timeout: 500\n    }\n"
     for link in range(2)
 )
-TOKEN_MS = 2000
+TOKEN_MS = 5000
 
 
 @pytest.fixture(params=LAYOUTS)

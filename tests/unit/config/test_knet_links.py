@@ -1,5 +1,7 @@
 """What a changed file may do to the links of knet."""
 
+from dataclasses import replace
+
 import pytest
 
 from corosync_tw.config.diff import plan_change
@@ -12,8 +14,9 @@ TWO = (2, "name: b", "ring0_addr: 192.168.1.2")
 BOTH = [(*ONE, "ring1_addr: 192.168.2.1"), (*TWO, "ring1_addr: 192.168.2.2")]
 
 
-def load(nodes=None, totem=""):
+def load(nodes=None, totem="", running_nodeid=0):
     here = host("here", "192.168.1.1/24", "192.168.2.1/24")
+    here = replace(here, running_nodeid=running_nodeid)
     content = conf(transport="knet", nodes=nodes or BOTH, totem=totem)
     return load_text(content, "corosync.conf", here)
 
@@ -40,6 +43,14 @@ def test_a_link_goes_and_comes_back():
     ]
     assert back.kept == ()
     assert back.keys["totem.interface.1.mcastport"].value == 6000
+
+
+def test_link_0_goes_and_the_node_that_runs_is_known_by_its_nodeid():
+    without = [(*ONE[:2], BOTH[0][-1]), (*TWO[:2], BOTH[1][-1])]
+    change = plan(load(), load(without, running_nodeid=1))
+    (link,) = change.config.membership.links
+    assert (link.linknumber, str(link.local_address)) == (1, "192.168.2.1")
+    assert change.keys["nodelist.local_node_pos"].value == 0
 
 
 def test_timers_and_priority_of_a_link_change():
