@@ -1,7 +1,7 @@
 """
 ``corosync-cfgtool``: show nodes and links; reload, reopen logs, kill a node, shut down.
 
-Source: Corosync tools/corosync-cfgtool.c.
+Source: Corosync tools/corosync-cfgtool.c; of 2.4.6 for redundant rings.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +10,15 @@ from typing import Final
 
 from corosync_tw.cli.gnu_options import Options, number
 from corosync_tw.cli.node_links import print_links, print_nodes, survey
-from corosync_tw.cli.stock_run import EXIT_SUCCESS, complain, fail, print_json, repeated
+from corosync_tw.cli.ring_status import has_rings, print_rings
+from corosync_tw.cli.stock_run import (
+    EXIT_FAILURE,
+    EXIT_SUCCESS,
+    complain,
+    fail,
+    print_json,
+    repeated,
+)
 from corosync_tw.cli.usage_texts import CFGTOOL
 from corosync_tw.client.qb.cfg import Cfg, Shutdown, connect_cfg
 from corosync_tw.errors import CsError
@@ -18,6 +26,7 @@ from corosync_tw.errors import CsError
 PROGRAM: Final = "corosync-cfgtool"
 NODEID_MAX: Final = 2**32 - 1
 SHUTDOWN_TRIES: Final = 30
+REENABLE_TRIES: Final = 10
 _LONG: Final = {
     "if": "i:",
     "status": "s",
@@ -66,7 +75,7 @@ def _read(argv: Sequence[str]) -> Wish:
     wish = Wish()
     for option, argument in Options(PROGRAM, argv, "i:snbrRLk:a:hH", _LONG):
         match option:
-            case "s" | "n" | "R" | "L" | "H":
+            case "s" | "n" | "r" | "R" | "L" | "H":
                 wish.action = option
             case "k" | "a":
                 nodeid = number(argument, 1, NODEID_MAX)
@@ -95,9 +104,24 @@ def _status(wish: Wish) -> int:
     ring = survey(cfg)
     if wish.action == "n":
         print_nodes(cfg, ring, as_json=wish.as_json)
+    elif has_rings(ring):
+        return print_rings(cfg, ring, as_json=wish.as_json)
     else:
         print_links(cfg, ring, brief=wish.brief, as_json=wish.as_json)
     return EXIT_SUCCESS
+
+
+def _reenable(wish: Wish) -> int:
+    """Re-enable rings, in the words of 2.x; stock 3.x has none."""
+    _say(wish, "Re-enabling all failed rings.")
+    cfg = _connected()
+    code = EXIT_SUCCESS
+    try:
+        repeated(cfg.reenable_rings, REENABLE_TRIES)
+    except CsError as fault:
+        complain(f"Could not re-enable ring error {fault.code}")
+        code = EXIT_FAILURE
+    return _finish(wish, {"action": "reenable", "done": code == EXIT_SUCCESS}, code)
 
 
 def _reload(wish: Wish) -> int:
@@ -184,6 +208,7 @@ def _finish(wish: Wish, document: dict[str, object], code: int = EXIT_SUCCESS) -
 _ACTIONS: Final[dict[str, Callable[[Wish], int]]] = {
     "s": _status,
     "n": _status,
+    "r": _reenable,
     "R": _reload,
     "L": _reopen,
     "k": _kill,

@@ -5,7 +5,7 @@ Source: Corosync tools/corosync-cfgtool.c nodestatusget_do.
 """
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from corosync_tw.cli.stock_run import complain, fail, print_json
@@ -16,6 +16,7 @@ from corosync_tw.services.cfg.lib_wire import LINKS_MAX
 from corosync_tw.services.cmap.wire import ValueType
 
 KNET: Final = "knet"
+NONE: Final = "none"
 _NODEID_KEY: Final = re.compile(r"nodelist\.node\.\d+\.nodeid", re.ASCII)
 _NO_LINKS: Final = tuple(
     Link(
@@ -39,12 +40,14 @@ class Ring:
     :ivar transport: totem.transport, or knet.
     :ivar nodeids: of the nodelist, ascending.
     :ivar link_transports: what is shown behind a link's number, by number.
+    :ivar rrp_mode: how udp and udpu use several networks, none if they do not.
     """
 
     local_nodeid: int
     transport: str
     nodeids: tuple[int, ...]
     link_transports: tuple[str, ...]
+    rrp_mode: str
 
     @property
     def is_knet(self) -> bool:
@@ -69,10 +72,11 @@ def survey(cfg: Cfg) -> Ring:
         except CsError as fault:
             fail(f"Could not get the local node id, the error is: {fault.code}")
         nodeids = _nodeids(cmap)
-        if not nodeids:
+        rrp_mode = _string(cmap, "totem.rrp_mode") or NONE
+        if not nodeids and rrp_mode == NONE:
             fail("No nodes found in nodelist")
-        ring = Ring(local_nodeid, transport, nodeids, ())
-        return Ring(local_nodeid, transport, nodeids, _link_transports(cmap, ring.is_knet))
+        ring = Ring(local_nodeid, transport, nodeids, (), rrp_mode)
+        return replace(ring, link_transports=_link_transports(cmap, ring.is_knet))
     finally:
         cmap.close()
 

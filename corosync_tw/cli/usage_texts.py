@@ -1,8 +1,8 @@
 """
 What stock tools print when they are asked for help.
 
-Each ends with one line of ours, about ``--json``. Source: Corosync 3.1.7 tools/, print_help,
-usage_do, show_usage, usage.
+Each ends with lines of ours, about ``--json`` and what else stock 3.x does not have.
+Source: Corosync 3.1.7 tools/, print_help, usage_do, show_usage, usage.
 """
 
 from typing import Final
@@ -85,6 +85,7 @@ options:
 \t-h\tPrint basic usage.
 \t-H\tShutdown corosync cleanly on this node.
 \t\t--force will shut down corosync regardless of daemon vetos
+\t-r\tReset redundant ring state cluster wide after a fault to re-enable redundant ring operation.
 \t--json\tPrints one JSON document instead of text.
 """
 
