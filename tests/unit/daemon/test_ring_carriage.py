@@ -1,0 +1,141 @@
+"""Redundant rings as the daemon shows them."""
+
+import pytest
+from twisted.internet.task import Clock
+from twisted.logger import LogPublisher, formatEvent
+
+from corosync_tw.config.load import load_text, service_params, totem_params
+from corosync_tw.daemon.journal import Journal
+from corosync_tw.daemon.ring_carriage import RingCarriage
+from corosync_tw.daemon.ring_facts import RingFacts
+from corosync_tw.net.interfaces import NetEvent, NetEventKind
+from corosync_tw.services.cfg.facts import Interface
+from corosync_tw.services.stack import Stack
+from corosync_tw.services.stats.rings import PREFIX
+from corosync_tw.totem.links import LinkEvent, LinkEventKind, LinkFaultCause
+from tests.unit.config.hosts import conf, host
+from tests.unit.net.net_support import Events
+
+MACHINE = host("here", "192.168.1.1/24", "10.1.0.1/16")
+NODES = [
+    (n, f"name: n{n}", f"ring0_addr: 192.168.1.{n}", f"ring1_addr: 10.1.0.{n}") for n in (1, 2, 3)
+]
+FAULT = LinkEvent(LinkEventKind.FAULTY, 1, 0, (LinkFaultCause.TOKENS_LAG, 11, 40, 10))
+
+
+def load(nodes=NODES, totem="rrp_mode: passive"):
+    return load_text(conf(nodes=nodes, totem=totem), "f", MACHINE)
+
+
+class Network:
+    """A transport that only has a table of members."""
+
+    def __init__(self, reactor, config, link, observer, stats):
+        self.observer, self.stats = observer, stats
+        self.listed = {m.nodeid: str(m.address) for m in link.members if m.nodeid != 1}
+        self.blocks = None
+
+    def members(self):
+        return self.listed
+
+    def add_member(self, nodeid, address):
+        self.listed[nodeid] = address
+
+    def remove_member(self, nodeid):
+        del self.listed[nodeid]
+
+    def block_unlisted(self, block):
+        self.blocks = block
+
+
+class Ring:
+    members = (1, 2)
+
+
+class Bed:
+    def __init__(self):
+        self.config, self.networks, self.lines, self.failures = load(), [], [], []
+        self.observer = Events()
+        self.carriage = RingCarriage(Clock(), self.config, self.observer, self.make, "UDP")
+        self.stack = Stack(totem_params(self.config, 1), service_params(self.config), 0, 0)
+        publisher = LogPublisher(lambda event: self.lines.append(formatEvent(event)))
+        journal = Journal(1, lambda: 0, None, publisher)
+        self.carriage.attach(self.stack, journal, self.failures.append)
+        self.facts = self.carriage.facts(lambda: self.config, self.stack, self.stack.cmap.store)
+
+    def make(self, *arguments):
+        self.networks.append(Network(*arguments))
+        return self.networks[-1]
+
+    def key(self, name):
+        return self.stack.cmap.store.get(name).value
+
+
+@pytest.fixture
+def bed():
+    return Bed()
+
+
+def test_the_rings_of_a_node_that_starts(bed):
+    assert [bed.key(f"runtime.totem.pg.mrp.rrp.{n}.faulty") for n in (0, 1)] == [0, 0]
+    assert bed.key("runtime.corosync_tw.rings.1.status") == "ring 1 active with no faults"
+    assert bed.facts.redundant()
+    assert bed.facts.interfaces() == [
+        Interface(0, "192.168.1.1", "ring 0 active with no faults"),
+        Interface(1, "10.1.0.1", "ring 1 active with no faults"),
+    ]
+    assert all(network.stats is bed.carriage.stats for network in bed.networks)
+
+
+def test_a_fault_is_logged_and_shown(bed):
+    bed.carriage.link_event(FAULT)
+    assert bed.lines[0] == "Marking ringid 1 interface 10.1.0.1 FAULTY"
+    assert bed.key("runtime.corosync_tw.rings.1.status") == bed.lines[0]
+    assert bed.key("runtime.corosync_tw.rings.1.evidence") == bed.lines[1]
+    assert bed.facts.interfaces()[1].status == bed.lines[0]
+    recovered = LinkEvent(LinkEventKind.RECOVERED, 1, 2, (2, 0, 5_000_000_000, 0))
+    bed.carriage.link_event(recovered)
+    assert bed.facts.interfaces()[1].status == "ring 1 active with no faults"
+    assert bed.lines[-1] == "ring 1: was faulty for 5.0 s, the tests of node 2 were clean"
+
+
+def test_what_repeats_is_said_once(bed):
+    refused = LinkEvent(LinkEventKind.PROBE_REFUSED, 0, 3, (3, 6, 0, 0))
+    for _ in range(5):
+        bed.carriage.link_event(refused)
+    assert len(bed.lines) == 1
+    assert "node 3" in bed.lines[0]
+
+
+def test_a_link_is_connected_while_its_interface_is_up(bed):
+    facts = RingFacts(lambda: bed.config, Ring(), bed.stack.cmap.store, bed.carriage)
+    connected = lambda: [link.connected for link in facts.node_state(2).links]
+    assert connected() == [True, True]
+    bed.networks[1].observer.net_event(NetEvent(NetEventKind.INTERFACE_DOWN, "down"))
+    assert connected() == [True, False]
+    assert bed.observer.kinds() == [NetEventKind.INTERFACE_DOWN]
+    bed.networks[1].observer.net_event(NetEvent(NetEventKind.INTERFACE_UP, "up"))
+    assert connected() == [True, True]
+    assert [link.connected for link in facts.node_state(3).links] == [False, False]
+
+
+def test_every_network_follows_the_nodelist(bed):
+    new = load(NODES[:2], "rrp_mode: passive\nblock_unlisted_ips: no\nrrp_autorecovery_tests: 7")
+    bed.carriage.adopt(bed.config, new)
+    assert [network.listed for network in bed.networks] == [
+        {2: "192.168.1.2"},
+        {2: "10.1.0.2"},
+    ]
+    assert [network.blocks for network in bed.networks] == [False, False]
+    assert bed.carriage.learnt(2) == ["192.168.1.2", "10.1.0.2"]
+
+
+def test_counters_of_each_ring(bed):
+    table = bed.carriage.stats_providers()[PREFIX]
+    assert table.get(f"{PREFIX}0.tokens_rx").value == 0
+    assert table.get(f"{PREFIX}1.faulty").value == 0
+
+
+def test_a_broken_layer_ends_the_node(bed):
+    bed.carriage.links_failed("a failure")
+    assert bed.failures == ["a failure"]
