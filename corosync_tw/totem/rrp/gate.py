@@ -15,7 +15,8 @@ must not slow the ring down until its problems are counted, with a hop's wait fo
 Source: Koch, Moser, Melliar-Smith, ICDCS 2002, Fig. 2 (recvToken, tokenTimerExpired), Fig. 4, and
 section 7.
 Deviation: the paper's timer has one length. A token of another ring begins anew whatever its
-number, for tokens are numbered per ring. Corosync 1.x, which cannot tell, takes any token for the current one.
+number, for tokens are numbered per ring. Corosync 1.x, which cannot tell, takes any token for the
+current one.
 """
 
 from collections.abc import Callable

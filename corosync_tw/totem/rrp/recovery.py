@@ -188,6 +188,9 @@ class Recovery:
             tests.clean = 0
             tests.pending = False
         led, tests.led = tests.led, False
+        if led:
+            # What others test while we do not is not in our row.
+            tests.clean = 0
         if not self._members or self.ring_id is None:
             return
         if len(self._members) == 1:
@@ -314,14 +317,15 @@ class Recovery:
             self._on_first_lap(link, tests, trial, probe)
             return None
         before, after = self._neighbours()
-        if probe.sender != before or not self._all_heard(trial):
+        mine = probe.activator == self._params.my_id
+        over = not tests.pending if mine else trial.second_lap_sent
+        if over or probe.sender != before:
             return ProbeFault.STALE
-        if probe.activator == self._params.my_id:
-            if not tests.pending:
-                return ProbeFault.STALE
+        if not self._all_heard(trial):
+            # It ends here: somebody does not reach us.
+            return None
+        if mine:
             self._passed(link, tests, now_ns)
-        elif trial.second_lap_sent:
-            return ProbeFault.STALE
         elif self._health.links[link].state is not LinkState.HELD_DOWN:
             trial.second_lap_sent = True
             self._pass_on(link, probe, LAP_UNICAST, after)

@@ -27,7 +27,6 @@ from corosync_tw.totem.links import (
     LinkEvent,
     LinkEventKind,
     LinkRecoveryCause,
-    LinkSend,
     PassUp,
 )
 from corosync_tw.totem.rrp.frames import (
@@ -46,10 +45,9 @@ from corosync_tw.totem.rrp.judge import Judge, Verdict
 from corosync_tw.totem.rrp.params import RrpMode, RrpParams
 from corosync_tw.totem.rrp.probe import Authenticator, NoAuthenticator
 from corosync_tw.totem.rrp.recovery import Recovery
-from corosync_tw.totem.rrp.resend import TokenResend
-from corosync_tw.totem.rrp.rotation import Rotation
+from corosync_tw.totem.rrp.spread import Spread
 from corosync_tw.totem.rrp.stats import LinkStats, RrpStats
-from corosync_tw.totem.runs import Datagrams, FrameBlob, Received, SentRun
+from corosync_tw.totem.runs import Datagrams, FrameBlob, Received
 from corosync_tw.totem.seqno import seq_add
 
 _TRUSTING: Final = NoAuthenticator()
@@ -79,8 +77,7 @@ class RedundantRing:
         self._health = Health(params)
         self._judge = Judge(params)
         self._gate = TokenGate(params, missing)
-        self._resend = TokenResend()
-        self._rotation = Rotation(params)
+        self._spread = Spread(params, self._health, self.link_stats, self.stats)
         self._recovery = Recovery(params, self._health, authenticator)
         self._forgive_ns: int | None = None
         self._effects: list[LinkEffect] = []
@@ -120,7 +117,7 @@ class RedundantRing:
         """Go on with other timeouts and thresholds; networks and mode stay as they are."""
         assert (params.networks, params.mode) == (self._params.networks, self._params.mode)
         self._params = params
-        for part in (self._health, self._judge, self._gate, self._recovery):
+        for part in (self._health, self._judge, self._gate, self._recovery, self._spread):
             part.reconfigure(params)
         if self._forgive_ns is not None:
             self._forgive_ns = min(self._forgive_ns, now_ns + params.problem_count_timeout_ns)
@@ -147,20 +144,20 @@ class RedundantRing:
 
     def next_deadline(self) -> int | None:
         """Absolute time at which ``advance`` has something to do."""
-        due = [self._forgive_ns, self._resend.due_ns, self._recovery.next_deadline()]
+        due = [self._forgive_ns, self._spread.resend.due_ns, self._recovery.next_deadline()]
         if self._gate.waiting:
             due.append(self._gate.deadline_ns)
         return min((at_ns for at_ns in due if at_ns is not None), default=None)
 
     def advance(self, now_ns: int) -> None:
         """Fire what is due."""
-        gate, resend = self._gate, self._resend
+        gate, resend = self._gate, self._spread.resend
         if gate.waiting and gate.deadline_ns <= now_ns:
             gate.expire()
             self.stats.tokens_expired += 1
             self._effects.append(PassUp([self._take_token(now_ns, expired=True)]))
         if resend.due_ns is not None and resend.due_ns <= now_ns:
-            self._send_token_again(now_ns)
+            self._effects += self._spread.token_again(now_ns)
         if self._forgive_ns is not None and self._forgive_ns <= now_ns:
             self._forgive_ns = now_ns + self._params.problem_count_timeout_ns
             self._judge.forgive()
@@ -217,8 +214,9 @@ class RedundantRing:
             return
         nodeid, seq = found
         self.link_stats[link].messages_rx += count
-        if self._resend.due_ns is not None:
-            self._resend.message_heard(seq_add(seq, count - 1))
+        resend = self._spread.resend
+        if resend.due_ns is not None:
+            resend.message_heard(seq_add(seq, count - 1))
         if self._params.mode is not RrpMode.ACTIVE:
             self._judge.count_messages(link, nodeid, seq, count)
 
@@ -229,8 +227,10 @@ class RedundantRing:
             return
         gate, stats = self._gate, self.stats
         self.link_stats[link].tokens_rx += 1
-        self._judge.count_token(link)
         arrived = gate.arrive(link, token, frame, now_ns)
+        if arrived is not Arrived.STALE and gate.copies.bit_count() <= self._spread.copies():
+            # More copies than are sent at first come from who doubted that one arrived.
+            self._judge.count_token(link)
         if arrived is Arrived.STALE:
             stats.tokens_stale += 1
         elif arrived is Arrived.LATE:
@@ -240,7 +240,7 @@ class RedundantRing:
         elif arrived is Arrived.NEW:
             stats.tokens_waited += 1
         if arrived is Arrived.NEW:
-            self._resend.token_heard()
+            self._spread.resend.token_heard()
 
     def ring_advanced(self, now_ns: int) -> None:
         """Let a token go that waited for messages, if the last of them has come."""
@@ -257,6 +257,9 @@ class RedundantRing:
             for link in self._all:
                 if health.is_settling(link, now_ns):
                     self._judge.level(link)
+        if expired and self._params.mode is RrpMode.ACTIVE:
+            for link in self._all:
+                self.link_stats[link].tokens_missed += (judged & ~self._gate.copies) >> link & 1
         verdicts = self._judge.token_taken(token.seq, self._gate.copies, judged, expired=expired)
         self._note_ring(token)
         for verdict in verdicts:
@@ -271,59 +274,15 @@ class RedundantRing:
 
     def send_token(self, target: int, frame: bytes, now_ns: int) -> None:
         """Send a token to one node."""
-        live, params = self._health.live, self._params
         token = token_of(frame)
         assert token is not None, "a token of our own is none"
         self._note_ring(token)
-        links: Sequence[int] = live
-        if params.mode in {RrpMode.PASSIVE, RrpMode.ACTIVE_PASSIVE}:
-            links = self._rotation.token_links(live, self._copies())
-        for link in links:
-            self._put_token(link, target, frame)
-        untried = [link for link in (*live, *self._all) if link not in links]
-        due_ns = now_ns + params.token_expired_timeout_ns
-        self._resend.sent(target, frame, token.seq, dict.fromkeys(untried), due_ns)
-
-    def _copies(self) -> int:
-        """Count the networks that a packet takes; all, when all are faulty."""
-        if not self._health.sound:
-            return len(self._all)
-        copies = self._params.copies if self._params.mode is RrpMode.ACTIVE_PASSIVE else 1
-        return min(copies, len(self._health.live))
-
-    def _put_token(self, link: int, target: int, frame: bytes) -> None:
-        self.link_stats[link].tokens_tx += 1
-        self._effects.append(LinkSend(link, (target,), [(frame,)], to_members_only=True))
-
-    def _send_token_again(self, now_ns: int) -> None:
-        resend = self._resend
-        link = resend.next_link(now_ns + self._params.token_expired_timeout_ns)
-        self.stats.tokens_resent += 1
-        self._put_token(link, resend.target, resend.frame)
+        self._effects += self._spread.token(target, frame, token.seq, now_ns)
 
     def send_mcast(self, frames: Datagrams, to_members_only: bool, now_ns: int) -> None:
         """Send datagrams to every other node."""
         del now_ns
-        if not to_members_only:
-            self._send_on(self._all, frames, to_members_only)
-        elif not _are_messages(frames):
-            self._send_on(self._health.live, frames, to_members_only)
-        elif self._params.mode in {RrpMode.NONE, RrpMode.ACTIVE} or not self._health.sound:
-            self._count_sent(self._health.live, len(frames))
-            self._send_on(self._health.live, frames, to_members_only)
-        else:
-            live, copies = self._health.live, self._copies()
-            for link, part in self._rotation.messages(live, copies, frames):
-                self._count_sent((link,), len(part))
-                self._effects.append(LinkSend(link, None, part, to_members_only))
-
-    def _send_on(self, links: Iterable[int], frames: Datagrams, to_members_only: bool) -> None:
-        for link in links:
-            self._effects.append(LinkSend(link, None, frames, to_members_only))
-
-    def _count_sent(self, links: Iterable[int], count: int) -> None:
-        for link in links:
-            self.link_stats[link].messages_tx += count
+        self._effects += self._spread.mcast(frames, to_members_only)
 
     # -- faults and recovery
 
@@ -334,7 +293,7 @@ class RedundantRing:
             return
         self._health.fault(link, now_ns)
         self._recovery.begin(link, now_ns)
-        self._rotation.reset()
+        self._spread.rotation.reset()
         self.link_stats[link].faults += 1
         evidence = (verdict.cause, verdict.lacking, verdict.best, verdict.threshold)
         self._tell(LinkEventKind.FAULTY, link, verdict.nodeid, *evidence)
@@ -361,18 +320,10 @@ class RedundantRing:
         if not health.recover(link, now_ns, forced=forced):
             return
         self._recovery.end(link)
-        self._rotation.reset()
+        self._spread.rotation.reset()
         self.link_stats[link].recoveries += 1
         hold_ns = health.next_hold_down_ns(link)
         self._tell(LinkEventKind.RECOVERED, link, nodeid, cause, clean, faulty_ns, hold_ns)
 
     def _tell(self, kind: LinkEventKind, link: int, nodeid: int, *values: int) -> None:
         self._effects.append(LinkEvent(kind, link, nodeid, values))
-
-
-def _are_messages(frames: Datagrams) -> bool:
-    """Tell whether datagrams are ordered messages."""
-    if isinstance(frames, SentRun):
-        return True
-    first = next(iter(frames), None)
-    return first is not None and kind_of(first[0]) == KIND_MCAST

@@ -105,6 +105,7 @@ class Bed:
     def __init__(self, nodes=3, totem=None, **rrp):
         self.now = 0
         self.lost: Loss = lambda _link, _sender, _receiver: False
+        self.delay_ns = {}
         self._order = count()
         self._under_way = []
         self.carried = []
@@ -119,7 +120,8 @@ class Bed:
             for frame in effect.frames:
                 if not self.lost(effect.link, sender, receiver):
                     data = b"".join(bytes(piece) for piece in frame)
-                    item = (self.now + LATENCY_NS, next(self._order), receiver, effect.link, data)
+                    at = self.now + LATENCY_NS + self.delay_ns.get(effect.link, 0)
+                    item = (at, next(self._order), receiver, effect.link, data)
                     heapq.heappush(self._under_way, item)
         self.carried.append((self.now, sender, effect.link, len(effect.frames)))
 
@@ -132,6 +134,9 @@ class Bed:
 
     def all(self):
         return self.nodes.values()
+
+    def under_way(self):
+        return self._under_way
 
     def run_ms(self, duration_ms):
         end = self.now + int(duration_ms * NS_PER_MS)

@@ -1,0 +1,103 @@
+"""Monitors and their counts, and what they do where the counts end."""
+
+import pytest
+
+from corosync_tw.totem.rrp.monitor import COUNT_MAX, MessageMonitors, Monitor
+from tests.unit.totem.rrp.one_end import OneEnd, blob, orf_token
+
+BOUNDARIES = [1 << 15, 1 << 16, COUNT_MAX + 1, 1 << 31, 1 << 32]
+
+
+def test_lag_is_the_difference_to_the_best():
+    monitor = Monitor(3, 0)
+    monitor.count(0, 5)
+    monitor.count(1, 3)
+    assert [monitor.lag(link) for link in range(3)] == [0, 2, 5]
+    monitor.level(2)
+    assert monitor.lag(2) == 0
+    monitor.level_all()
+    assert monitor.counts == [5, 5, 5]
+
+
+def test_only_a_network_that_brings_something_is_forgiven():
+    monitor = Monitor(3, 0)
+    monitor.count(0, 50)
+    monitor.count(1, 10)
+    monitor.forgive()
+    assert monitor.counts == [50, 11, 0]
+    monitor.forgive()
+    assert monitor.counts == [50, 11, 0]
+
+
+def test_nobody_is_raised_above_the_best():
+    monitor = Monitor(2, 0)
+    monitor.count(0, 5)
+    monitor.count(1, 5)
+    monitor.forgive(3)
+    assert monitor.counts == [5, 5]
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_counts_cross_boundaries_and_keep_their_differences(boundary):
+    monitor = Monitor(3, boundary - 50)
+    for _ in range(99):
+        monitor.count(0, 1)
+    for _ in range(60):
+        monitor.count(1, 1)
+    # One of them is forgiven when a hundred have come.
+    assert (monitor.lag(0), monitor.lag(2)) == (0, 99)
+    assert monitor.lag(1) in {38, 39}
+    assert max(monitor.counts) <= COUNT_MAX
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_a_dead_network_is_found_across_boundaries(boundary):
+    end = OneEnd(count_start=boundary - 5)
+    for token_seq in range(1, 11):
+        end.bring(0, orf_token(token_seq))
+    assert end.faulty() == []
+    end.bring(0, orf_token(11))
+    assert end.faulty() == [1]
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_sound_networks_stay_so_across_boundaries(boundary):
+    end = OneEnd(count_start=boundary - 100)
+    for token_seq in range(1, 300):
+        end.bring(token_seq % 2, orf_token(token_seq))
+    assert end.faulty() == []
+
+
+@pytest.mark.parametrize("first_seq", [(1 << bits) - 150 for bits in (15, 16, 31, 32)])
+def test_message_numbers_wrap(first_seq):
+    end = OneEnd()
+    seq = first_seq
+    for visit in range(1, 8):
+        for link in (0, 1):
+            end.bring(link, blob(seq & 0xFFFFFFFF, 40))
+            seq += 40
+        end.bring(visit % 2, orf_token(visit, seq=(seq - 1) & 0xFFFFFFFF))
+    assert end.faulty() == []
+    for visit in range(8, 12):
+        end.bring(0, blob(seq & 0xFFFFFFFF, 40))
+        seq += 40
+        end.bring(visit % 2, orf_token(visit, seq=(seq - 1) & 0xFFFFFFFF))
+    assert end.faulty() == [1]
+
+
+def test_what_the_last_token_did_not_tell_of_waits_for_the_next():
+    monitors = MessageMonitors(2, 0)
+    monitors.token_arrived(10)
+    monitors.count(0, 7, 10, 1)
+    monitors.count(1, 7, 11, 5)
+    assert monitors.senders[7].counts == [1, 0]
+    assert monitors.senders[7].young == [0, 5]
+    monitors.settle()
+    assert monitors.senders[7].counts == [1, 5]
+
+
+def test_there_are_no_more_modules_than_nodes_can_be():
+    monitors = MessageMonitors(2, 0)
+    for nodeid in range(1, 1000):
+        monitors.count(0, nodeid, 1, 1)
+    assert len(monitors.senders) == 384
