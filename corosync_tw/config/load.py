@@ -49,6 +49,9 @@ UDP_IP_HEADERS_LEN_BYTES: Final = {4: 28, 6: 48}
 UDP_PAYLOAD_LEN_BYTES_MAX: Final = 65507
 # Longest message of knet, which divides it among datagrams (libknet.h, KNET_MAX_PACKET_SIZE).
 KNET_NETMTU_BYTES: Final = 65536
+# What we make of it unless told otherwise: the datagrams of one frame go out in one call, and come
+# in by one, with what encryption adds. Peers take in frames of any length up to the one above.
+KNET_FRAME_LEN_BYTES: Final = 61440
 
 # Name and content of each file of uidgid.d.
 UidGidFiles = Sequence[tuple[str, bytes]]
@@ -270,13 +273,14 @@ def _is_window_pinned(totem: TotemConfig) -> bool:
 
 def frame_len_bytes_max(config: Config) -> int:
     """
-    Return the longest frame: what netmtu leaves after IP and UDP headers; all of it with knet.
+    Return the longest frame: what netmtu leaves after IP and UDP headers; all of it with knet,
+    which divides frames itself.
 
     Source: corosync 3.1.10 exec/totemudp.c, totemudp_net_mtu_adjust; exec/totemknet.c,
     totemknet_net_mtu_adjust.
     """
     if config.transport() == "knet":
-        return min(config.totem.netmtu_bytes or KNET_NETMTU_BYTES, KNET_NETMTU_BYTES)
+        return min(config.totem.netmtu_bytes or KNET_FRAME_LEN_BYTES, KNET_NETMTU_BYTES)
     version = max(link.local_address.version for link in config.membership.links)
     netmtu_bytes = config.totem.netmtu_bytes or NETMTU_BYTES
     return min(netmtu_bytes - UDP_IP_HEADERS_LEN_BYTES[version], UDP_PAYLOAD_LEN_BYTES_MAX)

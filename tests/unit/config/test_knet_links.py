@@ -6,7 +6,12 @@ import pytest
 
 from corosync_tw.config.diff import plan_change
 from corosync_tw.config.keys import config_keys
-from corosync_tw.config.load import KNET_NETMTU_BYTES, frame_len_bytes_max, load_text
+from corosync_tw.config.load import (
+    KNET_FRAME_LEN_BYTES,
+    KNET_NETMTU_BYTES,
+    frame_len_bytes_max,
+    load_text,
+)
 from tests.unit.config.hosts import conf, host
 
 ONE = (1, "name: a", "ring0_addr: 192.168.1.1")
@@ -85,6 +90,14 @@ def test_another_carrier_of_a_link_is_refused_and_of_a_new_link_is_not():
     assert "link 0 runs over udp: to reconfigure an interface it must be" in faults[0]
 
 
-@pytest.mark.parametrize(("totem", "length"), [("", KNET_NETMTU_BYTES), ("netmtu: 9000", 9000)])
+@pytest.mark.parametrize(
+    ("totem", "length"),
+    [
+        ("", KNET_FRAME_LEN_BYTES),
+        ("netmtu: 9000", 9000),
+        ("netmtu: 65536", KNET_NETMTU_BYTES),
+        ("netmtu: 99999", KNET_NETMTU_BYTES),
+    ],
+)
 def test_frames_are_as_long_as_a_message_of_knet(totem, length):
     assert frame_len_bytes_max(load(totem=totem)) == length
