@@ -80,6 +80,9 @@ class Carriage(Protocol):
     def reenable(self) -> None:
         """Use all networks again."""
 
+    def forget_keys(self) -> None:
+        """Open nothing any more that an old key sealed."""
+
     def stats_providers(self) -> Mapping[str, Provider]:
         """Give what is to be seen in the stats map, by prefix."""
 
@@ -111,6 +114,9 @@ class UdpCarriage:
 
     def reenable(self) -> None:
         """Do nothing: there is one network."""
+
+    def forget_keys(self) -> None:
+        """Do nothing: there are none."""
 
     def stats_providers(self) -> Mapping[str, Provider]:
         """Give nothing more."""

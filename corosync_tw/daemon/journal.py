@@ -25,7 +25,7 @@ from corosync_tw.logsys.traces import (
     trace_level,
     view_list,
 )
-from corosync_tw.services.cfg.effects import NodeShutDown, ShutdownDecided
+from corosync_tw.services.cfg.effects import CryptoPhaseReached, NodeShutDown, ShutdownDecided
 from corosync_tw.services.effects import (
     FatalError,
     QuorumChange,
@@ -156,6 +156,9 @@ class Journal:
             case NodeShutDown(nodeid):
                 text = f"Node {nodeid} was shut down by sysadmin"
                 self.write(Message("CFG", Level.NOTICE, text))
+            case CryptoPhaseReached(phase):
+                text = f"Crypto reconfiguration phase {phase}"
+                self.write(Message("CFG", Level.DEBUG, text))
             case ShutdownDecided(yes, no, flags):
                 counts = f"(yes count: {yes}, no count: {no}) flags={flags:x}"
                 self.write(Message("CFG", Level.DEBUG, f"shutdown decision is: {counts}"))

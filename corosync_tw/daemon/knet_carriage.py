@@ -5,7 +5,6 @@ Source: corosync 3.1.7 exec/totemknet.c, totemknet_initialize, totemknet_iface_s
 totemknet_refresh_config.
 """
 
-import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,14 +13,13 @@ from twisted.python.failure import Failure
 from corosync_tw.config.schema import Config
 from corosync_tw.daemon.facts import NodeFacts
 from corosync_tw.daemon.journal import Journal
-from corosync_tw.daemon.knet_crypto import crypto_settings
 from corosync_tw.daemon.knet_facts import KnetFacts
 from corosync_tw.daemon.knet_params import carrier_settings, knet_params
 from corosync_tw.daemon.knet_troubles import refusal_text
+from corosync_tw.daemon.node_keys import NodeKeys
 from corosync_tw.logsys.knet import describe_knet
 from corosync_tw.logsys.levels import Level
 from corosync_tw.logsys.traces import Message
-from corosync_tw.net.crypto.slots import CryptoSlots
 from corosync_tw.net.driver import Driver
 from corosync_tw.net.ifaddr import local_addresses
 from corosync_tw.net.interfaces import INetObserver
@@ -44,6 +42,8 @@ class KnetCarriage:
         self._config = config
         self._on_failure: Callable[[Failure], None] | None = None
         self._journal: Journal | None = None
+        self._stack: Stack | None = None
+        self._keys = NodeKeys(config, Driver.now_ns)
         self.transport = KnetTransport(
             reactor,
             knet_params(config, _interface_mtus()),
@@ -51,14 +51,13 @@ class KnetCarriage:
             observer,
             self,
             now_ns=Driver.now_ns,
-            seal=_seal(config),
+            seal=self._keys.seal,
         )
         self.stats = self.transport.stats
 
     def attach(self, stack: Stack, journal: Journal, on_failure: Callable[[Failure], None]) -> None:
         """Have what happens to the links written down, and what they begin as."""
-        del stack
-        self._journal, self._on_failure = journal, on_failure
+        self._stack, self._journal, self._on_failure = stack, journal, on_failure
         journal.totem.info("totemknet initialized")
         self._say_mtu(journal, self._config)
         self._say_links(journal, self._config)
@@ -68,8 +67,7 @@ class KnetCarriage:
         return KnetFacts(config, stack, store, self.transport)
 
     def adopt(self, old: Config, new: Config) -> None:
-        """Follow nodes, links, timers and priorities."""
-        del old
+        """Follow nodes, links, timers, priorities and keys."""
         self._config = new
         journal = self._journal
         assert journal is not None, "attached before"
@@ -78,6 +76,26 @@ class KnetCarriage:
         for trouble in self.transport.reconfigure(params, _settings(new)):
             journal.totem.error("{text}", text=f"A new link stays down: {trouble}")
         self._say_mtu(journal, new)
+        self._change_keys(old, new, journal)
+
+    def _change_keys(self, old: Config, new: Config, journal: Journal) -> None:
+        text = self._keys.change(old, new)
+        if text is None:
+            return
+        journal.write(Message("KNET", Level.INFO, f"kronosnet crypto reconfigured {text}"))
+        self._seal_anew()
+        assert self._stack is not None, "attached before"
+        self._stack.cfg.keys_changed(Driver.now_ns())
+
+    def forget_keys(self) -> None:
+        """Open nothing any more that an old key sealed."""
+        self._keys.forget_old()
+        self._seal_anew()
+
+    def _seal_anew(self) -> None:
+        """Have the engine look at the seal again: sizes may be others."""
+        seal = self._keys.seal
+        self.transport.order(lambda now_ns: self.transport.engine.set_seal(seal, now_ns))
 
     def learnt(self, nodeid: int) -> list[str]:
         """List nothing: every node is in the file."""
@@ -126,12 +144,6 @@ class KnetCarriage:
                 address=address,
                 port=link.port,
             )
-
-
-def _seal(config: Config) -> CryptoSlots | None:
-    """Make what seals packets; None for packets in clear. Raises: DaemonError."""
-    settings = crypto_settings(config)
-    return CryptoSlots(settings, os.urandom) if settings.is_enabled() else None
 
 
 def _settings(config: Config) -> dict[int, CarrierSettings]:

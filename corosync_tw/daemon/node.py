@@ -41,7 +41,7 @@ from corosync_tw.net.errors import NetError, StorageError
 from corosync_tw.net.interfaces import IDriverObserver, INetObserver, NetEvent
 from corosync_tw.net.reactor import time_callbacks
 from corosync_tw.net.ringid_store import FileRingIdStore
-from corosync_tw.services.cfg.effects import RingsReenabled
+from corosync_tw.services.cfg.effects import KeysSettled, RingsReenabled
 from corosync_tw.services.cpg.effects import CpgDeliverRun, CpgPart
 from corosync_tw.services.effects import CpgConfchg, CpgDeliver, FatalError, SyncDone
 from corosync_tw.services.exec_wire import ServiceId
@@ -179,7 +179,11 @@ class Node:
         self._company = (watch, map_keeper, upkeep)
         self._routes: dict[type, tuple[Callable[[Any], None], ...]] = {}
         every = (map_keeper.routes(), self._errands.routes(), upkeep.effect_handlers())
-        for routes in (*every, {RingsReenabled: lambda _: carriage.reenable()}):
+        networks = {
+            RingsReenabled: lambda _: carriage.reenable(),
+            KeysSettled: lambda _: carriage.forget_keys(),
+        }
+        for routes in (*every, networks):
             for kind, route in routes.items():
                 self._routes[kind] = (*self._routes.get(kind, ()), route)
 

@@ -119,6 +119,9 @@ class RingCarriage:
         """Use all networks again."""
         self.transport.order(lambda now_ns: self.layer.reenable(None, now_ns))
 
+    def forget_keys(self) -> None:
+        """Do nothing: there are none."""
+
     def stats_providers(self) -> Mapping[str, Provider]:
         """Give the counters of the rings."""
         return ring_tables(self.layer)

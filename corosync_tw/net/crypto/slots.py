@@ -127,6 +127,11 @@ class CryptoSlots:
         self.block_bytes = current.block_bytes if current else 0
         self.hash_bytes = current.hash_bytes if current else 0
 
+    @property
+    def has_keys(self) -> bool:
+        """Whether there is any key: to seal with, or to open what others still seal."""
+        return bool(self._openers)
+
     # For the links
 
     def sealed_len_bytes(self, packet_len_bytes: int) -> int:

@@ -51,6 +51,9 @@ def test_places_are_corosyncs():
     node.activate()
     assert node.in_use == 0
     assert node.clear_allowed
+    assert node.has_keys
+    node.clean_up()
+    assert not node.has_keys
 
 
 def test_clear_packets_are_heard_only_while_that_is_the_setting():

@@ -1,0 +1,116 @@
+"""
+Keys and ciphers changed at run time, in rings of stock corosync 3.1.7 and ours over knet.
+
+Under load: no membership changes, the order stays one, and who starts afterwards has to know the
+new key.
+"""
+
+import os
+
+import pytest
+
+from tests.interop import order
+from tests.interop.link_stories import memberships
+from tests.interop.netbed import NetBed, wait_until
+from tests.interop.nodes import Cluster, corosync_conf
+from tests.interop.stories import Load
+
+pytestmark = pytest.mark.interop
+
+LAYOUTS = {
+    "one-of-ours-between": ([1, 3], [2]),
+    "ours-lowest": ([2, 3], [1]),
+    "two-of-ours": ([2], [1, 3]),
+    "ours-alone": ([], [1, 2, 3]),
+}
+TOKEN_MS = 3000
+RATE = 200
+MESSAGES = 9000
+WITHIN_S = 15.0
+# What is written down one after the other: cipher, hash, and whether the key file is another one.
+CHANGES = (
+    ("aes256", "sha256", True),
+    ("aes128", "sha512", False),
+    ("none", "sha1", True),
+    ("none", "none", False),
+    ("aes192", "md5", True),
+)
+
+
+class Ring:
+    """Three nodes and the files that say how they encrypt."""
+
+    def __init__(self, bed: NetBed, layout: tuple[list[int], list[int]], workdir) -> None:
+        stock, ours = layout
+        self.bed = bed
+        self.cluster = Cluster(bed.machines, stock, ours, workdir, transport="knet")
+        self.keyfile = workdir / "authkey"
+        self.keyfile.write_bytes(os.urandom(256))
+
+    def write(self, cipher: str, hash_name: str, *, only: tuple[int, ...] = ()) -> None:
+        machines = self.bed.machines
+        addresses = {n: machines[n].addresses for n in self.cluster.nodes}
+        extra = (
+            f"    crypto_cipher: {cipher}\n    crypto_hash: {hash_name}\n"
+            f"    keyfile: {self.keyfile}\n"
+        )
+        for nodeid, node in self.cluster.nodes.items():
+            if nodeid in only or not only:
+                node.conf.write_text(
+                    corosync_conf(
+                        addresses,
+                        node.state_dir,
+                        run_dir=node.run_dir,
+                        transport="knet",
+                        token_ms=TOKEN_MS,
+                        totem_extra=extra,
+                    )
+                )
+
+    def reload(self, nodeid: int) -> None:
+        said = self.cluster.nodes[nodeid].machine.run("corosync-cfgtool", "-R", check=False)
+        assert (said.returncode, said.stdout) == (0, "Reloading corosync.conf...\nDone\n"), said
+
+    def reconfigured(self, text: str, times: int) -> bool:
+        return all(
+            node.log_text().count(f"crypto reconfigured on index {1 + times % 2}: {text}") > 0
+            for node in self.cluster.nodes.values()
+        )
+
+
+@pytest.fixture(params=LAYOUTS)
+def ring(request, tmp_path):
+    with NetBed([1, 2, 3]) as bed:
+        ring = Ring(bed, LAYOUTS[request.param], tmp_path)
+        with ring.cluster:
+            ring.write("aes256", "sha256")
+            ring.cluster.start()
+            ring.cluster.wait_quorate()
+            yield ring
+
+
+def test_keys_change_under_load(ring):
+    cluster = ring.cluster
+    load = Load(cluster, RATE, MESSAGES)
+    before = memberships(cluster)
+    clients = list(load.clients.values())
+    for times, (cipher, hash_name, another_key) in enumerate(CHANGES, 1):
+        if another_key:
+            ring.keyfile.write_bytes(os.urandom(128 * times))
+        ring.write(cipher, hash_name)
+        ring.reload(times % 3 + 1)
+        text = f"nss/{cipher}/{hash_name}"
+        wait_until(text, lambda text=text, n=times: ring.reconfigured(text, n), WITHIN_S)
+        load.until_share(times / len(CHANGES))
+        assert memberships(cluster) == before, f"{text}\n{cluster.tail_logs()}"
+    load.until_all_of(clients, clients)
+    load.until_level(clients)
+    logs = load.finish(clients)
+    order.check_same(logs, len(logs))
+    order.check_none_lost(logs, logs)
+    assert memberships(cluster) == before
+    # The last key is the one in use: a node that starts anew knows no other.
+    for nodeid in cluster.nodes:
+        cluster.nodes[nodeid].leave()
+        cluster.nodes[nodeid].start()
+        cluster.wait_quorate()
