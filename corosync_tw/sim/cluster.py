@@ -25,9 +25,9 @@ from corosync_tw.sim.clock import ARRIVE, LINK_ARRIVE, PROCESS, TIMER, EventQueu
 from corosync_tw.sim.faults import FaultInjector
 from corosync_tw.sim.history import Violation
 from corosync_tw.sim.hosts import Host, RingHost, StackHost
-from corosync_tw.sim.layers import make_layer, make_networks
-from corosync_tw.sim.link_checks import LinkChecks, LinkTally
-from corosync_tw.sim.link_options import LinkOptions, is_clean
+from corosync_tw.sim.layers import make_checks, make_layer, make_networks
+from corosync_tw.sim.link_checks import LinkTally
+from corosync_tw.sim.link_options import LinkOptions
 from corosync_tw.sim.linked import Linked, LinkSurroundings
 from corosync_tw.sim.network_faults import NetworkFaults, recovery_time_ns
 from corosync_tw.sim.node import SimNode
@@ -89,7 +89,7 @@ class Cluster:
         self.recorder = Recorder()
         self.counts: Counter[str] = Counter()
         self.networks = make_networks(self.queue, options, link_options)
-        self.link_checks = LinkChecks(clean=is_clean(options))
+        self.link_checks = make_checks(options, link_options)
         self.app_logs: list[AppLog] = []
         self.around = Surroundings(
             options,
@@ -254,6 +254,9 @@ class Cluster:
             if now_ns >= next_check_ns:
                 next_check_ns = now_ns + POLL_NS
                 check_queues(nodes, now_ns)
+                if self.link_options is not None:
+                    running = [node.nodeid for node in nodes if self.link_checks.settled]
+                    self.link_checks.look(self.networks, running, now_ns)
                 self._check_storm()
                 if progress is not None:
                     progress(now_ns)

@@ -1,13 +1,20 @@
-"""The networks of a run, and the link layer of each node."""
+"""The networks of a run, the link layer of each node, and what is expected of both."""
 
 from typing import Final
 
 from corosync_tw.errors import MalformedFrame
 from corosync_tw.prng import generator
 from corosync_tw.sim.clock import EventQueue
-from corosync_tw.sim.link_options import Layer, LinkOptions
+from corosync_tw.sim.link_checks import LinkChecks
+from corosync_tw.sim.link_options import (
+    Layer,
+    LinkOptions,
+    is_clean,
+    is_orderly,
+    notice_time_ns,
+)
 from corosync_tw.sim.network import Network
-from corosync_tw.sim.options import Options
+from corosync_tw.sim.options import NS_PER_S, Options
 from corosync_tw.sim.snoop import HOLD_CANCEL, TYPE_OFFSET
 from corosync_tw.sim.surroundings import Inhabitant
 from corosync_tw.totem import wire
@@ -16,6 +23,8 @@ from corosync_tw.totem.rrp.gate import Missing
 from corosync_tw.totem.rrp.params import RrpMode, RrpParams
 from corosync_tw.totem.rrp.redundant import RedundantRing
 
+# Whole intervals after which a test or word of its success is no longer under way.
+TESTS_UNDER_WAY: Final = 3
 _RRP_MODES: Final = {
     Layer.PASSIVE: RrpMode.PASSIVE,
     Layer.ACTIVE: RrpMode.ACTIVE,
@@ -36,6 +45,18 @@ def make_networks(
         network.delay_ns = int(options.delay_ns * link_options.slowness[number])
         networks.append(network)
     return networks
+
+
+def make_checks(options: Options, link_options: LinkOptions | None) -> LinkChecks:
+    """Make the checks of links, with what may be expected of these networks."""
+    if link_options is None:
+        return LinkChecks()
+    return LinkChecks(
+        clean=is_clean(options),
+        orderly=is_orderly(options, link_options),
+        dead_ns=notice_time_ns(options, link_options),
+        test_ns=(TESTS_UNDER_WAY * link_options.check_ns + NS_PER_S) * 11 // 10,
+    )
 
 
 def is_malformed(frame: bytes) -> bool:

@@ -153,6 +153,24 @@ def is_clean(options: Options) -> bool:
     )
 
 
+def is_orderly(options: Options, links: LinkOptions) -> bool:
+    """Tell whether no message comes behind its token for longer than tokens wait for it."""
+    spread_ns = (max(links.slowness) - 1) * options.delay_ns + options.jitter_ns
+    late_ns = spread_ns + options.processing_ns
+    return options.links_fifo and late_ns < min(links.message_delay_ns, links.token_expired_ns) // 2
+
+
+def notice_time_ns(options: Options, links: LinkOptions) -> int:
+    """
+    How long a dead network may stay unnoticed: so many tokens must have been sent on it, each in a
+    rotation that waits for a lost token at every node, and that the ring may hold.
+    """
+    hop_ns = options.delay_ns * max(links.slowness) + options.jitter_ns + options.processing_ns
+    hop_ns += 2 * links.token_expired_ns
+    rotation_ns = options.ring_timeouts_ns[2] + options.nodes * hop_ns
+    return int(rotation_ns * links.networks * (links.problem_threshold + 3) * 2)
+
+
 def _decades(rng: Random, low: float, high: float) -> float:
     """Draw a number whose logarithm is uniform."""
     return low * exp(log(high / low) * rng.random())

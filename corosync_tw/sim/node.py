@@ -311,9 +311,11 @@ class SimNode:
             self.links.set_ring_members(None)
 
     def _look_at_trace(self, effect: Trace) -> None:
+        checks, now_ns = self.around.link_checks, self.around.queue.now_ns
         if effect.code == TraceCode.STATE_ENTERED and effect.values[1] == MembState.GATHER:
-            reason = GatherFrom(effect.values[2]).name
-            self.around.link_checks.ring_lost(self.nodeid, reason, self.around.queue.now_ns)
+            checks.ring_lost(self.nodeid, GatherFrom(effect.values[2]).name, now_ns)
+        elif effect.code == TraceCode.RETRANSMIT_LIST:
+            checks.asked(self.nodeid, effect.values, now_ns)
 
     def _execute_one(self, effect: HostEffect) -> None:
         around = self.around
