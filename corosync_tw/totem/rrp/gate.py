@@ -6,7 +6,8 @@ Active replication waits for a copy by each network that is not faulty, active-p
 passive for the messages that the token tells of; active-passive for them, too. The timer begins
 with the first copy and is never restarted while it runs; copies that come when the token has gone
 up are ignored. A second copy by the same network is no copy but the token sent again, and goes up
-once more: whoever sends a token again has reason to doubt that the ring took it.
+once more: whoever sends a token again has reason to doubt that the ring took it. Networks may also
+repeat a packet, so that what is lacking then is no fault.
 
 A message that was not here when the timer fired is lost, not late: no other token waits for it.
 While one token after the other goes up by its timer, the time is halved each time: a dead network
@@ -52,6 +53,7 @@ class TokenGate:
     :ivar token: the present one, None before the first.
     :ivar copies: networks that brought it, one bit each.
     :ivar frame: its datagram.
+    :ivar again: it goes up for another time.
     :ivar waiting: it was not passed up yet.
     :ivar deadline_ns: when it goes up at the latest; meaningful while it waits.
     """
@@ -62,6 +64,7 @@ class TokenGate:
         "_lost_behind",
         "_missing",
         "_params",
+        "again",
         "copies",
         "deadline_ns",
         "frame",
@@ -80,6 +83,7 @@ class TokenGate:
         self.token: Token | None = None
         self.frame: Buffer = _NO_FRAME
         self.copies = 0
+        self.again = False
         self.waiting = False
         self.deadline_ns = 0
 
@@ -112,6 +116,7 @@ class TokenGate:
         return Arrived.NEW
 
     def _begin(self, bit: int, token: Token, frame: Buffer, now_ns: int) -> None:
+        self.again = token == self.token
         self.token, self.frame, self.copies = token, frame, bit
         if not self.waiting:
             self._arrived_ns = now_ns
@@ -150,7 +155,8 @@ class TokenGate:
     def expire(self) -> None:
         """Note, when the timer has fired, which message is not waited for again."""
         assert self.token is not None, "there is no token"
-        self._expired_in_a_row = min(HALVINGS_MAX, self._expired_in_a_row + 1)
+        if not self.again:
+            self._expired_in_a_row = min(HALVINGS_MAX, self._expired_in_a_row + 1)
         if self._params.mode is not RrpMode.ACTIVE:
             behind = self._missing(self.token.ring_id, self.token.seq)
             if behind is not None:

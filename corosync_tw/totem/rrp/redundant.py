@@ -248,7 +248,11 @@ class RedundantRing:
             self._effects.append(PassUp([self._take_token(now_ns, expired=False)]))
 
     def _take_token(self, now_ns: int, *, expired: bool) -> Buffer:
-        """Take the token that goes up, and look at the networks."""
+        """
+        Take the token that goes up, and look at the networks.
+
+        :param expired: its timer has fired.
+        """
         token = self._gate.token
         assert token is not None, "no token has come"
         health = self._health
@@ -257,10 +261,11 @@ class RedundantRing:
             for link in self._all:
                 if health.is_settling(link, now_ns):
                     self._judge.level(link)
-        if expired and self._params.mode is RrpMode.ACTIVE:
+        lacks = expired and not self._gate.again
+        if lacks and self._params.mode is RrpMode.ACTIVE:
             for link in self._all:
                 self.link_stats[link].tokens_missed += (judged & ~self._gate.copies) >> link & 1
-        verdicts = self._judge.token_taken(token.seq, self._gate.copies, judged, expired=expired)
+        verdicts = self._judge.token_taken(token.seq, self._gate.copies, judged, expired=lacks)
         self._note_ring(token)
         for verdict in verdicts:
             self._mark(verdict, now_ns)

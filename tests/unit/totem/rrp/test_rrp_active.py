@@ -90,6 +90,16 @@ def test_A4_a_token_that_is_sent_again_goes_up_again(end):
         assert end.bring(1, orf_token(1)) == [orf_token(1)]
 
 
+def test_A4_a_packet_that_a_network_repeats_is_no_fault_of_the_others(end):
+    for token_seq in range(1, 30):
+        end.bring(1, orf_token(token_seq))
+        assert end.bring(0, orf_token(token_seq)) == [orf_token(token_seq)]
+        assert end.bring(0, orf_token(token_seq)) == []
+        assert end.after(47) == [orf_token(token_seq)]
+    assert end.faulty() == []
+    assert end.rrp.problem_count(1) == 0
+
+
 def test_A5_a_network_that_brings_no_tokens_becomes_faulty_and_is_not_waited_for(end):
     lose_tokens(end, 1, 9)
     assert end.faulty() == []
