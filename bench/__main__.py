@@ -98,6 +98,10 @@ def measured(asked, *, quick):
         "runs": timing.runs,
         "flood_s": timing.flood_s,
         "took_s": round(time.monotonic() - began),
+        "not counted, the ring was not whole": ", ".join(
+            f"{count} floods of {name}" for name, count in sorted(measurement.apart.items())
+        )
+        or "none",
         "failures": measurement.failures,
     }
     return measurement.figures, about, measurement.failures

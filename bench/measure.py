@@ -3,6 +3,7 @@
 import contextlib
 import time
 import traceback
+from collections import Counter
 
 from bench import figures as f
 from bench import goals
@@ -24,11 +25,13 @@ class Measurement:
     One run of the benchmark.
 
     :ivar failures: what stopped a system, in words; it was left out of what followed.
+    :ivar apart: floods of each bed and system that do not count because its ring was not whole.
     """
 
     def __init__(self, timing, progress):
         self.figures = f.Figures()
         self.failures = []
+        self.apart = Counter()
         self._timing, self._progress = timing, progress
         self._rings, self._lost = [], set()
 
@@ -79,7 +82,10 @@ class Measurement:
             with self._spared(ring), ring.thawed():
                 together = senders == f.ALL_NODES
                 flood = ring.flood(size, timing.flood_s, timing.warm_s, together=together)
-                self.figures.add_flood(bed.name, senders, name, size, flood)
+                if flood is None:
+                    self.apart[f"{bed.name}, {name}"] += 1
+                else:
+                    self.figures.add_flood(bed.name, senders, name, size, flood)
 
     def _bare(self, bed, bare, where):
         for name in PORTS:

@@ -30,6 +30,8 @@ FORM_WITHIN_S = 6.0
 FORM_TRIES = 6
 STARTED = "cluster quorum service"
 FORM_POLL_S = 0.05
+# A ring that fell apart, frozen as it was by turns, finds itself again.
+WHOLE_WITHIN_S = 3.0
 SETTLE_TRIPS = 30
 SETTLE_S = 0.3
 # The paced client has begun, and outlasts the trips.
@@ -110,6 +112,14 @@ class Ring:
             self.start()
         return False
 
+    def whole(self):
+        """Whether every node's last word is that all are in its ring."""
+        members = f"Members[{len(self._nodes)}]"
+        return all(
+            node.log_text().rpartition("Members[")[2].startswith(members.partition("[")[2])
+            for node in self._nodes.values()
+        )
+
     def _all_say(self, text):
         return all(text in node.log_text() for node in self._nodes.values())
 
@@ -158,13 +168,19 @@ class Ring:
         Send as fast as the daemons take messages, from node 1 or from all nodes.
 
         Messages are counted as they are delivered: at node 1, or where the fewest are.
+
+        :return: None when the ring was not whole all the time: fewer nodes are faster.
         """
         clients = self._together if together else [self._alone]
+        if not self._wait_until_whole():
+            return None
         tokens, frames, again = self._counters()
         cpu_s, began = self.cpu_s(), time.monotonic()
         answers = ask_all(clients, f"flood {size} {warm_s} {flood_s}", warm_s + flood_s)
         cpu_s, took = self.cpu_s() - cpu_s, time.monotonic() - began
         later = self._counters()
+        if not self.whole():
+            return None
         millions = max(sum(sent for _, _, sent, _ in answers), 1) / 1e6
         return Flood(
             min(counted / lasted if lasted else 0.0 for counted, lasted, _, _ in answers),
@@ -173,6 +189,14 @@ class Ring:
             (later[0] - tokens) / took,
             (later[2] - again) / max(later[1] - frames, 1) * 1e3,
         )
+
+    def _wait_until_whole(self):
+        until_s = time.monotonic() + WHOLE_WITHIN_S
+        while not self.whole():
+            if time.monotonic() > until_s:
+                return False
+            time.sleep(FORM_POLL_S)
+        return True
 
     def begin_flood(self, size, seconds):
         """Have node 1 flooded for so long, whatever else happens."""
