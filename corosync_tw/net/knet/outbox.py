@@ -7,6 +7,7 @@ Packets that lie end to end stay so: they are sealed by one call, once for all l
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from corosync_tw.corotypes import Buffer
 from corosync_tw.net.knet.hosts import Host, Link, Routes
 from corosync_tw.net.knet.params import NS_PER_S
 from corosync_tw.net.knet.seal import Seal
@@ -82,7 +83,28 @@ class Outbox:
     ) -> None:
         """Send data packets to some hosts, on the networks that the routes name."""
         frames, length = self.sealed(packets)
-        count = len(packets)
+        self._send_data(routes, hosts, frames, len(packets), length, to_members_only)
+
+    def packet(
+        self, routes: Routes, hosts: Mapping[int, Host], packet: bytes, *, to_members_only: bool
+    ) -> None:
+        """Send one data packet likewise."""
+        sealed: Buffer = packet
+        if self.seal is not None:
+            sealed = self.seal.seal((packet,))[0]
+            self.stats.tx_crypt_packets += 1
+            self.stats.tx_crypt_byte_overhead += len(sealed) - len(packet)
+        self._send_data(routes, hosts, [(sealed,)], 1, len(sealed), to_members_only)
+
+    def _send_data(  # noqa: PLR0917 - once a run
+        self,
+        routes: Routes,
+        hosts: Mapping[int, Host],
+        frames: Datagrams,
+        count: int,
+        length: int,
+        to_members_only: bool,
+    ) -> None:
         for link, targets in routes:
             self.effects.append(LinkSend(link, targets, frames, to_members_only))
             for nodeid in targets:

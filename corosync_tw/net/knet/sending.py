@@ -25,8 +25,12 @@ from corosync_tw.net.knet.outbox import Outbox
 from corosync_tw.net.knet.pmtud import PmtuDiscovery
 from corosync_tw.net.knet.stats import LinkStats
 from corosync_tw.net.knet.wire import (
+    CHANNEL,
+    DATA_HEADER,
     DATA_HEADER_LEN_BYTES,
     SEQ_MAX,
+    VERSION,
+    PacketType,
     data_template,
     next_seq,
 )
@@ -74,6 +78,7 @@ class Sender:
         self._outbox = outbox
         self._discovery = discovery
         self._ping_all = ping_all
+        self._nodeid = nodeid
         self._to_all = data_template(nodeid)
         self._to_one = _with(self._to_all, _BCAST_AT, 0)
 
@@ -84,6 +89,10 @@ class Sender:
             self.unreachable += 1
             return
         frame = frame[:TARGET_AT] + _TARGET.pack(target) + frame[_TARGET_END:]
+        if self._fits(len(frame)):
+            routes: Routes = [(link, (target,)) for link in self._table.links_for(host)]
+            self._send_packet(frame, 0, routes, now_ns, to_members_only=True)
+            return
         template = self._to_one
         if self.compressor is not None:
             frame, template = self._compressed(frame, template)
@@ -110,11 +119,42 @@ class Sender:
         if not any(host.reachable for host in self._table.hosts.values()):
             self.unreachable += count
             return
+        if count == 1 and self._fits(lengths[0]):
+            routes = self._table.routes(to_members_only=to_members_only)
+            frame = b"".join(next(iter(frames)))
+            self._send_packet(frame, 1, routes, now_ns, to_members_only=to_members_only)
+            return
         if self.compressor is not None:
             self._send_compressed(frames, now_ns, to_members_only=to_members_only)
             return
         packets = self._cut(headers, header_ends, body, body_ends, self._to_all, now_ns)
         self._send_groups(packets, lengths, None, to_members_only=to_members_only)
+
+    def _fits(self, len_bytes: int) -> bool:
+        """Tell whether a frame is one packet, as it is."""
+        return self.compressor is None and len_bytes <= self._discovery.payload_mtu
+
+    def _send_packet(
+        self, frame: bytes, bcast: int, routes: Routes, now_ns: int, *, to_members_only: bool
+    ) -> None:
+        """Send a frame that fits a packet."""
+        self._number(1, now_ns)
+        header = DATA_HEADER.pack(
+            VERSION, PacketType.DATA, self._nodeid, VERSION, 0, self.seq, 0, 0, bcast, 1, 0, CHANNEL
+        )
+        self._outbox.packet(
+            routes, self._table.hosts, header + frame, to_members_only=to_members_only
+        )
+
+    def _number(self, count: int, now_ns: int) -> int:
+        """Give the seq of the first of some frames; the last one's is ours then."""
+        before = self.seq
+        first = next_seq(before)
+        self.seq = next_seq(before, count)
+        if self.seq // PING_EVERY_PACKETS != before // PING_EVERY_PACKETS:
+            # A host that hears nothing but pings learns where we are before its window is passed.
+            self._ping_all(now_ns)
+        return first
 
     def _send_compressed(self, frames: Datagrams, now_ns: int, *, to_members_only: bool) -> None:
         for pieces in frames:
@@ -146,14 +186,7 @@ class Sender:
         template: bytes,
         now_ns: int,
     ) -> bytes:
-        count = len(header_ends) - 1
-        first = next_seq(self.seq)
-        last = next_seq(first, count - 1)
-        if last // PING_EVERY_PACKETS != self.seq // PING_EVERY_PACKETS:
-            # A host that hears nothing but pings learns where we are before its window is passed.
-            self.seq = last
-            self._ping_all(now_ns)
-        self.seq = last
+        first = self._number(len(header_ends) - 1, now_ns)
         return cut_frames(
             headers,
             header_ends,

@@ -64,6 +64,17 @@ class SeqWindow:
             self._delivered[at:end] = b"\1" * (end - at)
         return True
 
+    def take_next(self, seq: int) -> bool:
+        """Deliver a packet if it is the one after the highest."""
+        high = self.high
+        if not high or seq != high % SEQ_MAX + 1:
+            return False
+        at = seq % WINDOW_SEQS
+        self._delivered[at] = 1
+        self._begun[at] = 0
+        self.high = seq
+        return True
+
     def deliver(self, seq: int) -> None:
         """Note a packet that ``is_new`` accepted as delivered."""
         self._delivered[seq % WINDOW_SEQS] = 1
