@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from tests.interop.netbed import BedError, Machine, Process, require, wait_until
+from tests.interop.order import STRADDLING_MAX
 
 HERE = Path(__file__).resolve().parent
 CLIENTS = HERE / "clients"
@@ -251,7 +252,10 @@ class Cluster:
     Nodes of one ring.
 
     :ivar nodes: by nodeid; the nodeid is also the last part of the address.
+    :ivar straddling_max: messages that a newcomer may lack, see ``order.check_same_tail``.
     """
+
+    straddling_max = STRADDLING_MAX
 
     KINDS: ClassVar[Mapping[str, type[Node]]] = {cls.kind: cls for cls in (StockNode, OurNode)}
 

@@ -129,7 +129,7 @@ def killed(cluster: Cluster, victim: int) -> None:
     order.check_same(logs[:-1], len(load.nodeids))
     order.check_none_lost(logs[:-1], logs[:-1])
     order.check_none_lost(logs[-1:], logs)
-    order.check_same_tail(logs[-1], logs[0], len(load.nodeids))
+    order.check_same_tail(logs[-1], logs[0], len(load.nodeids), cluster.straddling_max)
     order.check_acyclic([*logs, before])
     order.check_strangers(before, logs[0], {victim})
     cluster.assert_alive(load.nodeids)
@@ -154,7 +154,7 @@ def frozen(cluster: Cluster, victim: int) -> None:
     order.check_none_lost(logs[: len(stayers)], logs[: len(stayers)])
     order.check_none_lost([logs[-2]], logs)
     for log in logs[-2:]:
-        order.check_same_tail(log, logs[0], len(load.nodeids) + 1)
+        order.check_same_tail(log, logs[0], len(load.nodeids) + 1, cluster.straddling_max)
     order.check_acyclic(logs)
     order.check_strangers(logs[-1], logs[0], {victim})
     cluster.assert_alive(load.nodeids)

@@ -26,11 +26,13 @@ LAYOUTS = {
 }
 # Links that are down well before the token is lost, also when they came up just now.
 SHORT_PINGS = "".join(
-    f"    interface {{\n        linknumber: {link}\n        knet_ping_interval: 200\n"
-    "        knet_ping_timeout: 500\n    }\n"
+    f"    interface {{\n        linknumber: {link}\n        knet_ping_interval: 100\n"
+    "        knet_ping_timeout: 300\n    }\n"
     for link in range(2)
 )
-TOKEN_MS = 5000
+TOKEN_MS = 3000
+# Messages of an order client that fit the packets of 64 kB of one visit of the token.
+VISIT_MSGS = 1100
 
 
 @pytest.fixture(params=LAYOUTS)
@@ -41,6 +43,7 @@ def bed_and_ring(request, tmp_path):
         NetBed([*stock, *ours], networks=2) as bed,
         Cluster(bed.machines, stock, ours, tmp_path, **conf) as cluster,
     ):
+        cluster.straddling_max = VISIT_MSGS
         cluster.start()
         cluster.wait_quorate()
         yield bed, cluster
