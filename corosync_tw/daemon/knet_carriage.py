@@ -23,6 +23,7 @@ from corosync_tw.logsys.traces import Message
 from corosync_tw.net.driver import Driver
 from corosync_tw.net.ifaddr import local_addresses
 from corosync_tw.net.interfaces import INetObserver
+from corosync_tw.net.knet.stats import Refusal
 from corosync_tw.net.knet_carrier import CarrierSettings
 from corosync_tw.net.knet_transport import KnetTransport
 from corosync_tw.services.cmap.live import Provider
@@ -43,7 +44,8 @@ class KnetCarriage:
         self._on_failure: Callable[[Failure], None] | None = None
         self._journal: Journal | None = None
         self._stack: Stack | None = None
-        self._keys = NodeKeys(config, Driver.now_ns)
+        self._reactor = reactor
+        self._keys = NodeKeys(config, Driver.now_ns, self._followed)
         self.transport = KnetTransport(
             reactor,
             knet_params(config, _interface_mtus()),
@@ -92,6 +94,10 @@ class KnetCarriage:
         self._keys.forget_old()
         self._seal_anew()
 
+    def _followed(self) -> None:
+        """Do the rest when the packet is done with."""
+        self._reactor.callLater(0, self._seal_anew)
+
     def _seal_anew(self) -> None:
         """Have the engine look at the seal again: sizes may be others."""
         seal = self._keys.seal
@@ -117,6 +123,8 @@ class KnetCarriage:
         if journal is None:
             return
         if event.kind is LinkEventKind.PACKET_REFUSED:
+            if event.values[0] == Refusal.MALFORMED and self._keys.follow_from_clear():
+                self._followed()
             source = self.transport.engine.refused_source(event.values[0])
             journal.write(Message("KNET", Level.WARNING, refusal_text(event, source)))
             return

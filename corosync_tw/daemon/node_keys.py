@@ -10,14 +10,16 @@ from typing import Final
 
 from corosync_tw.config.load import load_crypto
 from corosync_tw.config.schema import Config
-from corosync_tw.corotypes import NS_PER_MS
+from corosync_tw.corotypes import NS_PER_MS, Buffer
 from corosync_tw.errors import ConfigError
 from corosync_tw.net.crypto.settings import CryptoSettings
 from corosync_tw.net.crypto.slots import CryptoSlots
+from corosync_tw.net.knet.wire import DATA_HEADER_LEN_BYTES, PacketType, packet_type
 
 # Packets that cannot be opened have the files looked at, at most so often.
 LOOK_INTERVAL_NS: Final = 500 * NS_PER_MS
 
+_DATA: Final = int(PacketType.DATA)
 _Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
@@ -28,10 +30,13 @@ def crypto_settings(config: Config) -> CryptoSettings:
 
 
 class KeyWatch:
-    """Looks whether the files have another key than the one that is known."""
+    """Implements KeySource: looks whether the files have another key than the one known."""
 
-    def __init__(self, config: Config, now_ns: Callable[[], int]) -> None:
+    def __init__(
+        self, config: Config, now_ns: Callable[[], int], followed: Callable[[], None]
+    ) -> None:
         self._now_ns = now_ns
+        self._followed = followed
         self._path = config.file
         self._not_before_ns = 0
         self.follow(config)
@@ -58,6 +63,14 @@ class KeyWatch:
             return None
         return CryptoSettings(crypto.cipher, crypto.hash_name, crypto.key, crypto.model)
 
+    def is_led_by(self, packet: Buffer) -> bool:
+        """Tell whether it is data: nobody sends data to nodes that do not answer his pings."""
+        return len(packet) > DATA_HEADER_LEN_BYTES and packet_type(packet) == _DATA
+
+    def followed(self) -> None:
+        """Pass it on."""
+        self._followed()
+
     def _stamp(self) -> _Stamp:
         return tuple(map(_state_of, (self._path, self._keyfile)))
 
@@ -77,9 +90,17 @@ class NodeKeys:
     :ivar slots: the seal.
     """
 
-    def __init__(self, config: Config, now_ns: Callable[[], int]) -> None:
-        self._watch = KeyWatch(config, now_ns)
-        self.slots = CryptoSlots(crypto_settings(config), os.urandom, self._watch.look)
+    def __init__(
+        self, config: Config, now_ns: Callable[[], int], followed: Callable[[], None]
+    ) -> None:
+        """
+        Begin with a configuration.
+
+        :param followed: called when we use another key because a member does, from within the
+            taking of its packet.
+        """
+        self._watch = KeyWatch(config, now_ns, followed)
+        self.slots = CryptoSlots(crypto_settings(config), os.urandom, self._watch)
 
     @property
     def seal(self) -> CryptoSlots | None:
@@ -98,6 +119,15 @@ class NodeKeys:
         settings = crypto_settings(new)
         self.slots.prepare(settings)
         return f"on index {self.slots.activate()}: {settings.describe()}"
+
+    def follow_from_clear(self) -> bool:
+        """Use a key that the files have by now; packets came that are none in clear."""
+        settings = None if self.slots.has_keys else self._watch.look()
+        if settings is None or not settings.is_enabled():
+            return False
+        self.slots.prepare(settings)
+        self.slots.activate()
+        return True
 
     def forget_old(self) -> None:
         """Open nothing any more that the old key sealed."""

@@ -23,10 +23,10 @@ LAYOUTS = {
     "two-of-ours": ([2], [1, 3]),
     "ours-alone": ([], [1, 2, 3]),
 }
-TOKEN_MS = 3000
+TOKEN_MS = 10000
 RATE = 200
 MESSAGES = 9000
-WITHIN_S = 15.0
+WITHIN_S = 30.0
 # What is written down one after the other: cipher, hash, and whether the key file is another one.
 CHANGES = (
     ("aes256", "sha256", True),

@@ -5,13 +5,18 @@ A change goes through the ring: everybody puts the new configuration into the fr
 either key sealed is opened now), then everybody seals with it, then everybody forgets the old one.
 Switching encryption on or off is the same with packets in clear as the one side.
 
+Stock forgets the old key one visit of the token after it began to use the new one, so whoever is
+late is not heard for a while, or worse: without a cipher, a packet that was sealed with the old key
+is read as a longer one in clear, and what it carries is lost. Therefore a node that hears a member
+use the newest key uses it from then on.
+
 Source: libknet 1.25 crypto.c; corosync 3.1.7 exec/totemknet.c, totemknet_set_knet_crypto,
 totemknet_crypto_reconfigure_phase.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from corosync_tw.corotypes import Buffer
 from corosync_tw.net.crypto.envelope import Envelope
@@ -22,8 +27,37 @@ FIRST_SLOT: Final = 1
 SECOND_SLOT: Final = 2
 _OTHER: Final = {FIRST_SLOT: SECOND_SLOT, SECOND_SLOT: FIRST_SLOT}
 
-# Gives the settings of a file that changed; None when it has not.
-LookForKey = Callable[[], CryptoSettings | None]
+
+class KeySource(Protocol):
+    """Who knows of keys that others have already."""
+
+    def look(self) -> CryptoSettings | None:
+        """
+        Give the settings that a file has by now; None when they did not change.
+
+        Called when packets come that cannot be opened. Says itself how often it looks.
+        """
+
+    def is_led_by(self, packet: Buffer) -> bool:
+        """Tell whether only a member of our ring sends such a packet."""
+
+    def followed(self) -> None:
+        """Take note that the newest settings came into use by a packet of a member."""
+
+
+class NoKeySource:
+    """Knows none: keys change when they are told to."""
+
+    def look(self) -> CryptoSettings | None:
+        """Give nothing."""
+
+    def is_led_by(self, packet: Buffer) -> bool:
+        """Follow nobody."""
+        del packet
+        return False
+
+    def followed(self) -> None:
+        """Do nothing."""
 
 
 @dataclass(slots=True)
@@ -61,17 +95,16 @@ class CryptoSlots:
         self,
         settings: CryptoSettings,
         entropy: Callable[[int], bytes],
-        look_for_key: LookForKey = lambda: None,
+        source: KeySource | None = None,
     ) -> None:
         """
         Begin with ``settings`` in use.
 
         :param entropy: gives so many random bytes.
-        :param look_for_key: asked when packets come that cannot be opened: others may be ahead of
-            us in a change of keys. Says itself how often it looks.
+        :param source: others may be ahead of us in a change of keys, and then we follow them.
         """
         self._entropy = entropy
-        self._look_for_key = look_for_key
+        self._source = source or NoKeySource()
         self._envelopes: list[Envelope | None] = [None] * (SECOND_SLOT + 1)
         self._index = FIRST_SLOT
         self.newest = settings
@@ -160,10 +193,12 @@ class CryptoSlots:
         opened: list[Buffer | None] = [None] * len(packets)
         missing = self._try(self._openers, packets, opened, list(range(len(packets))))
         if missing and not self.clear_allowed:
-            settings = self._look_for_key()
+            settings = self._source.look()
             if settings is not None:
                 self.prepare(settings)
                 missing = self._try(self._openers, packets, opened, missing)
+        if missing and self.in_use and not self.newest.is_enabled():
+            self._maybe_follow(packets[missing[0]])
         self.stats.rx_unopened += len(missing)
         return opened
 
@@ -185,6 +220,14 @@ class CryptoSlots:
             missing = [at for at in missing if opened[at] is None]
             found -= len(missing)
             self.stats.rx_packets += found
-            if opener is not self._current:
+            if found and opener is not self._current:
                 self.stats.rx_other_slot += found
+                if opener is self._envelopes[self._index]:
+                    self._maybe_follow(next(packet for packet in tried if packet is not None))
         return missing
+
+    def _maybe_follow(self, packet: Buffer) -> None:
+        """Seal as a member does already; it may forget our old key any time now."""
+        if self._source.is_led_by(packet):
+            self.activate()
+            self._source.followed()

@@ -79,26 +79,54 @@ def test_what_is_counted():
     assert (a.stats.rx_packets, a.stats.rx_other_slot, a.stats.rx_unopened) == (10, 10, 1)
 
 
+class Source:
+    """Finds a key when it looks for the second time; packets of members begin with an a."""
+
+    def __init__(self, found: CryptoSettings) -> None:
+        self.found = found
+        self.looked = 0
+        self.follows = 0
+
+    def look(self):
+        self.looked += 1
+        return self.found if self.looked == 2 else None
+
+    def is_led_by(self, packet):
+        return bytes(packet[:1]) == b"a"
+
+    def followed(self):
+        self.follows += 1
+
+
 def test_a_key_that_others_have_already_is_looked_for():
-    looked = []
-
-    def look():
-        looked.append(1)
-        return NEW if len(looked) == 2 else None
-
-    ahead, behind = slots(OLD), CryptoSlots(OLD, os.urandom, look)
+    source = Source(NEW)
+    ahead, behind = slots(OLD), CryptoSlots(OLD, os.urandom, source)
     ahead.prepare(NEW)
     ahead.activate()
-    assert not hears(behind, ahead)
-    assert hears(behind, ahead)
-    assert behind.in_use == 1
-    assert hears(ahead, behind)
-    assert hears(behind, ahead)
-    assert len(looked) == 2
+    stranger = ahead.seal([b"ping"])
+    assert behind.open(stranger) == [None]
+    assert behind.open(stranger) == [b"ping"]
+    assert (behind.in_use, source.looked, source.follows) == (1, 2, 0)
     # The reload comes to know of it, too.
     assert behind.prepare(NEW) == 2
     behind.activate()
     assert hears(ahead, behind)
+
+
+@pytest.mark.parametrize(("old", "new"), [(OLD, NEW), (NEW, OLD), (OLD, CLEAR)])
+def test_who_is_behind_follows_members(old, new):
+    source = Source(new)
+    source.looked = 1
+    ahead, behind = slots(old), CryptoSlots(old, os.urandom, source)
+    ahead.prepare(new)
+    ahead.activate()
+    (opened,) = behind.open(ahead.seal([PACKET]))
+    assert opened == (PACKET if new.is_enabled() else None)
+    assert source.follows == 1
+    ahead.clean_up()
+    assert hears(ahead, behind)
+    behind.open(ahead.seal([PACKET]))
+    assert source.follows == 1
 
 
 def test_another_change_before_the_first_one_is_in_use_spares_the_key_in_use():
