@@ -25,6 +25,7 @@ from corosync_tw.config.knet_links import (
 )
 from corosync_tw.config.links import Link, Member
 from corosync_tw.config.report import Report
+from corosync_tw.config.rings import check_same_rings
 from corosync_tw.config.schema import Config
 from corosync_tw.config.schema_services import QuorumConfig
 from corosync_tw.config.schema_totem import TotemConfig
@@ -97,6 +98,7 @@ def plan_change(old: Config, old_keys: Keys, new: Config) -> tuple[Change | None
     _check_nodes(old, new, report)
     if is_knet(old):
         check_carriers(old, new, report)
+    check_same_rings(old, new, report)
     faults = report.faults + unsupported(config)
     if faults:
         return None, faults

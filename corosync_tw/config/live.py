@@ -15,6 +15,7 @@ from corosync_tw.config.diff import FIXED_QUORUM, FIXED_TOTEM
 from corosync_tw.config.directive import SectionConfig, directives
 from corosync_tw.config.read_logging import read_logging
 from corosync_tw.config.report import Report
+from corosync_tw.config.rings import check_rings
 from corosync_tw.config.schema import Config
 from corosync_tw.config.schema_services import QuorumConfig
 from corosync_tw.config.schema_totem import TotemConfig
@@ -60,9 +61,11 @@ def with_live_keys(config: Config, texts: Mapping[str, str]) -> tuple[Config | N
     logging = replace(logging, daemons=config.logging.daemons, **_place(config.logging))
     timing = totem_timing(totem, len(config.membership.links[0].members))
     check_timing(totem, timing, report)
+    changed = replace(config, totem=totem, quorum=quorum, logging=logging, timing=timing)
+    check_rings(changed, changed.membership.links, report)
     if report.faults:
         return None, [fault.partition(": ")[2] for fault in report.faults]
-    return replace(config, totem=totem, quorum=quorum, logging=logging, timing=timing), []
+    return changed, []
 
 
 def _kept(section: SectionConfig, keys: frozenset[str]) -> dict[str, Any]:

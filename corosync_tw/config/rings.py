@@ -13,7 +13,7 @@ from typing import Final
 from corosync_tw.config.directive import directives
 from corosync_tw.config.links import Link
 from corosync_tw.config.report import Report
-from corosync_tw.config.schema import Sections
+from corosync_tw.config.schema import Config, Sections
 from corosync_tw.config.schema_rrp import RrpConfig
 from corosync_tw.config.timing import TIMEOUT_MIN_MS, TotemTiming
 
@@ -68,6 +68,19 @@ def check_rings(sections: Sections, links: Sequence[Link], report: Report) -> No
     elif not 1 < copies < len(links):
         report.fault(
             totem, "rrp_copies", f"{copies} is not possible, should be 2 to {len(links) - 1}"
+        )
+
+
+def check_same_rings(old: Config, new: Config, report: Report) -> None:
+    """Check that a file for a node that runs has as many rings as the node."""
+    before = len(old.membership.links)
+    after = len(new.membership.links)
+    if old.is_redundant() and before > 1 and before != after:
+        report.fault(
+            new.totem,
+            "interface",
+            f"there are {after} rings in the file, but this node runs with {before}: rings come "
+            "and go with a restart alone",
         )
 
 

@@ -2,7 +2,9 @@
 
 import pytest
 
+from corosync_tw.config.diff import plan_change
 from corosync_tw.config.keys import config_keys
+from corosync_tw.config.live import with_live_keys
 from corosync_tw.config.load import frame_len_bytes_max, load_text, rrp_params
 from corosync_tw.corotypes import NS_PER_MS
 from corosync_tw.errors import ConfigError
@@ -200,3 +202,32 @@ def test_the_ways_of_a_token_are_short_by_default():
     assert rrp_params(
         load(conf(nodes=TWO, totem="rrp_mode: active")), 0
     ).token_expired_timeout_ns == (47 * NS_PER_MS)
+
+
+def test_rings_come_and_go_with_a_restart_alone():
+    old = load(conf(nodes=THREE, totem="rrp_mode: active"))
+    new = load(conf(nodes=TWO, totem="rrp_mode: active"))
+    change, faults = plan_change(old, config_keys(old), new)
+    assert change is None
+    assert "there are 2 rings in the file, but this node runs with 3" in faults[0]
+
+
+def test_the_mode_stays_and_thresholds_change():
+    old = load(conf(nodes=TWO, totem="rrp_mode: active"))
+    new = load(conf(nodes=TWO, totem="rrp_mode: passive\nrrp_problem_count_threshold: 5"))
+    change, faults = plan_change(old, config_keys(old), new)
+    assert not faults
+    assert "totem.rrp_mode" in change.kept[0]
+    assert change.config.totem.rrp_mode == "active"
+    assert change.config.totem.rrp_problem_count_threshold == 5
+
+
+def test_what_a_client_sets_is_checked():
+    config = load(conf(nodes=TWO, totem="rrp_mode: active"))
+    key = "totem.rrp_problem_count_threshold"
+    changed, _ = with_live_keys(config, {key: "5"})
+    assert changed.totem.rrp_problem_count_threshold == 5
+    assert with_live_keys(config, {key: "1"}) == (
+        None,
+        ["totem.rrp_problem_count_threshold: 1 may not be less than 2"],
+    )
