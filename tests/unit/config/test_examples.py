@@ -16,7 +16,7 @@ WARNED_OF = {"corosync.conf.example.udp"}
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_an_example_works(path):
-    config = load_file(str(path), host=host())
+    config = load_file(str(path), host=host(read_key=lambda _: bytes(128)))
     assert unsupported(config) == []
     assert bool(config.warnings) is (path.name in WARNED_OF)
     totem_params(config, config.nodeid)
@@ -28,6 +28,16 @@ def test_two_nodes():
     params = service_params(config)
     assert params.two_node
     assert params.expected_votes == 2
+
+
+def test_two_links_of_knet():
+    path = str(CONF / "corosync.conf.example.knet")
+    config = load_file(path, host=host(read_key=lambda _: bytes(128)))
+    assert [(link.linknumber, link.port) for link in config.membership.links] == [
+        (0, 5405),
+        (1, 5406),
+    ]
+    assert config.totem.crypto() == ("aes256", "sha256")
 
 
 def test_the_watchdog():
