@@ -3,12 +3,13 @@ Path MTU discovery: the longest packet that arrives at the other end of a link, 
 
 It begins with the interface's MTU where that is known, otherwise with the longest there is, which
 the kernel refuses and names its own; what is neither refused nor answered is halved towards what is
-known to arrive. Until a link's MTU is known it is the least that every network carries. Frames are
-cut for the lowest MTU of all links that are up.
+known to arrive. A link that comes up begins with the least that every network carries, and takes
+what is answered at once. Frames are cut for the lowest MTU of all links that are up.
 
 Source: libknet 1.25 threads_pmtud.c, links.c.
-Deviation: a length is given up after PROBES_PER_LENGTH packets without an answer, each waited for
-as the latency suggests; libknet gives up after one and waits as long as for a pong.
+Deviation: a length is given up after PROBES_PER_LENGTH packets without an answer, the first of them
+waited for as the latency suggests, each other one twice as long; libknet gives up after one and
+waits as long as for a pong.
 """
 
 from dataclasses import dataclass
@@ -143,6 +144,8 @@ class PmtuDiscovery:
             self._found(link, search, now_ns)
         else:
             search.good = search.present
+            if self._payload(link, search.good) > link.payload_mtu:
+                self._set(link, search.good)
             self._probe(link, search, (search.good + search.bad) // 2, now_ns)
         return True
 
@@ -198,25 +201,23 @@ class PmtuDiscovery:
         if search.lengths > LENGTHS_MAX:
             self._failed(link, now_ns)
             return
-        seal, ipv6 = self._outbox.seal, link.params.ipv6
-        payload = mtu.payload_bytes(seal, length, ipv6=ipv6)
+        payload = self._payload(link, length)
         if payload < 1:
             self._failed(link, now_ns)
             return
-        search.present = mtu.onwire_bytes(seal, payload, ipv6=ipv6)
+        search.present = mtu.onwire_bytes(self._outbox.seal, payload, ipv6=link.params.ipv6)
         search.probes = 0
         self._send(link, search, now_ns)
 
     def _send(self, link: Link, search: _Search, now_ns: int) -> None:
-        search.probes += 1
         latency_ns = link.latency_us * NS_PER_US * ANSWER_TIMEOUT_LATENCIES
-        timeout_ns = max(latency_ns, ANSWER_TIMEOUT_NS_MIN)
-        search.deadline_ns = now_ns + min(timeout_ns, max(link.params.pong_timeout_ns, 1))
-        payload = mtu.payload_bytes(self._outbox.seal, search.present, ipv6=link.params.ipv6)
+        search.deadline_ns = now_ns + (max(latency_ns, ANSWER_TIMEOUT_NS_MIN) << search.probes)
+        payload = self._payload(link, search.present)
         probe = Pmtud(PacketType.PMTUD, self._nodeid, link.params.link, encode_size(search.present))
         packet = encode_pmtud(probe, payload + HEADER_ALL_LEN_BYTES)
         link.stats.tx_pmtu_bytes += self._outbox.control(link, packet)
         link.stats.tx_pmtu_packets += 1
+        search.probes += 1
         self._schedule()
 
     def _unanswered(self, link: Link, search: _Search, now_ns: int) -> None:
@@ -258,12 +259,14 @@ class PmtuDiscovery:
         self._validate(link, valid=False)
 
     def _set(self, link: Link, onwire_bytes: int) -> None:
-        seal, ipv6 = self._outbox.seal, link.params.ipv6
-        payload, before = mtu.payload_bytes(seal, onwire_bytes, ipv6=ipv6), link.payload_mtu
+        payload, before = self._payload(link, onwire_bytes), link.payload_mtu
         link.payload_mtu = payload
         if payload != before:
             self._emit(link.params.link, link.params.nodeid, payload, before)
-        self._validate(link, valid=payload >= mtu.payload_bytes_min(seal))
+        self._validate(link, valid=payload >= mtu.payload_bytes_min(self._outbox.seal))
+
+    def _payload(self, link: Link, onwire_bytes: int) -> int:
+        return mtu.payload_bytes(self._outbox.seal, onwire_bytes, ipv6=link.params.ipv6)
 
     def _validate(self, link: Link, *, valid: bool) -> None:
         if link.has_valid_mtu != valid:
