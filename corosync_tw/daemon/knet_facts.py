@@ -2,7 +2,7 @@
 What the cfg service is told about the links of knet.
 
 Source: Corosync exec/totemknet.c totemknet_nodestatus_get, totemknet_ifaces_get.
-Deviation: IPv6 addresses are shown as they are; stock puts "%2" behind each, whatever the interface.
+Deviation: IPv6 addresses are shown as they are; stock puts "%2" behind each.
 """
 
 from collections.abc import Callable, Sequence
