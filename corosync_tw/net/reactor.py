@@ -19,6 +19,7 @@ from twisted.internet.main import installReactor
 from twisted.python import log
 
 from corosync_tw.services.stats.histogram import Histogram
+from corosync_tw.timers.interludes import Interludes
 
 _WITHOUT_END: Final = -1
 
@@ -28,10 +29,12 @@ class TurnReactor(EPollReactor):
     Handles the events of a turn one after the other, then what was put off to the turn's end.
 
     :ivar callback_time: how long each callback took; the delayed calls of a turn count as one.
+    :ivar interludes: called by callbacks that take long.
     """
 
     def __init__(self) -> None:
         self.callback_time = Histogram()
+        self.interludes: Final = Interludes()
         self._turn_end_calls: deque[Callable[[], None]] = deque()
         super().__init__()  # type: ignore[no-untyped-call]
 

@@ -6,13 +6,14 @@ before it, or its receiver would ask for all of them again.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from corosync_tw.net.batchsocket import Address, BatchSocket
 from corosync_tw.net.interfaces import INetObserver, NetEvent, NetEventKind
 from corosync_tw.net.offload import Run, single
 from corosync_tw.net.stats import TransportStats
+from corosync_tw.timers.interludes import Interludes
 
 # About 6 MB of full frames; by then the oldest are worth nothing to anybody.
 SEND_QUEUE_FRAMES_MAX: Final = 4096
@@ -25,7 +26,18 @@ class SendQueue:
     :ivar frames: datagrams that wait.
     """
 
-    def __init__(self, stats: TransportStats, observer: INetObserver) -> None:
+    def __init__(
+        self,
+        stats: TransportStats,
+        observer: INetObserver,
+        interlude: Callable[[], None] | None = None,
+    ) -> None:
+        """
+        Begin with nothing.
+
+        :param interlude: called between the runs of one sending.
+        """
+        self._interlude = interlude or Interludes()
         self._stats = stats
         self._observer = observer
         self._waiting: deque[tuple[BatchSocket, Run, Address]] = deque()
@@ -35,7 +47,9 @@ class SendQueue:
 
     def send(self, sock: BatchSocket, runs: Sequence[Run], addresses: Sequence[Address]) -> None:
         """Send every run to every address, run by run."""
-        for run in runs:
+        for number, run in enumerate(runs):
+            if number:
+                self._interlude()
             for address in addresses:
                 if self._waiting:
                     self._append(sock, run, address)

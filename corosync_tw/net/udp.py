@@ -11,12 +11,13 @@ Source: Corosync exec/totemudp.c.
 import contextlib
 import ipaddress
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorFDSet, IReactorTime
 from zope.interface import implementer
 
+from corosync_tw.corotypes import Buffer
 from corosync_tw.net.batchsocket import BatchSocket, SourceFilter
 from corosync_tw.net.errors import NetError, system_text
 from corosync_tw.net.ifaddr import InterfaceAddress, SockAddr, interface_of, socket_address
@@ -43,6 +44,7 @@ from corosync_tw.net.sockets import (
 )
 from corosync_tw.net.stats import TransportStats
 from corosync_tw.net.turn import Turn
+from corosync_tw.timers.interludes import interludes_of
 from corosync_tw.totem.runs import Datagrams
 
 
@@ -75,7 +77,7 @@ class UdpTransport:
         self.stats = TransportStats() if stats is None else stats
         self._group = group_of(settings)
         self._group_address = socket_address(self._group, settings.port)[1]
-        self._queue = SendQueue(self.stats, observer)
+        self._queue = SendQueue(self.stats, observer, interludes_of(reactor))
         self._filter = SourceFilter()
         self._peers = PeerTable(settings.nodeid, self._peer_learnt)
         self._members: dict[int, str] = {}
@@ -165,6 +167,14 @@ class UdpTransport:
 
     def block_unlisted(self, block: bool) -> None:
         """Take no notice: a multicast may come from anywhere, its group is the limit."""
+
+    def overhear(self, listener: Callable[[Buffer, str], None]) -> None:
+        """
+        Show each datagram that is not a mcast message to a listener, with its source.
+
+        Pre: all nodes are listed; otherwise we listen ourselves, for their addresses.
+        """
+        self._filter.learn = listener
 
     def stop(self) -> Deferred[None]:
         """Send what still can be sent and close the sockets."""

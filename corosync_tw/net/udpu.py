@@ -9,13 +9,14 @@ Source: Corosync exec/totemudpu.c.
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorFDSet
 from zope.interface import implementer
 
+from corosync_tw.corotypes import Buffer
 from corosync_tw.net.batchsocket import BatchSocket, SourceFilter
 from corosync_tw.net.ifaddr import InterfaceAddress, SockAddr
 from corosync_tw.net.ifwatch import InterfaceWatch
@@ -34,6 +35,7 @@ from corosync_tw.net.slab import SlabPool
 from corosync_tw.net.sockets import open_udp
 from corosync_tw.net.stats import TransportStats
 from corosync_tw.net.turn import Turn
+from corosync_tw.timers.interludes import interludes_of
 from corosync_tw.totem.runs import Datagrams
 
 
@@ -64,7 +66,7 @@ class UdpuTransport:
         self._settings = settings
         self._observer = observer
         self.stats = TransportStats() if stats is None else stats
-        self._queue = SendQueue(self.stats, observer)
+        self._queue = SendQueue(self.stats, observer, interludes_of(reactor))
         self._filter = SourceFilter()
         self._members: dict[int, str] = {}
         self._addresses: dict[int, SockAddr] = {}
@@ -145,6 +147,10 @@ class UdpuTransport:
         """Drop what comes from addresses that are not listed, or take it."""
         self._settings = replace(self._settings, block_unlisted_ips=block)
         self._list_addresses()
+
+    def overhear(self, listener: Callable[[Buffer, str], None]) -> None:
+        """Show each datagram that is not a mcast message to a listener, with its source."""
+        self._filter.learn = listener
 
     def stop(self) -> Deferred[None]:
         """Send what still can be sent and close the sockets."""

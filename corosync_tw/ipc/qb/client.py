@@ -119,6 +119,11 @@ class Client:
         if not (self._left or self._level):
             self._keeper.serve_now(self)
 
+    def requests_heard(self) -> None:
+        """Take a turn later, if requests can be served."""
+        if not (self._left or self._level):
+            self._keeper.come_back(self)
+
     def room_appeared(self) -> None:
         """Write what waits."""
         self.drain()

@@ -30,6 +30,9 @@ class LinkUser(Protocol):
     def requests_arrived(self) -> None:
         """Requests wait; ``Link.take`` gives them."""
 
+    def requests_heard(self) -> None:
+        """Requests wait, and the loop is busy with something else."""
+
     def room_appeared(self) -> None:
         """Queued events may go now."""
 

@@ -27,8 +27,11 @@ from corosync_tw.ipc.qb.link import (
 from corosync_tw.ipc.qb.ring import RingReader, RingViolation, RingWriter, footprint_bytes
 from corosync_tw.ipc.qb.room import RoomWatch
 from corosync_tw.services.lib_runs import EventRun, MessageHead, RequestRuns, RunsTaken
+from corosync_tw.timers.interludes import interludes_of
 
 BELLS_PER_READ_MAX: Final = 4096
+# A client's socket takes no more than some 280; a client that finds it full does nothing but ask.
+MANY_BELLS: Final = 64
 # The shortest request fills this much of a ring; no more of them can wait than fit in.
 _REQUEST_LEN_BYTES_MIN: Final = 24
 
@@ -66,6 +69,7 @@ class ShmLink:
         self._announced_max = footprint_bytes(site.max_msg_size) // _REQUEST_LEN_BYTES_MIN
         # Bells that the full socket did not take.
         self._unrung = 0
+        self._interludes = interludes_of(reactor)
         self.paths = Paths(*(f"{site.base}-{ring}-{site.service}" for ring in Paths._fields))
         self._requests = RingReader(self.paths.request, site)
         try:
@@ -202,6 +206,7 @@ class ShmLink:
     def close(self) -> None:
         """Hang up and unmap."""
         self.have_room()
+        self._interludes.remove(self._hear_bells)
         self._socket.close()
         for ring in (self._requests, self._responses, self._events):
             ring.close()
@@ -230,24 +235,43 @@ class ShmLink:
     # Descriptor
 
     def _on_bell(self) -> None:
-        """Count bells, or notice the end."""
+        """Count bells and serve, or notice the end."""
         user = self._user
         assert user is not None
-        try:
-            bells = len(self._socket.sock.recv(BELLS_PER_READ_MAX))
-        except OSError as error:
-            if error.errno in BLOCKED:
-                return
-            bells = 0
+        bells = self._read_bells()
+        if bells is None:
+            return
         if not bells:
             self._socket.unwatch()
             user.ended()
             return
+        if bells >= MANY_BELLS:
+            self._interludes.add(self._hear_bells)
+        else:
+            self._interludes.remove(self._hear_bells)
+        if self._is_believable(user):
+            user.requests_arrived()
+
+    def _read_bells(self) -> int | None:
+        """Read what bells there are and count them; None when there is neither bell nor end."""
+        try:
+            bells = len(self._socket.sock.recv(BELLS_PER_READ_MAX))
+        except OSError as error:
+            return None if error.errno in BLOCKED else 0
         self._announced += bells
+        return bells
+
+    def _hear_bells(self) -> None:
+        """Make room for more bells amid other work; who rang is served later."""
+        user = self._user
+        if user is not None and self._read_bells() and self._is_believable(user):
+            user.requests_heard()
+
+    def _is_believable(self, user: LinkUser) -> bool:
         if self._announced > self._announced_max:
             user.violated("it announced more requests than its ring holds")
-            return
-        user.requests_arrived()
+            return False
+        return True
 
     def _on_room(self) -> None:
         """Ring the bells that waited."""

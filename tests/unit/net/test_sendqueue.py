@@ -90,3 +90,12 @@ def test_clear_counts_what_it_drops():
     queue.send(FakeSocket(0), [run_of(b"1", b"2")], [A])
     queue.clear()
     assert (queue.frames, stats.tx_dropped) == (0, 2)
+
+
+def test_there_is_an_interlude_between_runs():
+    sock, taken = FakeSocket(10), []
+    queue = SendQueue(TransportStats(), Events(), lambda: taken.append(len(sock.sent)))
+    queue.send(sock, [run_of(b"1"), run_of(b"2"), run_of(b"3")], [A, B])
+    assert taken == [2, 4]
+    queue.send(sock, [run_of(b"4")], [A])
+    assert len(taken) == 2

@@ -6,12 +6,15 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
+from corosync_tw.timers.interludes import Interludes
+
 
 class PumpReactor(Clock):
     """What the server needs of a reactor."""
 
     def __init__(self):
         super().__init__()
+        self.interludes = Interludes()
         self.readers = {}
         self.writers = {}
 

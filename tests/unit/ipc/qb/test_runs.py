@@ -13,6 +13,7 @@ from corosync_tw.ipc.qb.queue import (
     UNREAD_LOOKS_MAX,
     EventQueue,
 )
+from corosync_tw.ipc.qb.shm import MANY_BELLS
 from corosync_tw.services.lib_runs import EventRun, MessageHead, RunsTaken
 from corosync_tw.totem.batch import MessageBatch
 from tests.unit.ipc.qb.serving import ECHO, event, request
@@ -101,6 +102,47 @@ def test_all_that_was_announced_is_one_run(runs):
     assert runs.ours().stats.requests == 250
     assert client.requests.value() == 0
     assert client.requests.word(0) == client.requests.word(1)
+
+
+def rung(client, count):
+    for number in range(count):
+        assert client.requests.write(mcast(b"%d" % number))
+    client.bell(count)
+
+
+def test_many_bells_are_heard_amid_other_work_and_served_later(runs):
+    client = runs.connect()
+    rung(client, MANY_BELLS)
+    runs.settle()
+    rung(client, 3)
+    runs.reactor.interludes()
+    assert len(runs.sender.runs) == 1, "not amid other work"
+    runs.settle()
+    assert [len(run) for run in runs.sender.runs] == [MANY_BELLS, 3]
+
+
+def test_few_bells_wait_for_the_loop(runs):
+    client = runs.connect()
+    rung(client, MANY_BELLS)
+    runs.settle()
+    rung(client, MANY_BELLS - 1)
+    runs.settle()
+    rung(client, 1)
+    runs.reactor.interludes()
+    assert not runs.ours().link.has_more()
+    runs.settle()
+    assert sum(map(len, runs.sender.runs)) == 2 * MANY_BELLS
+
+
+def test_who_hangs_up_is_not_listened_to_any_more(runs):
+    client = runs.connect()
+    rung(client, MANY_BELLS)
+    runs.settle()
+    client.close()
+    runs.reactor.interludes()
+    runs.settle()
+    runs.reactor.interludes()
+    assert runs.handler.gone
 
 
 def test_requests_of_other_kinds_keep_their_place(runs):
