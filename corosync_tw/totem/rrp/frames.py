@@ -29,6 +29,11 @@ _ORF_TOKEN: Final = {first: Struct(f"{order}{HEADER_LEN_BYTES}xII8xIQ") for firs
 # token_seq, representative, ring seq
 _COMMIT_TOKEN: Final = {first: Struct(f"{order}{HEADER_LEN_BYTES}xIIQ") for first, order in _ORDERS}
 
+# Where tokens have a byte that says nothing of them, and its value in one that is sent on a network
+# whose turn it is not.
+_ENCAPSULATED_AT: Final = 4
+_OUT_OF_TURN: Final = 0xFF
+
 KIND_MCAST: Final = int(MessageType.MCAST)
 KIND_ORF_TOKEN: Final = int(MessageType.ORF_TOKEN)
 KIND_COMMIT_TOKEN: Final = int(MessageType.MEMB_COMMIT_TOKEN)
@@ -72,6 +77,16 @@ def token_of(frame: Buffer) -> Token | None:
         return None
     token_seq, rep, ring_seq = layout.unpack_from(frame)
     return Token(kind, RingId(rep, ring_seq), token_seq, 0)
+
+
+def out_of_turn(frame: bytes) -> bytes:
+    """Give a token that does not count for the networks that bring it."""
+    return frame[:_ENCAPSULATED_AT] + bytes((_OUT_OF_TURN,)) + frame[_ENCAPSULATED_AT + 1 :]
+
+
+def is_out_of_turn(frame: Buffer) -> bool:
+    """Tell whether a token does not count for the network that brought it."""
+    return frame[_ENCAPSULATED_AT] == _OUT_OF_TURN
 
 
 def message_of(frame: Buffer) -> tuple[int, int] | None:

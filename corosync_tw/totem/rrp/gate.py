@@ -10,8 +10,9 @@ once more: whoever sends a token again has reason to doubt that the ring took it
 repeat a packet, so that what is lacking then is no fault.
 
 A message that was not here when the timer fired is lost, not late: no other token waits for it.
-While one token after the other goes up by its timer, the time is halved each time: a dead network
-must not slow the ring down until its problems are counted, with a hop's wait for each member.
+While one token after the other goes up by its timer, the time is halved each time: a network that
+is dead, or loses much, must not slow the ring down until its problems are counted, with a hop's
+wait for each member.
 
 Source: Koch, Moser, Melliar-Smith, ICDCS 2002, Fig. 2 (recvToken, tokenTimerExpired), Fig. 4, and
 section 7.
@@ -124,9 +125,10 @@ class TokenGate:
         self.waiting = True
 
     def _timeout_ns(self) -> int:
-        if self._params.mode is RrpMode.PASSIVE:
-            return self._params.message_delay_timeout_ns
-        return self._params.token_expired_timeout_ns >> self._expired_in_a_row
+        params = self._params
+        passive = params.mode is RrpMode.PASSIVE
+        longest_ns = params.message_delay_timeout_ns if passive else params.token_expired_timeout_ns
+        return longest_ns >> self._expired_in_a_row
 
     def ready(self, judged: int) -> bool:
         """
@@ -162,7 +164,7 @@ class TokenGate:
             if behind is not None:
                 self._lost_behind = self.token.ring_id, behind
 
-    def take(self, *, expired: bool) -> Buffer:
+    def take(self, *, expired: bool, now_ns: int) -> Buffer:
         """
         Give up the token; what comes of it from now on is late.
 
@@ -170,6 +172,8 @@ class TokenGate:
         """
         assert self.waiting, "the token is gone"
         self.waiting = False
-        if not expired:
+        # With passive replication most need not wait: that tells nothing of those that have to.
+        waited = now_ns > self._arrived_ns or self._params.mode is not RrpMode.PASSIVE
+        if not expired and waited:
             self._expired_in_a_row = 0
         return self.frame

@@ -73,11 +73,12 @@ class Health:
     :ivar sound: those that are not faulty, one bit each.
     """
 
-    __slots__ = ("_params", "links", "live", "sound")
+    __slots__ = ("_params", "_settled_ns", "links", "live", "sound")
 
     def __init__(self, params: RrpParams) -> None:
         """Begin with all networks in use."""
         self._params = params
+        self._settled_ns = 0
         self.links = [LinkHealth() for _ in range(params.networks)]
         self._update()
 
@@ -102,6 +103,8 @@ class Health:
     def judged(self, now_ns: int) -> int:
         """Give the networks that all others use as well, one bit each."""
         sound = self.sound
+        if now_ns >= self._settled_ns:
+            return sound
         for i in self.live:
             if now_ns < self.links[i].settled_ns:
                 sound &= ~(1 << i)
@@ -149,6 +152,7 @@ class Health:
         if forced:
             health.flaps = 0
         health.settled_ns = now_ns + self._params.autorecovery_check_timeout_ns
+        self._settled_ns = max(self._settled_ns, health.settled_ns)
         return self._step(link, LinkInput.FORCED if forced else LinkInput.RECOVERED, now_ns)
 
     def _step(self, link: int, happened: LinkInput, now_ns: int) -> bool:

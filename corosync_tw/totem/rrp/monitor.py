@@ -74,8 +74,9 @@ class Monitor:
         ]
 
     def level(self, link: int) -> None:
-        """Forget that a network lags."""
-        self.counts[link] = max(self.counts)
+        """Forget that a network lags, or leads: then all others would seem to lag."""
+        others = [count for other, count in enumerate(self.counts) if other != link]
+        self.counts[link] = max(others, default=self.counts[link])
 
     def level_all(self) -> None:
         """Begin anew."""
@@ -166,13 +167,13 @@ class MessageMonitors:
 
         :param seq: of the last message that the token tells of.
         """
-        touched = list(self._touched.items())
         self._last_seq = seq
-        return touched
+        return list(self._touched.items())
 
     def settle(self) -> None:
         """Count what was young; it has its say when the next token arrives."""
-        self._touched = {key: value for key, value in self._touched.items() if value.settle()}
+        if self._touched:
+            self._touched = {key: value for key, value in self._touched.items() if value.settle()}
 
     def monitors(self) -> Collection[SenderMonitor]:
         """Give all modules."""

@@ -55,6 +55,7 @@ class Trial:
     :ivar probe: as its activator sent it.
     :ivar heard: members whose first lap was heard.
     :ivar first_lap_sent: we have multicast it.
+    :ivar second_lap_here: it has come to us by unicast.
     :ivar second_lap_sent: we have passed it on by unicast.
     :ivar told: its activation was heard.
     """
@@ -62,6 +63,7 @@ class Trial:
     probe: Probe
     heard: set[int] = field(default_factory=set)
     first_lap_sent: bool = False
+    second_lap_here: bool = False
     second_lap_sent: bool = False
     told: bool = False
 
@@ -250,7 +252,9 @@ class Recovery:
     # -- what comes in
 
     def receive(self, link: int, frame: Buffer, now_ns: int) -> None:
-        """Take a probe that a network brought."""
+        """Take a probe that a network brought; while a ring forms it is nobody's fault."""
+        if not self._members:
+            return
         probe = decode_probe(frame, self._authenticator)
         if isinstance(probe, ProbeFault):
             self._refuse(link, probe, 0, (kind_of(frame), 0, 0), now_ns)
@@ -281,7 +285,7 @@ class Recovery:
             probe.kind == KIND_RING_TEST or probe.network >= len(self._tests)
         ):
             return ProbeFault.WRONG_NETWORK
-        if not self._members or probe.ring_id != self.ring_id:
+        if probe.ring_id != self.ring_id:
             return ProbeFault.STALE
         if probe.sender not in self._members or probe.activator not in self._members:
             return ProbeFault.STRANGER
@@ -316,20 +320,32 @@ class Recovery:
         if probe.lap == LAP_MULTICAST:
             self._on_first_lap(link, tests, trial, probe)
             return None
-        before, after = self._neighbours()
+        before, _ = self._neighbours()
         mine = probe.activator == self._params.my_id
         over = not tests.pending if mine else trial.second_lap_sent
         if over or probe.sender != before:
             return ProbeFault.STALE
-        if not self._all_heard(trial):
-            # It ends here: somebody does not reach us.
-            return None
-        if mine:
+        trial.second_lap_here = True
+        if mine and self._all_heard(trial):
             self._passed(link, tests, now_ns)
-        elif self._health.links[link].state is not LinkState.HELD_DOWN:
-            trial.second_lap_sent = True
-            self._pass_on(link, probe, LAP_UNICAST, after)
+        elif not mine:
+            self._on_second_lap(link, trial, probe)
         return None
+
+    def _on_second_lap(self, link: int, trial: Trial, probe: Probe) -> None:
+        """
+        Pass a test on by unicast, if everybody reaches us.
+
+        It may have overtaken the first lap of another node, for which it waits.
+        """
+        if (
+            trial.second_lap_here
+            and not trial.second_lap_sent
+            and self._all_heard(trial)
+            and self._health.links[link].state is not LinkState.HELD_DOWN
+        ):
+            trial.second_lap_sent = True
+            self._pass_on(link, probe, LAP_UNICAST, self._neighbours()[1])
 
     def _on_first_lap(self, link: int, tests: LinkTests, trial: Trial, probe: Probe) -> None:
         before, after = self._neighbours()
@@ -342,6 +358,8 @@ class Recovery:
             trial.first_lap_sent = True
             tests.led = tests.led or probe.activator < self._params.my_id
             self._pass_on(link, probe, LAP_MULTICAST, None)
+        if probe.activator != self._params.my_id:
+            self._on_second_lap(link, trial, probe)
 
     def _all_heard(self, trial: Trial) -> bool:
         return len(trial.heard) == len(self._members) - 1

@@ -35,6 +35,7 @@ from corosync_tw.totem.rrp.frames import (
     PROBE_KINDS,
     TOKEN_KINDS,
     Token,
+    is_out_of_turn,
     kind_of,
     message_of,
     token_of,
@@ -179,7 +180,9 @@ class RedundantRing:
             singles: Iterable[Buffer]
             if isinstance(frame, FrameBlob):
                 if only_mcasts(frame.blob, frame.stride):
-                    self._count_messages(link, frame.blob, -(-len(frame.blob) // frame.stride))
+                    self._count_messages(
+                        link, frame.blob, -(-len(frame.blob) // frame.stride), now_ns
+                    )
                     upwards.append(frame)
                     continue
                 singles = frame.frames()
@@ -194,7 +197,7 @@ class RedundantRing:
                     probed = True
                 else:
                     if kind == KIND_MCAST:
-                        self._count_messages(link, single, 1)
+                        self._count_messages(link, single, 1, now_ns)
                     upwards.append(single)
         for frame in tokens:
             self._on_token(link, frame, upwards, now_ns)
@@ -203,7 +206,7 @@ class RedundantRing:
         if probed:
             self._finish_probes(now_ns)
 
-    def _count_messages(self, link: int, first: Buffer, count: int) -> None:
+    def _count_messages(self, link: int, first: Buffer, count: int, now_ns: int) -> None:
         """
         Count messages in a row.
 
@@ -216,7 +219,7 @@ class RedundantRing:
         self.link_stats[link].messages_rx += count
         resend = self._spread.resend
         if resend.due_ns is not None:
-            resend.message_heard(seq_add(seq, count - 1))
+            resend.message_heard(seq_add(seq, count - 1), now_ns)
         if self._params.mode is not RrpMode.ACTIVE:
             self._judge.count_messages(link, nodeid, seq, count)
 
@@ -228,8 +231,7 @@ class RedundantRing:
         gate, stats = self._gate, self.stats
         self.link_stats[link].tokens_rx += 1
         arrived = gate.arrive(link, token, frame, now_ns)
-        if arrived is not Arrived.STALE and gate.copies.bit_count() <= self._spread.copies():
-            # More copies than are sent at first come from who doubted that one arrived.
+        if arrived is Arrived.NEW or not is_out_of_turn(frame):
             self._judge.count_token(link)
         if arrived is Arrived.STALE:
             stats.tokens_stale += 1
@@ -240,7 +242,7 @@ class RedundantRing:
         elif arrived is Arrived.NEW:
             stats.tokens_waited += 1
         if arrived is Arrived.NEW:
-            self._spread.resend.token_heard()
+            self._spread.resend.token_heard(now_ns)
 
     def ring_advanced(self, now_ns: int) -> None:
         """Let a token go that waited for messages, if the last of them has come."""
@@ -269,7 +271,7 @@ class RedundantRing:
         self._note_ring(token)
         for verdict in verdicts:
             self._mark(verdict, now_ns)
-        return self._gate.take(expired=expired)
+        return self._gate.take(expired=expired, now_ns=now_ns)
 
     def _note_ring(self, token: Token) -> None:
         if token.kind == KIND_ORF_TOKEN:

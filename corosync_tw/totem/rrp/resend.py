@@ -6,13 +6,24 @@ every other token of every node is lost, and the ring sends it again only after 
 which several hops in a row add up to more than the token timeout. So after token_expired without a
 sign of life it is sent on the others in use, and as long after that on the faulty ones: it may be
 that one of them works again and no other does. Whoever has the token already ignores the copies.
+They bear a mark, so that they count only if they were needed: on an idle ring, where a token rests,
+each is sent again, which would hide that a network is not in use.
+
+How long it waits follows what was seen: four times as long as the last tokens needed to show that
+they had arrived, but not less than WAIT_MIN_NS and not more than token_expired. It doubles when one
+token after the other was sent again, for then it is the ring that is slow.
 
 Deviation: the paper and Corosync 1.x leave a lost token to the ring.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from corosync_tw.totem.seqno import seq_lt
+
+WAIT_MIN_NS: Final = 5_000_000
+# Tokens sent again in a row until the ring is held for slow.
+_AGAIN_IN_A_ROW: Final = 2
 
 
 class TokenResend:
@@ -24,7 +35,17 @@ class TokenResend:
     :ivar due_ns: when it is sent again, None when there is no need.
     """
 
-    __slots__ = ("_rounds", "_seq", "due_ns", "frame", "target")
+    __slots__ = (
+        "_again",
+        "_arrival_ns",
+        "_in_a_row",
+        "_rounds",
+        "_sent_ns",
+        "_seq",
+        "due_ns",
+        "frame",
+        "target",
+    )
 
     def __init__(self) -> None:
         self.target = 0
@@ -32,9 +53,27 @@ class TokenResend:
         self.due_ns: int | None = None
         self._rounds: list[Sequence[int]] = []
         self._seq = 0
+        self._sent_ns = 0
+        # What the last tokens needed to show that they had arrived; None before the first.
+        self._arrival_ns: int | None = None
+        self._again = False
+        self._in_a_row = 0
+
+    def wait_ns(self, wait_max_ns: int) -> int:
+        """Tell how long to wait for a sign of life, at most ``wait_max_ns``."""
+        if self._arrival_ns is None:
+            return wait_max_ns
+        return min(wait_max_ns, max(WAIT_MIN_NS, 4 * self._arrival_ns))
 
     def sent(
-        self, target: int, frame: bytes, seq: int, rounds: Iterable[Sequence[int]], due_ns: int
+        self,
+        target: int,
+        frame: bytes,
+        seq: int,
+        rounds: Iterable[Sequence[int]],
+        *,
+        now_ns: int,
+        wait_ns: int,
     ) -> None:
         """
         Begin to wait for a sign of life.
@@ -42,25 +81,35 @@ class TokenResend:
         :param seq: of the last message that the token tells of.
         :param rounds: networks to send it on then, and after that.
         """
+        if not self._again:
+            self._in_a_row = 0
+        self._again = False
         self.target, self.frame, self._seq = target, frame, seq
+        self._sent_ns = now_ns
         self._rounds = [links for links in rounds if links]
-        self.due_ns = due_ns if self._rounds else None
+        self.due_ns = now_ns + wait_ns if self._rounds else None
 
-    def token_heard(self) -> None:
+    def token_heard(self, now_ns: int) -> None:
         """A token has come in: ours has arrived."""
+        if self.due_ns is not None and not self._again:
+            arrival_ns = now_ns - self._sent_ns
+            if self._arrival_ns is not None:
+                arrival_ns = max(arrival_ns, self._arrival_ns * 7 // 8)
+            self._arrival_ns = arrival_ns
         self.due_ns = None
 
-    def message_heard(self, seq: int) -> None:
+    def message_heard(self, seq: int, now_ns: int) -> None:
         """Somebody has sent a message: if it is a new one, our token has arrived."""
         if self.due_ns is not None and seq_lt(self._seq, seq):
-            self.due_ns = None
+            self.token_heard(now_ns)
 
-    def next_round(self, due_ns: int) -> Sequence[int]:
-        """
-        Give the networks whose turn it is.
-
-        :param due_ns: when the next ones have their turn.
-        """
+    def next_round(self, now_ns: int, wait_max_ns: int) -> Sequence[int]:
+        """Give the networks whose turn it is; the next ones have theirs after another wait."""
+        if not self._again:
+            self._again = True
+            self._in_a_row += 1
+            if self._in_a_row >= _AGAIN_IN_A_ROW and self._arrival_ns is not None:
+                self._arrival_ns = min(2 * self._arrival_ns + 1, wait_max_ns)
         links = self._rounds.pop(0)
-        self.due_ns = due_ns if self._rounds else None
+        self.due_ns = now_ns + self.wait_ns(wait_max_ns) if self._rounds else None
         return links

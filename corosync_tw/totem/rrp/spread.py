@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from corosync_tw.totem.links import LinkSend
-from corosync_tw.totem.rrp.frames import KIND_MCAST, kind_of
+from corosync_tw.totem.rrp.frames import KIND_MCAST, kind_of, out_of_turn
 from corosync_tw.totem.rrp.health import Health
 from corosync_tw.totem.rrp.params import RrpMode, RrpParams
 from corosync_tw.totem.rrp.resend import TokenResend
@@ -56,19 +56,19 @@ class Spread:
         live = self._health.live
         links = list(live)
         if self._params.mode in _IN_TURNS:
-            links = self.rotation.token_links(live, self.copies())
+            links = self.rotation.token_links(live, self._copies())
         others = [link for link in live if link not in links]
         faulty = [link for link in self._all if link not in live]
-        due_ns = now_ns + self._resend_after_ns()
-        self.resend.sent(target, frame, seq, (others, faulty), due_ns)
+        wait_ns = self._resend_after_ns()
+        self.resend.sent(target, frame, seq, (others, faulty), now_ns=now_ns, wait_ns=wait_ns)
         return self._put_token(links, target, frame)
 
     def token_again(self, now_ns: int) -> Iterator[LinkSend]:
         """Send the last token where it has not been sent."""
         resend = self.resend
         self._stats.tokens_resent += 1
-        links = resend.next_round(now_ns + self._resend_after_ns())
-        return self._put_token(links, resend.target, resend.frame)
+        links = resend.next_round(now_ns, self._resend_after_ns())
+        return self._put_token(links, resend.target, out_of_turn(resend.frame))
 
     def _put_token(self, links: Iterable[int], target: int, frame: bytes) -> Iterator[LinkSend]:
         for link in links:
@@ -82,10 +82,12 @@ class Spread:
         Receivers that wait for copies must notice first which ones they lack: one that comes while
         they wait would hide that we do not send on a network any more.
         """
-        waits = 1 if self._params.mode is RrpMode.PASSIVE else 2
-        return waits * self._params.token_expired_timeout_ns
+        expired_ns = self._params.token_expired_timeout_ns
+        if self._params.mode is RrpMode.PASSIVE:
+            return self.resend.wait_ns(expired_ns)
+        return 2 * expired_ns
 
-    def copies(self) -> int:
+    def _copies(self) -> int:
         """Count the networks that a packet takes."""
         if not self._health.sound or self._params.mode is RrpMode.ACTIVE:
             return len(self._health.live)
@@ -100,7 +102,7 @@ class Spread:
         elif not _are_messages(frames):
             parts = ((link, frames) for link in live)
         elif self._params.mode in _IN_TURNS and self._health.sound:
-            parts = self._count(self.rotation.messages(live, self.copies(), frames))
+            parts = self._count(self.rotation.messages(live, self._copies(), frames))
         else:
             parts = self._count((link, frames) for link in live)
         for link, part in parts:

@@ -19,6 +19,17 @@ def test_lag_is_the_difference_to_the_best():
     assert monitor.counts == [5, 5, 5]
 
 
+def test_a_network_that_is_levelled_time_and_again_does_not_run_away():
+    """While it is not judged it is levelled with each token, and brings some itself."""
+    monitor = Monitor(3, 0)
+    for _ in range(100):
+        for links in ((2, 0), (1, 2), (0, 1)):
+            for link in links:
+                monitor.count(link, 1)
+            monitor.level(1)
+    assert max(monitor.lag(link) for link in range(3)) <= 1
+
+
 def test_only_a_network_that_brings_something_is_forgiven():
     monitor = Monitor(3, 0)
     monitor.count(0, 50)

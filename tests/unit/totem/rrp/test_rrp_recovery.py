@@ -1,5 +1,7 @@
 """How a network comes back: tests in a row, word of it, hold-down, and who is not believed."""
 
+from dataclasses import replace
+
 import pytest
 
 from corosync_tw.corotypes import RingId
@@ -346,6 +348,7 @@ def test_while_a_ring_forms_nobody_tests_or_is_believed(end):
     end.rrp.set_ring_members(None)
     told(end)
     assert end.faulty() == [1]
+    assert end.rrp.refused_probes() == 0
     end.now += 1_000_000_000
     end.rrp.advance(end.now)
     assert end.sends() == []
@@ -370,6 +373,21 @@ def test_with_a_key_others_are_not_believed():
     frame = encode_probe(probe(), keyed)
     end.rrp.receive(1, [Arrival(frame, None)], end.now)
     assert len(end.sends()) == 1
+
+
+def test_parameters_change_while_it_runs(end):
+    end.rrp.reconfigure(replace(end.params, clean_tests=1, problem_count_threshold=2), end.now)
+    whole_ring = Bed(2).form()
+    for node in whole_ring.all():
+        node.links.reconfigure(replace(node.links.params, clean_tests=1), whole_ring.now)
+        mark(node, whole_ring.now)
+    whole_ring.run_ms(1100)
+    assert not any(node.links.faulty(1) for node in whole_ring.all())
+    end.rrp.reenable(None, end.now)
+    end.now += 2_000_000_000
+    for token_seq in range(2, 5):
+        end.bring(0, orf_token(token_seq))
+    assert end.faulty() == [1]
 
 
 def test_a_test_that_was_under_way_when_the_network_failed_again_does_not_count(end):
