@@ -14,7 +14,6 @@ Source: libknet 1.25; corosync 3.1.7 exec/totemknet.c.
 
 from collections.abc import Mapping, Sequence
 
-from corosync_tw.net.knet import mtu
 from corosync_tw.net.knet.compression import compressor
 from corosync_tw.net.knet.heartbeat import Heartbeat
 from corosync_tw.net.knet.hosts import Host, HostTable
@@ -27,10 +26,6 @@ from corosync_tw.net.knet.sending import Sender
 from corosync_tw.net.knet.stats import HandleStats, LinkStats, Refusal
 from corosync_tw.totem.links import Arrival, LinkEffect, Source
 from corosync_tw.totem.runs import Datagrams
-
-# The link to ourselves that stock reports.
-LOOPBACK_LINK = 0
-LOOPBACK_MTU_BYTES = mtu.ONWIRE_BYTES_MAX
 
 
 class KnetEngine:

@@ -17,8 +17,7 @@ class LinkStats:
     """
     One link. Bytes are those of UDP payloads; latencies are microseconds.
 
-    :ivar latency_min: libknet's starts at 0 and stays there; ours is the least that was measured.
-    Deviation: see latency_min.
+    :ivar latency_min: least mean, 0 before one was measured.
     """
 
     tx_data_packets: int = 0
@@ -103,7 +102,7 @@ class HandleStats:
     """
     Compression and encryption of all links together.
 
-    Times of compression and encryption are not measured: the engine has no clock.
+    Deviation: times of compression and encryption are not measured, for the engine has no clock.
     """
 
     tx_uncompressed_packets: int = 0
