@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 NONE: Final = "none"
+# What sealing adds to a datagram of udp or udpu (net.crypto.guard, OVERHEAD_BYTES).
+SEAL_LEN_BYTES: Final = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,10 +45,11 @@ FIXED_QUORUM: Final = frozenset(
         "auto_tie_breaker", "auto_tie_breaker_node", "allow_downscale", "expected_votes_tracking",
     }
 )  # fmt: skip
-# How packets are encrypted changes with the file, but not by keys that clients set.
+# How knet's packets are encrypted changes with the file, but not by keys that clients set.
 LIVE_CRYPTO: Final = frozenset(
-    {"crypto_model", "crypto_cipher", "crypto_hash", "secauth", "keyfile", "key", "udp_crypto"}
+    {"crypto_model", "crypto_cipher", "crypto_hash", "secauth", "keyfile", "key"}
 )
+_CRYPTO_KEYS: Final = frozenset(f"totem.{key}" for key in LIVE_CRYPTO)
 # Whole subtrees that do.
 _FIXED_PREFIXES: Final = ("totem.interface.", "system.")
 # Where a key that the file lacks is deleted; elsewhere services keep keys of their own.
@@ -61,10 +62,7 @@ OWNED_PREFIXES: Final = (
     "nozzle.",
 )
 _FIXED_KEYS: Final = frozenset(
-    {
-        *(f"totem.{key}" for key in FIXED_TOTEM - LIVE_CRYPTO),
-        *(f"quorum.{key}" for key in FIXED_QUORUM),
-    }
+    {*(f"totem.{key}" for key in FIXED_TOTEM), *(f"quorum.{key}" for key in FIXED_QUORUM)}
 )
 
 
@@ -122,20 +120,26 @@ def _by_nodeid(config: Config) -> dict[int, Member]:
 
 def _in_force(old: Config, new: Config) -> Config:
     """Make the configuration with what stays and what is new."""
+    fixed = FIXED_TOTEM - LIVE_CRYPTO if is_knet(old) else FIXED_TOTEM
+    crypto = new.crypto if is_knet(old) else old.crypto
     totem = replace(
         new.totem,
         interfaces=interfaces_in_force(old, new) if is_knet(old) else old.totem.interfaces,
-        **{
-            name: getattr(old.totem, name)
-            for name in _fields(TotemConfig, FIXED_TOTEM - LIVE_CRYPTO)
-        },
+        **{name: getattr(old.totem, name) for name in _fields(TotemConfig, fixed)},
     )
     quorum = replace(
         new.quorum,
         **{name: getattr(old.quorum, name) for name in _fields(QuorumConfig, FIXED_QUORUM)},
     )
     membership = replace(new.membership, links=_links_in_force(old, new))
-    return replace(new, totem=totem, quorum=quorum, system=old.system, membership=membership)
+    return replace(
+        new,
+        totem=totem,
+        quorum=quorum,
+        system=old.system,
+        membership=membership,
+        crypto=crypto,
+    )
 
 
 def _links_in_force(old: Config, new: Config) -> tuple[Link, ...]:
@@ -187,7 +191,7 @@ def _keep_fixed(old: Config, old_keys: Keys, keys: Keys, new: Config) -> Iterato
     for key in sorted(old_keys.keys() | keys.keys()):
         if key not in _FIXED_KEYS and not key.startswith(_FIXED_PREFIXES):
             continue
-        if may_change(key, old, new):
+        if may_change(key, old, new) or (key in _CRYPTO_KEYS and is_knet(old)):
             continue
         if new.nodelist and key.endswith(".bindnetaddr"):
             # Follows from the nodelist, where another spelling of one address is no change.

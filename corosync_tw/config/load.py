@@ -14,7 +14,7 @@ from dataclasses import fields, replace
 from typing import Final
 
 from corosync_tw.config.checks import check_logging, check_quorum, check_totem
-from corosync_tw.config.crypto import CryptoConfig
+from corosync_tw.config.crypto import NONE, SEAL_LEN_BYTES, CryptoConfig
 from corosync_tw.config.grammar import FILE_LEN_BYTES_MAX, parse
 from corosync_tw.config.host import Host
 from corosync_tw.config.membership import make_membership
@@ -273,8 +273,8 @@ def _is_window_pinned(totem: TotemConfig) -> bool:
 
 def frame_len_bytes_max(config: Config) -> int:
     """
-    Return the longest frame: what netmtu leaves after IP and UDP headers; all of it with knet,
-    which divides frames itself.
+    Return the longest frame: what netmtu leaves after IP and UDP headers, and a datagram's seal;
+    all of it with knet, which divides frames itself.
 
     Source: corosync 3.1.10 exec/totemudp.c, totemudp_net_mtu_adjust; exec/totemknet.c,
     totemknet_net_mtu_adjust.
@@ -283,7 +283,8 @@ def frame_len_bytes_max(config: Config) -> int:
         return min(config.totem.netmtu_bytes or KNET_FRAME_LEN_BYTES, KNET_NETMTU_BYTES)
     version = max(link.local_address.version for link in config.membership.links)
     netmtu_bytes = config.totem.netmtu_bytes or NETMTU_BYTES
-    return min(netmtu_bytes - UDP_IP_HEADERS_LEN_BYTES[version], UDP_PAYLOAD_LEN_BYTES_MAX)
+    payload = min(netmtu_bytes - UDP_IP_HEADERS_LEN_BYTES[version], UDP_PAYLOAD_LEN_BYTES_MAX)
+    return payload - (SEAL_LEN_BYTES if config.crypto.datagram_cipher != NONE else 0)
 
 
 def service_params(config: Config) -> ServiceParams:

@@ -34,6 +34,10 @@ def read_crypto(sections: Sections, host: Host, report: Report) -> CryptoConfig:
         "udp_crypto",
         "is an extension of corosync_tw: nodes that run stock Corosync cannot join this ring",
     )
+    if not sections.nodelist:
+        report.fault(
+            totem, "udp_crypto", "works only with a nodelist: list all nodes with their addresses"
+        )
     key = _read_key(totem, host, report)
     return CryptoConfig(datagram_cipher=totem.udp_crypto, key=key)
 

@@ -14,10 +14,9 @@ from corosync_tw.config.links import Link
 from corosync_tw.config.schema import Config
 from corosync_tw.daemon.facts import NodeFacts
 from corosync_tw.daemon.journal import Journal
+from corosync_tw.net.guarded import AnyUdpTransport
 from corosync_tw.net.interfaces import ITransport
 from corosync_tw.net.stats import TransportStats
-from corosync_tw.net.udp import UdpTransport
-from corosync_tw.net.udpu import UdpuTransport
 from corosync_tw.services.cmap.live import Provider
 from corosync_tw.services.cmap.store import CmapStore
 from corosync_tw.services.stack import Stack
@@ -90,7 +89,7 @@ class Carriage(Protocol):
 class UdpCarriage:
     """Implements Carriage: one network."""
 
-    def __init__(self, transport: UdpTransport | UdpuTransport, title: str) -> None:
+    def __init__(self, transport: AnyUdpTransport, title: str) -> None:
         self.transport = transport
         self.stats = transport.stats
         self.title = title

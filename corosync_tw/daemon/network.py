@@ -4,10 +4,12 @@ The transport that corosync.conf asks for.
 Source: Corosync exec/totemnet.c, transport_entries.
 """
 
+import os
 import socket
 from collections.abc import Callable
 from typing import Any, Final
 
+from corosync_tw.config.crypto import NONE
 from corosync_tw.config.links import Link
 from corosync_tw.config.load import frame_len_bytes_max
 from corosync_tw.config.schema import Config
@@ -15,7 +17,11 @@ from corosync_tw.daemon.carriage import Carriage, UdpCarriage
 from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
 from corosync_tw.daemon.knet_carriage import KnetCarriage
 from corosync_tw.daemon.ring_carriage import RingCarriage
+from corosync_tw.net.crypto.aead import ClusterKey
+from corosync_tw.net.crypto.guard import Guard
+from corosync_tw.net.driver import Driver
 from corosync_tw.net.errors import NetError
+from corosync_tw.net.guarded import AnyUdpTransport, GuardedTransport
 from corosync_tw.net.interfaces import INetObserver
 from corosync_tw.net.settings import UdpSettings
 from corosync_tw.net.sockets import open_probing_udp, open_udp, receive_capacity_bytes
@@ -80,6 +86,13 @@ def make_carriage(reactor: Any, config: Config, observer: INetObserver) -> Carri
 
 def _make_transport(
     reactor: Any, config: Config, link: Link, observer: INetObserver, stats: TransportStats
-) -> UdpTransport | UdpuTransport:
+) -> AnyUdpTransport:
     make = _TRANSPORTS[config.transport()]
-    return make(reactor, udp_settings(config, link), observer, stats)
+    transport = make(reactor, udp_settings(config, link), observer, stats)
+    crypto = config.crypto
+    if crypto.datagram_cipher == NONE:
+        return transport
+    # Each network has a guard of its own: what one repeats of another is for the ring to judge.
+    key = ClusterKey(crypto.datagram_cipher, crypto.key)
+    guard = Guard(config.nodeid, key, os.urandom, Driver.now_ns)
+    return GuardedTransport(transport, guard, observer, Driver.now_ns)

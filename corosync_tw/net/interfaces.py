@@ -32,6 +32,7 @@ class NetEventKind(Enum):
     OFFLOAD_OFF = "segmentation offload switched off"
     SEND_QUEUE_FULL = "send queue full"
     ADDRESS_LEARNT = "address of a node learnt"
+    DATAGRAM_REFUSED = "datagram refused"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,9 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from corosync_tw.corotypes import Buffer
+from corosync_tw.net.guarded import AnyUdpTransport
 from corosync_tw.net.interfaces import IFrameReceiver
 from corosync_tw.net.linked import Hear
-from corosync_tw.net.udp import UdpTransport
-from corosync_tw.net.udpu import UdpuTransport
 from corosync_tw.totem.links import Arrival
 from corosync_tw.totem.runs import Datagrams, Received
 
@@ -24,7 +23,7 @@ class UdpNetwork:
     :ivar transport: its table of members may be changed at any time.
     """
 
-    def __init__(self, transport: UdpTransport | UdpuTransport) -> None:
+    def __init__(self, transport: AnyUdpTransport) -> None:
         self.transport: Final = transport
         self._hear: Hear | None = None
 

@@ -13,6 +13,8 @@ what was recorded while another process of that node lived is worth nothing, als
 just started. Whoever hears an unknown process asks it, and drops its data until it has answered;
 the ring asks for what was lost.
 
+Deviation: stock has nothing of the kind on udp and udpu; its nodes cannot join.
+
 Clock and random numbers are parameters; ``take_letters`` gives what is to be sent besides.
 """
 
@@ -192,6 +194,13 @@ class Guard:
         if isinstance(result, Refused):
             self.refused[result] += 1
         return result
+
+    def claimed_nodeid(self, datagram: Buffer) -> int | None:
+        """Give the nodeid that a datagram claims; None when it is no datagram of a guard."""
+        if len(datagram) < OVERHEAD_BYTES or datagram[0] != MARKER:
+            return None
+        nodeid: int = _HEADER.unpack(datagram[:HEADER_LEN_BYTES])[4]
+        return nodeid
 
     def _opened(self, datagram: Buffer) -> bytes | Refused | None:
         if len(datagram) < OVERHEAD_BYTES or datagram[0] != MARKER:

@@ -7,8 +7,9 @@ Switching encryption on or off is the same with packets in clear as the one side
 
 Stock forgets the old key one visit of the token after it began to use the new one, so whoever is
 late is not heard for a while, or worse: without a cipher, a packet that was sealed with the old key
-is read as a longer one in clear, and what it carries is lost. Therefore a node that hears a member
-use the newest key uses it from then on.
+is read as a longer one in clear, and what it carries is lost.
+
+Deviation: a node that hears a member use the newest key uses it from then on.
 
 Source: libknet 1.25 crypto.c; corosync 3.1.7 exec/totemknet.c, totemknet_set_knet_crypto,
 totemknet_crypto_reconfigure_phase.

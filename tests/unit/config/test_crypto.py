@@ -5,9 +5,10 @@ import pytest
 from corosync_tw.config.crypto import CryptoConfig
 from corosync_tw.config.diff import plan_change
 from corosync_tw.config.keys import config_keys
-from corosync_tw.config.load import load_text
+from corosync_tw.config.load import frame_len_bytes_max, load_text
 from corosync_tw.config.unsupported import unsupported
 from corosync_tw.errors import ConfigError
+from corosync_tw.net.crypto.guard import OVERHEAD_BYTES
 from tests.unit.config.hosts import conf, host
 
 KEY = bytes(range(256))
@@ -83,3 +84,27 @@ def test_a_changed_file_changes_encryption(totem, key):
     assert change.config.crypto == new.crypto
     assert not change.kept
     assert change.keys == config_keys(new)
+
+
+def test_datagrams_of_our_own_keep_their_key_while_the_node_runs():
+    old, new = load("udp_crypto: aes256-gcm", "udpu"), load(transport="udpu", key=KEY[::-1])
+    change, faults = plan_change(old, config_keys(old), new)
+    assert not faults
+    assert change.config.crypto == old.crypto
+    (line,) = change.kept
+    assert "'totem.udp_crypto' in corosync.conf cannot be changed at run-time" in line
+    assert change.keys == config_keys(old)
+
+
+def test_a_seal_has_its_room_in_a_frame():
+    plain, sealed = load(transport="udpu"), load("udp_crypto: chacha20-poly1305", "udpu")
+    assert frame_len_bytes_max(plain) - frame_len_bytes_max(sealed) == OVERHEAD_BYTES
+
+
+def test_without_a_nodelist_nobody_knows_whom_to_ask():
+    content = (
+        b"totem {\nversion: 2\nudp_crypto: aes256-gcm\ntransport: udp\ninterface {\n"
+        b"ringnumber: 0\nbindnetaddr: 192.168.1.0\nmcastaddr: 239.1.1.1\n}\n}\n"
+    )
+    with pytest.raises(ConfigError, match="udp_crypto: works only with a nodelist"):
+        load_text(content, "f", host("here", read_key=lambda _: KEY))
