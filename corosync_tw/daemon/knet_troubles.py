@@ -14,8 +14,9 @@ from corosync_tw.totem.links import LinkEvent, Source
 _TEXTS: Final[dict[int, str]] = {
     Refusal.MALFORMED: (
         "rx: Packets from {source} on link {link} are no packets of knet; they are dropped. Another"
-        " program, or a node with another totem.transport, sends to our port: compare"
-        " totem.transport and mcastport on all nodes."
+        " program, a node with another totem.transport, or one that encrypts while we do not, sends"
+        " to our port: compare totem.transport, crypto_cipher, crypto_hash and mcastport on all"
+        " nodes."
     ),
     Refusal.UNSEALED: (
         "rx: Unable to decrypt packet from {source}! Its sender has another key or cipher: compare"
