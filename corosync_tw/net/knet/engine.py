@@ -41,7 +41,6 @@ class KnetEngine:
         :param seal: None for packets in clear.
         :raises corosync_tw.net.knet.compression.CompressionError: the model cannot be used.
         """
-        self._now_ns = 0
         self.outbox = Outbox()
         self.outbox.seal = seal
         self.table = HostTable(params.policy, self.outbox.effects)
