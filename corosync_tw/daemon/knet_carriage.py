@@ -21,6 +21,7 @@ from corosync_tw.logsys.knet import describe_knet
 from corosync_tw.logsys.levels import Level
 from corosync_tw.logsys.traces import Message
 from corosync_tw.net.driver import Driver
+from corosync_tw.net.errors import NetError
 from corosync_tw.net.ifaddr import local_addresses
 from corosync_tw.net.interfaces import INetObserver
 from corosync_tw.net.knet.stats import Refusal
@@ -61,6 +62,11 @@ class KnetCarriage:
         """Have what happens to the links written down, and what they begin as."""
         self._stack, self._journal, self._on_failure = stack, journal, on_failure
         journal.totem.info("totemknet initialized")
+        if self._config.nozzle.name is not None:
+            journal.totem.warning(
+                "nozzle devices are not in this version, {name} is not made",
+                name=self._config.nozzle.name,
+            )
         self._say_mtu(journal, self._config)
         self._say_links(journal, self._config)
 
@@ -159,4 +165,8 @@ def _settings(config: Config) -> dict[int, CarrierSettings]:
 
 
 def _interface_mtus() -> dict[str, int]:
-    return {each.address: each.mtu for each in local_addresses()}
+    """Give the MTUs of our interfaces by address; none where the kernel does not tell."""
+    try:
+        return {each.address: each.mtu for each in local_addresses()}
+    except NetError:
+        return {}
