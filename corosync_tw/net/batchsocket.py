@@ -103,14 +103,15 @@ class BatchSocket:
         observer: INetObserver,
         *,
         offload: bool = True,
-        on_too_long: Callable[[Address], None] | None = None,
+        on_too_long: Callable[[Address, int], None] | None = None,
     ) -> None:
         """
         Take over ``sock``, which is bound and does not block.
 
         :param offload: probe for GSO and GRO; False leaves both off.
-        :param on_too_long: told where a datagram could not be sent because it is too long for our
-            interface; for an owner who sends ever longer ones, that is an answer and no error.
+        :param on_too_long: told where datagrams could not be sent, and their length, because
+            they are too long for our interface; for an owner who sends ever longer ones, that is
+            an answer and no error.
         """
         assert not sock.getblocking()
         self._reactor = reactor
@@ -278,7 +279,7 @@ class BatchSocket:
             number = error.errno or 0
             if number in _BLOCKED:
                 return False
-            self._count_lost(1, number, address)
+            self._count_lost(1, number, address, len(frame))
             return True
         stats.tx_calls += 1
         stats.tx_frames += 1
@@ -289,15 +290,15 @@ class BatchSocket:
             return run
         if run.frame_count > 1 and number in _OFFLOAD_REFUSED:
             return self._send_singly(run, address, number)
-        self._count_lost(run.frame_count, number, address)
+        self._count_lost(run.frame_count, number, address, run.segment_bytes)
         return None
 
-    def _count_lost(self, frame_count: int, number: int, address: Address) -> None:
+    def _count_lost(self, frame_count: int, number: int, address: Address, len_bytes: int) -> None:
         if number in _UNREACHABLE:
             self._stats.tx_unreachable += frame_count
         elif self._on_too_long is not None and number == errno.EMSGSIZE:
             self._stats.tx_too_long += frame_count
-            self._on_too_long(address)
+            self._on_too_long(address, len_bytes)
         else:
             self._stats.tx_errors += frame_count
 
@@ -314,7 +315,7 @@ class BatchSocket:
                 if number in _BLOCKED:
                     len_bytes = sum(len(piece) for frame in left for piece in frame)
                     return Run(left, 0, len(left), run.segment_bytes, len_bytes)
-                self._count_lost(len(left), number, address)
+                self._count_lost(len(left), number, address, length)
                 return None
             if sent == 0:
                 self._limit_offload(run.segment_bytes, address, refusal)

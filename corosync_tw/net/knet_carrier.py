@@ -64,13 +64,14 @@ class KnetCarrier:
         stats: TransportStats,
         pool: SlabPool,
         *,
-        on_too_long: Callable[[int], None],
+        on_too_long: Callable[[int, int], None],
     ) -> None:
         """
         Take over the settings; no socket is opened yet.
 
         :param pool: memory that all links share.
-        :param on_too_long: told to which node a packet was too long for our interface.
+        :param on_too_long: told to which node packets of which length were too long for our
+            interface.
         :raises NetError: an address is not literal.
         """
         self.settings = settings
@@ -150,10 +151,10 @@ class KnetCarrier:
         self._socket = None
         return succeed(None)
 
-    def _too_long(self, address: Address) -> None:
+    def _too_long(self, address: Address, len_bytes: int) -> None:
         for nodeid, known in self._addresses.items():
             if known == address:
-                self._on_too_long(nodeid)
+                self._on_too_long(nodeid, len_bytes)
 
     def _find(self, key: tuple[int, ...] | bool) -> Sequence[SockAddr]:
         """Look the addresses of a combination of targets up, and keep them at hand."""

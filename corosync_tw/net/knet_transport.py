@@ -104,13 +104,13 @@ class KnetTransport(LinkedTransport):
             self._net_observer,
             self.stats,
             self._pool,
-            on_too_long=lambda nodeid: self._too_long(link, nodeid),
+            on_too_long=lambda nodeid, length: self._too_long(link, nodeid, length),
         )
 
-    def _too_long(self, link: int, nodeid: int) -> None:
+    def _too_long(self, link: int, nodeid: int, len_bytes: int) -> None:
         """Tell the engine, but not from within a send of its own."""
         self._at_turn_end(
-            lambda: self.order(lambda now_ns: self.engine.too_long(link, nodeid, 0, now_ns))
+            lambda: self.order(lambda now_ns: self.engine.too_long(link, nodeid, len_bytes, now_ns))
         )
 
     def _open_carriers(self, settings: Mapping[int, CarrierSettings]) -> list[NetError]:

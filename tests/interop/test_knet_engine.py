@@ -79,7 +79,9 @@ class Node:
                         pieces, (), 0, (HOST, self.peer_ports[effect.link])
                     )
                 except OSError:
-                    self.engine.too_long(effect.link, LIBKNET, 65535, time.monotonic_ns())
+                    self.engine.too_long(
+                        effect.link, LIBKNET, sum(map(len, pieces)), time.monotonic_ns()
+                    )
 
     def mcast(self, frames: list[bytes]) -> None:
         self.engine.send_mcast([(frame,) for frame in frames], False, time.monotonic_ns())

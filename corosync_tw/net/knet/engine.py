@@ -111,15 +111,15 @@ class KnetEngine:
 
     # What the driver knows of the kernel
 
-    def too_long(self, link: int, nodeid: int, kernel_mtu_bytes: int, now_ns: int) -> None:
+    def too_long(self, link: int, nodeid: int, len_bytes: int, now_ns: int) -> None:
         """
         Take the kernel's word that a packet does not fit the network (EMSGSIZE).
 
-        :param kernel_mtu_bytes: IP packets that would fit; 0 when it does not say.
+        :param len_bytes: of the packet, headers of IP and UDP aside.
         """
         host = self.table.hosts.get(nodeid)
         if host is not None and link in host.links:
-            self._discovery.refused(host.links[link], kernel_mtu_bytes, now_ns)
+            self._discovery.refused(host.links[link], len_bytes, now_ns)
 
     # State
 

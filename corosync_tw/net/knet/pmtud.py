@@ -1,10 +1,10 @@
 """
 Path MTU discovery: the longest packet that arrives at the other end of a link, and is answered.
 
-It begins with the interface's MTU where that is known, otherwise with the longest there is, which
-the kernel refuses and names its own; what is neither refused nor answered is halved towards what is
-known to arrive. A link that comes up begins with the least that every network carries, and takes
-what is answered at once. Frames are cut for the lowest MTU of all links that are up.
+It begins with the interface's MTU where that is known, otherwise with the longest there is; what
+the kernel refuses, or nobody answers, is halved towards what is known to arrive. A link that comes
+up begins with the least that every network carries, and takes what is answered at once. Frames are
+cut for the lowest MTU of all links that are up.
 
 Source: libknet 1.25 threads_pmtud.c, links.c.
 Deviation: a length is given up after PROBES_PER_LENGTH packets without an answer, the first of them
@@ -149,23 +149,23 @@ class PmtuDiscovery:
             self._probe(link, search, (search.good + search.bad) // 2, now_ns)
         return True
 
-    def refused(self, link: Link, kernel_mtu_bytes: int, now_ns: int) -> None:
+    def refused(self, link: Link, len_bytes: int, now_ns: int) -> None:
         """
         Take the kernel's word that a packet was too long for the network next to us.
 
-        :param kernel_mtu_bytes: what it would take; 0 when it does not say.
+        :param len_bytes: of the packet, headers of IP and UDP aside.
         """
-        link.stats.tx_pmtu_errors += 1
+        onwire_bytes = len_bytes + mtu.ip_overhead_bytes(ipv6=link.params.ipv6)
         search = self._searches.get(_key(link))
-        if search is None:
-            self._begin(link, now_ns)
-            return
-        if kernel_mtu_bytes:
-            search.bad = kernel_mtu_bytes + 1
-            self._probe(link, search, kernel_mtu_bytes, now_ns)
-        else:
+        if search is not None and onwire_bytes == search.present:
+            link.stats.tx_pmtu_errors += 1
             search.bad = search.present
             self._probe(link, search, (search.good + search.bad) // 2, now_ns)
+        elif search is None and link.connected:
+            # Data: the interface is narrower than it was. What is behind it is cut shorter.
+            self.reset(link)
+            self._begin(link, now_ns)
+            self._find_lowest()
 
     def advance(self, now_ns: int) -> None:
         """Send packets again, shorter ones, and begin again what is due."""

@@ -35,7 +35,7 @@ class Ear:
             self.events,
             self.stats,
             SlabPool(),
-            on_too_long=self.too_long.append,
+            on_too_long=lambda *told: self.too_long.append(told),
         )
         self.carrier.start(self.heard.extend)
 
@@ -97,7 +97,7 @@ def test_peers_change(ears):
 def test_a_datagram_too_long_for_the_interface_is_an_answer_and_no_error(ears):
     ears[1].carrier.send([(TOO_LONG,)], (2,), False)
     assert (ears[1].stats.tx_too_long, ears[1].stats.tx_errors) == (1, 0)
-    assert ears[1].too_long == [2]
+    assert ears[1].too_long == [(2, len(TOO_LONG))]
 
 
 def test_an_address_that_is_not_there_yet_can_be_bound():

@@ -13,6 +13,7 @@ from corosync_tw.totem.runs import FrameBlob, SentBlob
 
 MS = 1_000_000
 DELAY_NS = 100_000
+IP_UDP_BYTES = 28
 INTERVAL_NS = 500 * MS
 TIMEOUT_NS = 1000 * MS
 
@@ -48,8 +49,10 @@ class Mesh:
 
     def __post_init__(self) -> None:
         self.now_ns = 0
+        self.interface_mtu = 65535
         self._queue: list[tuple[int, int, int, int, list[Arrival]]] = []
         self._order = count()
+        self._refused: list[tuple[int, int, int]] = []
         self.sent: list[tuple[int, LinkSend]] = []
         self.engines: dict[int, KnetEngine] = {}
         self.passed: dict[int, list[bytes]] = {}
@@ -88,10 +91,17 @@ class Mesh:
                         self.passed[nodeid].extend(map(bytes, frames))
                 else:
                     self.events[nodeid].append(effect)
+            refused, self._refused = self._refused, []
+            for link, target, length in refused:
+                self.engines[nodeid].too_long(link, target, length, self.now_ns)
 
     def _send(self, nodeid: int, effect: LinkSend) -> None:
         assert effect.targets is not None
         packets = [b"".join(pieces) for pieces in effect.frames]
+        for length in [len(packet) for packet in packets if not self._fits(packet)]:
+            for target in effect.targets:
+                self._refused.append((effect.link, target, length))
+        packets = [packet for packet in packets if self._fits(packet)]
         source = (f"10.0.{effect.link}.{nodeid}", 5405)
         for target in effect.targets:
             kept = [p for p in packets if not self.drops(nodeid, target, effect.link, p)]
@@ -101,6 +111,9 @@ class Mesh:
             else:
                 arrivals = [Arrival(packet, source) for packet in kept]
             self.inject(target, effect.link, arrivals)
+
+    def _fits(self, packet: bytes) -> bool:
+        return len(packet) + IP_UDP_BYTES <= self.interface_mtu
 
     def inject(self, target: int, link: int, arrivals: list[Arrival]) -> None:
         if arrivals:

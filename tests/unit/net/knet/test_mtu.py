@@ -55,17 +55,22 @@ def test_a_wider_path_is_found_when_the_interface_is_unknown() -> None:
     assert engine.payload_mtu == 9000 - IP_UDP - 26
 
 
-def test_the_word_of_the_kernel_is_taken() -> None:
-    mesh = Mesh()
+@pytest.mark.parametrize("sealed", [False, True])
+def test_the_word_of_the_kernel_is_taken(sealed: bool) -> None:
+    mesh = Mesh(seals=lambda _: seal() if sealed else None)
     mesh.connect()
-    limited(mesh, 1400)
-    before = mesh.now_ns
-    mesh.engines[1].too_long(0, 2, 1400, mesh.now_ns)
-    mesh.engines[1].too_long(0, 2, 1400, mesh.now_ns)
-    mesh.flush(1)
-    mesh.run(NS_PER_S)
-    assert mesh.engines[1].payload_mtu == 1400 - IP_UDP - 26
-    assert mesh.now_ns - before == NS_PER_S
+    mesh.interface_mtu = 1400
+    frames = [b"\x70\xc0\x03\x01\x02" + bytes([i]) * 20000 for i in range(20)]
+    mesh.mcast(1, frames)
+    assert not mesh.passed[2]
+    mesh.mcast(1, frames)
+    assert mesh.passed[2] == frames
+    best = mtu.payload_bytes(seal() if sealed else None, 1400, ipv6=False)
+    assert mesh.engines[1].payload_mtu == best
+    assert LinkEventKind.HOST_DOWN not in mesh.kinds(1)
+    mesh.interface_mtu = 1500
+    mesh.run(61 * NS_PER_S)
+    assert mesh.engines[1].payload_mtu > best
 
 
 def test_loss_is_not_taken_for_a_narrow_path() -> None:
