@@ -27,6 +27,7 @@ TRIP_IDLE, TRIP_LOADED = (
 )
 TRIP_STOCK_LOAD = "round trip of 64 B, at half of stock's throughput"
 LOAD_REACHED = "paced load"
+BEFORE_CUT, DURING_CUT = "messages before a network is cut", "messages while it is cut"
 IDLE, MEMORY = "idle CPU per node", "peak memory of a node under load"
 
 # Unit, and whether more is better; None: it only explains.
@@ -49,6 +50,8 @@ MEASURES = {
     TRIP_LOADED: ("us", False),
     TRIP_STOCK_LOAD: ("us", False),
     LOAD_REACHED: ("messages/s", None),
+    BEFORE_CUT: ("messages/s", True),
+    DURING_CUT: ("messages/s", True),
     IDLE: ("% of a core", False),
     MEMORY: ("MB RSS", False),
     "messages through the core alone": ("messages/s", True),

@@ -19,13 +19,18 @@ TUNED_WINDOWS = "    window_size: 300\n    max_messages: 100\n"
 
 @dataclass(frozen=True)
 class System:
-    """One kind of ring: whose daemon, on which transport, how configured."""
+    """
+    One kind of ring: whose daemon, on which transport, how configured.
+
+    :ivar directives: of the totem section; KEYFILE stands for the path of a key.
+    """
 
     name: str
     kind: str
     transport: str
     directives: str = ""
     env: dict = field(default_factory=dict)
+    networks: int = 1
 
 
 def _stock(transport):
@@ -49,6 +54,29 @@ SYSTEMS = {
     )
 }
 ALL = tuple(SYSTEMS)
+ENCRYPTED = "    crypto_cipher: aes256\n    crypto_hash: sha256\n    keyfile: KEYFILE\n"
+
+
+def _linked(kind, mode):
+    """Rings of knet over two networks."""
+    tuned = TUNED_WINDOWS if kind == STOCK else ""
+    directives = f"    link_mode: {mode}\n{tuned}"
+    return System(f"{kind} knet {mode}", kind, "knet", directives, networks=2)
+
+
+ONE_LINK = (
+    SYSTEMS["stock knet 300/100"],
+    System("ours knet", OURS, "knet"),
+    System("stock knet aes256 300/100", STOCK, "knet", ENCRYPTED + TUNED_WINDOWS),
+    System("ours knet aes256", OURS, "knet", ENCRYPTED),
+)
+TWO_NETWORKS = (
+    *(_linked(kind, mode) for mode in ("passive", "active") for kind in (STOCK, OURS)),
+    System("ours udpu, one network", OURS, "udpu"),
+    System("ours udpu rrp passive", OURS, "udpu", "    rrp_mode: passive\n", networks=2),
+    System("ours udpu rrp active", OURS, "udpu", "    rrp_mode: active\n", networks=2),
+)
+SYSTEMS |= {system.name: system for system in (*ONE_LINK, *TWO_NETWORKS)}
 UNICAST = ("stock knet 300/100", "stock udpu 300/100")
 TUNED = (*UNICAST, "stock udp 300/100")
 FAST = ("ours udpu", "ours udp")

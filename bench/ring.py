@@ -8,6 +8,7 @@ work, its retransmission and its hold, are those of the default token.
 """
 
 import contextlib
+import os
 import signal
 import tempfile
 import time
@@ -16,15 +17,16 @@ from typing import NamedTuple
 
 from bench.asked import Asked, ask_all
 from bench.plan import OURS, STOCK, SYSTEMS
-from tests.interop.netbed import NetBed
+from tests.interop.netbed import Fault, NetBed
 from tests.interop.nodes import Cluster
 
 TOKEN_MS = 30_000
+KEY_LEN_BYTES = 256
 TIMERS = "    token_retransmit: 238\n    hold: 180\n"
-KNET_LINK = (
-    "    interface {\n        linknumber: 0\n        knet_ping_interval: 1000\n"
-    "        knet_ping_timeout: 25000\n        knet_pong_count: 1\n    }\n"
-)
+# Milliseconds between pings and until a link is down without a pong: rings that are frozen by turns
+# bear much, one that stands alone is to notice a cut.
+PATIENT_LINKS = (1000, 25_000)
+BRISK_LINKS = (300, 1000)
 START_WITHIN_S = 60.0
 FORM_WITHIN_S = 6.0
 FORM_TRIES = 6
@@ -56,21 +58,28 @@ class Flood(NamedTuple):
     retransmits: float
 
 
-def _conf_extra(system, mtu):
-    extra = TIMERS + system.directives
+def _conf_extra(system, mtu, keyfile, links):
+    extra = TIMERS + system.directives.replace("KEYFILE", str(keyfile))
     if system.transport == "knet":
-        return extra + KNET_LINK
+        interval_ms, timeout_ms = links
+        return extra + "".join(
+            f"    interface {{\n        linknumber: {link}\n"
+            f"        knet_ping_interval: {interval_ms}\n"
+            f"        knet_ping_timeout: {timeout_ms}\n        knet_pong_count: 1\n    }}\n"
+            for link in range(system.networks)
+        )
     return extra if mtu == 1500 else f"{extra}    netmtu: {mtu}\n"
 
 
 class Ring:
     """One system on one bed, and its clients."""
 
-    def __init__(self, system, nodes, mtu, directory):
+    def __init__(self, system, nodes, mtu, directory, links=PATIENT_LINKS):
         self.system = system
         numbers = list(range(1, nodes + 1))
-        self._mtu = mtu
-        self._bed = NetBed(numbers, mtu)
+        keyfile = Path(directory) / "authkey"
+        keyfile.write_bytes(os.urandom(KEY_LEN_BYTES))
+        self._bed = NetBed(numbers, mtu, system.networks)
         self._cluster = Cluster(
             self._bed.machines,
             numbers if system.kind == STOCK else [],
@@ -78,7 +87,7 @@ class Ring:
             Path(directory),
             transport=system.transport,
             token_ms=TOKEN_MS,
-            totem_extra=_conf_extra(system, mtu),
+            totem_extra=_conf_extra(system, mtu, keyfile, links),
         )
         self._nodes = self._cluster.nodes
         for node in self._nodes.values():
@@ -145,6 +154,10 @@ class Ring:
                 client.close()
         self._cluster.__exit__(None, None, None)
         self._bed.__exit__(None, None, None)
+
+    def cut(self, *networks):
+        """Lose all that is sent on these networks, and nothing on others."""
+        self._bed.set_faults(*(Fault(network) for network in networks))
 
     def freeze(self):
         """Stop all its daemons where they are."""
@@ -260,17 +273,18 @@ def _high_water_bytes(pid):
 
 
 @contextlib.contextmanager
-def standing(names, nodes, mtu=1500, spared=contextlib.nullcontext):
+def standing(names, nodes, mtu=1500, spared=contextlib.nullcontext, links=PATIENT_LINKS):
     """
     Bring up rings side by side; they run until they are frozen.
 
     :param spared: given a ring, a context that may swallow what stops it.
+    :param links: timers of links of knet.
     """
     with contextlib.ExitStack() as stack:
         rings = []
         for name in names:
             directory = tempfile.TemporaryDirectory(prefix="corosync-tw-bench-")
-            ring = Ring(SYSTEMS[name], nodes, mtu, stack.enter_context(directory))
+            ring = Ring(SYSTEMS[name], nodes, mtu, stack.enter_context(directory), links)
             stack.callback(ring.close)
             ring.start()
             rings.append(ring)
@@ -289,8 +303,8 @@ def standing(names, nodes, mtu=1500, spared=contextlib.nullcontext):
 
 
 @contextlib.contextmanager
-def running(name, nodes, mtu=1500):
+def running(name, nodes, mtu=1500, links=PATIENT_LINKS):
     """Bring up one ring."""
-    with standing([name], nodes, mtu) as (ring,):
+    with standing([name], nodes, mtu, links=links) as (ring,):
         ring._settle()
         yield ring

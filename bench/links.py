@@ -1,0 +1,68 @@
+"""
+``make bench ARGS='--parts links'``: encryption, several links, redundant rings, and a network cut.
+
+Rings of one link, and those over two networks, stand side by side each; for the cut each ring over
+two networks stands alone, with links that notice it soon.
+"""
+
+import time
+
+from bench import figures as f
+from bench.plan import ONE_LINK, TWO_NETWORKS
+from bench.ring import BRISK_LINKS, running, standing
+
+NODES = 3
+SIZES = (1600, 8000, 40_000)
+CUT_SIZE = 8000
+CUT_FLOOD_S = 1.0
+# Until the cut is noticed and what had to be sent again was sent.
+NOTICED_S = 3.0
+STAND_S = 8.0
+CUT_S = 12.0
+
+
+def measure_links(figures, timing, progress):
+    """Measure all of it."""
+    for bed, systems in (("3 nodes, one link", ONE_LINK), ("3 nodes, two networks", TWO_NETWORKS)):
+        progress.step(f"{bed}: rings form", STAND_S)
+        with standing([system.name for system in systems], NODES) as rings:
+            for ring in rings:
+                ring.freeze()
+            for run in range(timing.runs):
+                for size in SIZES:
+                    for ring in rings:
+                        name = ring.system.name
+                        progress.step(f"{bed}, run {run + 1}: {name}, {size} B", timing.flood_s)
+                        _flood(figures, timing, bed, ring, size)
+    for system in TWO_NETWORKS:
+        if system.networks > 1:
+            progress.step(f"3 nodes, two networks: {system.name}, one cut", CUT_S)
+            _cut(figures, system.name)
+
+
+def _flood(figures, timing, bed, ring, size):
+    with ring.thawed():
+        flood = ring.flood(size, timing.flood_s, timing.warm_s)
+    if flood is not None:
+        figures.add_flood(bed, f.ONE, ring.system.name, size, flood)
+
+
+def _cut(figures, name):
+    """Cut each network once."""
+    bed = "3 nodes, two networks"
+    with running(name, NODES, links=BRISK_LINKS) as ring:
+        for network in (0, 1):
+            for measure, cut in ((f.BEFORE_CUT, ()), (f.DURING_CUT, (network,))):
+                ring.cut(*cut)
+                time.sleep(NOTICED_S)
+                ring.flood(CUT_SIZE, CUT_FLOOD_S)
+                flood = ring.flood(CUT_SIZE, CUT_FLOOD_S)
+                if flood is not None:
+                    figures.add(bed, measure, name, f"network {network}", flood.messages_per_s)
+
+
+def cost_s(timing):
+    """Tell about how long it takes."""
+    floods = len(SIZES) * (len(ONE_LINK) + len(TWO_NETWORKS)) * timing.runs
+    cuts = sum(system.networks > 1 for system in TWO_NETWORKS)
+    return 2 * STAND_S + floods * timing.flood_s + cuts * CUT_S
