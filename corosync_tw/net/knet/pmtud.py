@@ -44,6 +44,7 @@ class _Search:
     One link's discovery while it runs; all lengths on the wire.
 
     :ivar length_max: where it began.
+    :ivar before: what of a frame fitted a packet before.
     :ivar good: arrives.
     :ivar bad: does not; 0 for unknown.
     :ivar present: of the packet on its way.
@@ -51,6 +52,7 @@ class _Search:
     """
 
     length_max: int
+    before: int
     good: int
     bad: int = 0
     present: int = 0
@@ -83,7 +85,7 @@ class PmtuDiscovery:
         self._fixed_mtu_bytes = fixed_mtu_bytes
         self._searches: dict[tuple[int, int], _Search] = {}
         self._next_ns: dict[tuple[int, int], int] = {}
-        self.payload_mtu = mtu.payload_bytes_min(outbox.seal)
+        self.payload_mtu = self._told = mtu.payload_bytes_min(outbox.seal)
         self.deadline_ns: int | None = None
 
     def configure(self, interval_ns: int, fixed_mtu_bytes: int, now_ns: int) -> None:
@@ -144,8 +146,11 @@ class PmtuDiscovery:
             self._found(link, search, now_ns)
         else:
             search.good = search.present
-            if self._payload(link, search.good) > link.payload_mtu:
-                self._set(link, search.good)
+            payload = self._payload(link, search.good)
+            if payload > link.payload_mtu:
+                # What is found in the end is worth an event, not every step.
+                link.payload_mtu = payload
+                self.payload_mtu = self._lowest()
             self._probe(link, search, (search.good + search.bad) // 2, now_ns)
         return True
 
@@ -186,13 +191,13 @@ class PmtuDiscovery:
         link.overhead_bytes = mtu.overhead_bytes(self._outbox.seal, ipv6=link.params.ipv6)
         if self._fixed_mtu_bytes:
             self._searches.pop(key, None)
-            self._set(link, self._fixed_mtu_bytes)
+            self._set(link, self._fixed_mtu_bytes, link.payload_mtu)
             return
         length_max = min(
             link.params.interface_mtu_bytes or mtu.ONWIRE_BYTES_MAX, mtu.ONWIRE_BYTES_MAX
         )
         good = link.ping_last_bytes + mtu.ip_overhead_bytes(ipv6=link.params.ipv6)
-        search = self._searches[key] = _Search(length_max, good)
+        search = self._searches[key] = _Search(length_max, link.payload_mtu, good)
         self._probe(link, search, length_max, now_ns)
 
     def _probe(self, link: Link, search: _Search, length: int, now_ns: int) -> None:
@@ -249,7 +254,7 @@ class PmtuDiscovery:
         del self._searches[_key(link)]
         self._next_ns[_key(link)] = now_ns + self._interval_ns
         self._schedule()
-        self._set(link, search.present)
+        self._set(link, search.present, search.before)
 
     def _failed(self, link: Link, now_ns: int) -> None:
         """Use the link no more for data until discovery succeeds."""
@@ -258,9 +263,8 @@ class PmtuDiscovery:
         self._schedule()
         self._validate(link, valid=False)
 
-    def _set(self, link: Link, onwire_bytes: int) -> None:
-        payload, before = self._payload(link, onwire_bytes), link.payload_mtu
-        link.payload_mtu = payload
+    def _set(self, link: Link, onwire_bytes: int, before: int) -> None:
+        link.payload_mtu = payload = self._payload(link, onwire_bytes)
         if payload != before:
             self._emit(link.params.link, link.params.nodeid, payload, before)
         self._validate(link, valid=payload >= mtu.payload_bytes_min(self._outbox.seal))
@@ -275,13 +279,16 @@ class PmtuDiscovery:
         self._find_lowest()
 
     def _find_lowest(self) -> None:
-        lowest = min(
+        self.payload_mtu = lowest = self._lowest()
+        if lowest != self._told:
+            before, self._told = self._told, lowest
+            self._emit(0, 0, lowest, before)
+
+    def _lowest(self) -> int:
+        return min(
             (link.payload_mtu for _, link in self._table.links() if link.usable),
             default=mtu.payload_bytes_min(self._outbox.seal),
         )
-        if lowest != self.payload_mtu:
-            before, self.payload_mtu = self.payload_mtu, lowest
-            self._emit(0, 0, lowest, before)
 
     def _emit(self, link: int, nodeid: int, *values: int) -> None:
         self._outbox.effects.append(LinkEvent(LinkEventKind.MTU_CHANGED, link, nodeid, values))
