@@ -8,7 +8,7 @@ two networks stands alone, with links that notice it soon.
 import time
 
 from bench import figures as f
-from bench.plan import ONE_LINK, TWO_NETWORKS
+from bench.plan import ONE_LINK, SLOW_MBIT_PER_S, SLOW_NETWORKS, TWO_NETWORKS
 from bench.ring import BRISK_LINKS, running, standing
 
 NODES = 3
@@ -18,31 +18,42 @@ CUT_FLOOD_S = 1.0
 # Until the cut is noticed and what had to be sent again was sent.
 NOTICED_S = 3.0
 STAND_S = 8.0
+# On slow networks much is under way that only its sender has: floods last so much longer.
+SLOW_TIMES = 8
 CUT_S = 12.0
 
 
 def measure_links(figures, timing, progress):
     """Measure all of it."""
-    for bed, systems in (("3 nodes, one link", ONE_LINK), ("3 nodes, two networks", TWO_NETWORKS)):
+    one, two = ([system.name for system in systems] for systems in (ONE_LINK, TWO_NETWORKS))
+    slow = f"3 nodes, networks of {SLOW_MBIT_PER_S} Mbit/s"
+    for bed, names in (
+        ("3 nodes, one link", one),
+        ("3 nodes, two networks", two),
+        (slow, SLOW_NETWORKS),
+    ):
         progress.step(f"{bed}: rings form", STAND_S)
-        with standing([system.name for system in systems], NODES) as rings:
+        with standing(names, NODES) as rings:
             for ring in rings:
+                if bed == slow:
+                    ring.slow(SLOW_MBIT_PER_S)
                 ring.freeze()
             for run in range(timing.runs):
                 for size in SIZES:
                     for ring in rings:
                         name = ring.system.name
                         progress.step(f"{bed}, run {run + 1}: {name}, {size} B", timing.flood_s)
-                        _flood(figures, timing, bed, ring, size)
+                        lasts = SLOW_TIMES if bed == slow else 1
+                        _flood(figures, timing, bed, ring, size, lasts)
     for system in TWO_NETWORKS:
         if system.networks > 1:
             progress.step(f"3 nodes, two networks: {system.name}, one cut", CUT_S)
             _cut(figures, system.name)
 
 
-def _flood(figures, timing, bed, ring, size):
+def _flood(figures, timing, bed, ring, size, lasts):  # noqa: PLR0917
     with ring.thawed():
-        flood = ring.flood(size, timing.flood_s, timing.warm_s)
+        flood = ring.flood(size, lasts * timing.flood_s, lasts * timing.warm_s)
     if flood is not None:
         figures.add_flood(bed, f.ONE, ring.system.name, size, flood)
 
@@ -63,6 +74,7 @@ def _cut(figures, name):
 
 def cost_s(timing):
     """Tell about how long it takes."""
-    floods = len(SIZES) * (len(ONE_LINK) + len(TWO_NETWORKS)) * timing.runs
+    rings = len(ONE_LINK) + len(TWO_NETWORKS) + SLOW_TIMES * len(SLOW_NETWORKS)
+    floods = len(SIZES) * rings * timing.runs
     cuts = sum(system.networks > 1 for system in TWO_NETWORKS)
-    return 2 * STAND_S + floods * timing.flood_s + cuts * CUT_S
+    return 3 * STAND_S + floods * timing.flood_s + cuts * CUT_S

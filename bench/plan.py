@@ -76,6 +76,9 @@ TWO_NETWORKS = (
     System("ours udpu rrp passive", OURS, "udpu", "    rrp_mode: passive\n", networks=2),
     System("ours udpu rrp active", OURS, "udpu", "    rrp_mode: active\n", networks=2),
 )
+# Here the networks are the limit, not the processor.
+SLOW_MBIT_PER_S = 100
+SLOW_NETWORKS = ("ours udpu, one network", "ours udpu rrp passive", "stock knet 300/100")
 SYSTEMS |= {system.name: system for system in (*ONE_LINK, *TWO_NETWORKS)}
 UNICAST = ("stock knet 300/100", "stock udpu 300/100")
 TUNED = (*UNICAST, "stock udp 300/100")

@@ -39,6 +39,8 @@ SETTLE_S = 0.3
 # The paced client has begun, and outlasts the trips.
 LEAD_S = 0.1
 CPU_CLOCK = 2
+# Of a slow network: what it takes at once, and how long it lets wait.
+SLOW_BURST, SLOW_LATENCY = "256kb", "400ms"
 
 
 class Flood(NamedTuple):
@@ -158,6 +160,13 @@ class Ring:
     def cut(self, *networks):
         """Lose all that is sent on these networks, and nothing on others."""
         self._bed.set_faults(*(Fault(network) for network in networks))
+
+    def slow(self, mbit_per_s):
+        """Let no node send more than that on each of its networks."""
+        limit = f"tbf rate {mbit_per_s}mbit burst {SLOW_BURST} latency {SLOW_LATENCY}"
+        for machine in self._bed.machines.values():
+            for network in range(self.system.networks):
+                machine.run("tc", "qdisc", "add", "dev", f"eth{network}", "root", *limit.split())
 
     def freeze(self):
         """Stop all its daemons where they are."""
