@@ -159,10 +159,16 @@ class SentRun:
             stop - start,
             self.safe,
             self.headers[headers_at : self.header_ends[stop]],
-            array("I", [end - headers_at for end in self.header_ends[start : stop + 1]]),
+            _rebased(self.header_ends[start : stop + 1]),
             self.body[body_at : self.body_ends[stop]],
-            array("I", [end - body_at for end in self.body_ends[start : stop + 1]]),
+            _rebased(self.body_ends[start : stop + 1]),
         )
+
+
+def _rebased(ends: "array[int]") -> "array[int]":
+    """Give ends as they are after a 0."""
+    base = ends[0]
+    return array("I", [end - base for end in ends]) if base else ends
 
 
 @dataclass(slots=True)

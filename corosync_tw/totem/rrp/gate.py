@@ -45,6 +45,7 @@ class Arrived(IntEnum):
     COPY = 1  # another one, still waited for
     LATE = 2  # another one, not waited for any more
     STALE = 3  # older than the present one
+    FOREIGN = 4  # of an older ring, while the present one waits: for the ring to judge, at once
 
 
 class TokenGate:
@@ -113,6 +114,8 @@ class TokenGate:
             and not seq_lt(current.token_seq, token.token_seq)
         ):
             return Arrived.STALE
+        if current is not None and self.waiting and token.ring_id.seq < current.ring_id.seq:
+            return Arrived.FOREIGN
         self._begin(bit, token, frame, now_ns)
         return Arrived.NEW
 

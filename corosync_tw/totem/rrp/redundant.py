@@ -235,6 +235,8 @@ class RedundantRing:
             self._judge.count_token(link)
         if arrived is Arrived.STALE:
             stats.tokens_stale += 1
+        elif arrived is Arrived.FOREIGN:
+            upwards.append(frame)
         elif arrived is Arrived.LATE:
             stats.tokens_late += 1
         elif gate.ready(self._health.judged(now_ns)):

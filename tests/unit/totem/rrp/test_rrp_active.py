@@ -205,6 +205,22 @@ def test_trap_the_numbers_of_a_new_ring_begin_anew(end):
         assert end.bring(0, kind(0, ring_id=later)) == [kind(0, ring_id=later)]
 
 
+def test_a_late_token_of_an_older_ring_does_not_take_the_place_of_one_that_waits(end):
+    later = RingId(1, RING.seq + 4)
+    end.bring(0, orf_token(1, ring_id=later))
+    assert end.bring(0, orf_token(500)) == [orf_token(500)]
+    assert end.bring(1, orf_token(1, ring_id=later)) == [orf_token(1, ring_id=later)]
+
+
+def test_a_ring_with_a_lower_number_goes_on_after_a_token_of_another(end):
+    later = RingId(9, RING.seq + 1000)
+    end.bring(0, orf_token(1, ring_id=later))
+    end.after(60)
+    for token_seq in (500, 501):
+        assert end.bring(0, orf_token(token_seq)) == []
+        assert end.bring(1, orf_token(token_seq)) == [orf_token(token_seq)]
+
+
 def test_trap_all_networks_faulty_means_all_are_used(end):
     """1.x looped for ever, later used the first network alone."""
     lose_tokens(end, 1, 10)
