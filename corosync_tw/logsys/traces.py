@@ -128,6 +128,14 @@ _TEXTS: Final[dict[TraceCode, _Say]] = {
     TraceCode.TOKEN_RECEIVED: _one(
         Level.TRACE, "Received token seq {0:x} aru {1:x} token_seq {2:x} fcc {3}"
     ),
+    TraceCode.LINK_FAILED: _one(
+        Level.WARNING,
+        "Node {1} does not hear node {0}, which others hear: check the link {0} to {1}.",
+    ),
+    TraceCode.LINK_WORKS: _one(Level.NOTICE, "Node {1} hears node {0} again."),
+    TraceCode.KEPT_OUT: lambda values: [
+        _totem(Level.WARNING, f"Faulty links keep nodes out of the membership:{_nodeids(values)}")
+    ],
     TraceCode.JOIN_FLUSHED: _one(Level.WARNING, "Discarding JOIN message during flush, nodeid={0}"),
 }
 

@@ -24,6 +24,7 @@ class Deadline(IntEnum):
     SEND_JOIN = 8
     CONSENSUS = 9
     PAUSE = 10
+    PROBE = 11
 
 
 class Deadlines:

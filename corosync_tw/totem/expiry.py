@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final, assert_never
 
 from corosync_tw.corotypes import NS_PER_MS
+from corosync_tw.totem.asymmetry import fail_unreachable, look, plan_probe
 from corosync_tw.totem.const import GatherFrom, MembState
 from corosync_tw.totem.deadlines import Deadline
 from corosync_tw.totem.joining import send_join, send_join_now, send_merge_detect
@@ -63,7 +64,11 @@ def on_consensus_timeout(ring: Ring, now_ns: int) -> None:
     if ring.state is not MembState.GATHER:
         return
     ring.stats.consensus_timeouts += 1
-    if ring.memb.agreed():
+    kept_out = fail_unreachable(ring, now_ns)
+    if kept_out:
+        ring.trace(TraceCode.KEPT_OUT, *kept_out)
+        enter_gather(ring, GatherFrom.CONSENSUS_TIMEOUT, now_ns)
+    elif ring.memb.agreed():
         # All agree but the representative's commit token does not come.
         ring.memb.reset_consensus()
         reset_token_timeout(ring, now_ns)
@@ -103,12 +108,36 @@ def on_token_warning_timeout(ring: Ring, now_ns: int) -> None:
     ring.arm(Deadline.TOKEN_WARNING, now_ns, after_ns)
 
 
-def on_merge_detect_timeout(ring: Ring, _now_ns: int) -> None:
-    """The ring rests: its representative looks for strangers."""
+def on_merge_detect_timeout(ring: Ring, now_ns: int) -> None:
+    """
+    The representative looks for strangers.
+
+    Deviation: Corosync's does so when the ring rests. Ring traffic spares nodes outside, so that
+    two busy rings would hear of each other as late as that.
+    """
     state = ring.state
     if state is MembState.OPERATIONAL:
         if ring.am_rep:
-            send_merge_detect(ring)
+            send_merge_detect(ring, now_ns)
+    elif (
+        state is MembState.GATHER
+        or state is MembState.COMMIT
+        or state is MembState.RECOVERY
+        or state is MembState.IDLE
+    ):
+        pass
+    else:
+        assert_never(state)
+
+
+def on_probe_timeout(ring: Ring, now_ns: int) -> None:
+    """Links are bad: say whom we hear."""
+    state = ring.state
+    if state is MembState.OPERATIONAL:
+        look(ring, now_ns)
+        if ring.hearing.bad_links:
+            send_merge_detect(ring, now_ns)
+            plan_probe(ring, now_ns)
     elif (
         state is MembState.GATHER
         or state is MembState.COMMIT
@@ -158,4 +187,5 @@ EXPIRY: Final[dict[Deadline, Callable[[Ring, int], None]]] = {
     Deadline.SEND_JOIN: send_join_now,
     Deadline.CONSENSUS: on_consensus_timeout,
     Deadline.PAUSE: on_pause_timeout,
+    Deadline.PROBE: on_probe_timeout,
 }

@@ -13,6 +13,7 @@ from typing import assert_never
 
 from corosync_tw.corotypes import Buffer, RingId
 from corosync_tw.totem import wire
+from corosync_tw.totem.asymmetry import hear, is_torn, stays_out
 from corosync_tw.totem.commit import create_commit_token, is_for_us
 from corosync_tw.totem.const import (
     LEAVE_DUMMY_NODEID,
@@ -94,17 +95,21 @@ def _keep(ring: Ring, log: RingLog, mcast: Mcast, frame: Buffer) -> None:
 def _on_foreign(ring: Ring, sender: int, ring_id: RingId, reason: GatherFrom, now_ns: int) -> None:
     """Consider the sender of a frame of another ring for our next one."""
     memb = ring.memb
+    ring.hearing.sense(sender, now_ns)
     if ring.state is MembState.OPERATIONAL:
         if sender in memb.memb and ring_id.seq < ring.my_ring_id.seq:
             return
+        if stays_out(ring, sender, now_ns):
+            return
         memb.learn(sender)
         enter_gather(ring, reason, now_ns)
-    elif memb.learn(sender):
+    elif sender not in memb.proc_set and not stays_out(ring, sender, now_ns) and memb.learn(sender):
         enter_gather(ring, reason, now_ns)
 
 
 def on_merge_detect(ring: Ring, message: MergeDetect, now_ns: int) -> None:
     """Another ring is within reach: gather, unless a new ring is on its way already."""
+    hear(ring, message, now_ns)
     if message.ring_id == ring.my_ring_id:
         return
     state = ring.state
@@ -133,10 +138,11 @@ def on_memb_join(ring: Ring, join: MembJoin, now_ns: int) -> None:
         ring.trace(TraceCode.JOIN_FLUSHED, join.system_from)
         return
     ring.token_ring_id_seq = max(ring.token_ring_id_seq, join.ring_seq)
+    hear(ring, join, now_ns)
     _note_leave(ring, join)
     state = ring.state
     if state is MembState.OPERATIONAL:
-        if not _ignored_while_operational(ring, join):
+        if not _ignored_while_operational(ring, join, now_ns):
             _join_in_operational(ring, join, now_ns)
     elif state is MembState.GATHER:
         _join_in_gather(ring, join, now_ns)
@@ -162,7 +168,7 @@ def _note_leave(ring: Ring, join: MembJoin) -> None:
             ring.trace(TraceCode.LEAVE_RECEIVED, leaver)
 
 
-def _ignored_while_operational(ring: Ring, join: MembJoin) -> bool:
+def _ignored_while_operational(ring: Ring, join: MembJoin, now_ns: int) -> bool:
     """
     Tell whether a Join is a late one, or from somebody who does not want us.
 
@@ -172,7 +178,7 @@ def _ignored_while_operational(ring: Ring, join: MembJoin) -> bool:
     """
     if join.system_from in ring.memb.memb:
         return ring.my_id in join.failed_list or join.ring_seq < ring.my_ring_id.seq
-    return len(join.failed_list) > 0
+    return len(join.failed_list) > 0 or stays_out(ring, join.system_from, now_ns)
 
 
 def _is_about_this_attempt(ring: Ring, join: MembJoin) -> bool:
@@ -211,7 +217,7 @@ def _join_in_gather(ring: Ring, join: MembJoin, now_ns: int) -> None:
 def _maybe_represent(ring: Ring, now_ns: int) -> None:
     """Form the ring if all agree and we are its lowest member."""
     memb = ring.memb
-    if not memb.agreed():
+    if not memb.agreed() or is_torn(ring):
         return
     if memb.failed_to_recv:
         # The others know and go on without us: a ring of our own lets us merge with them afresh.

@@ -6,6 +6,7 @@ memb_merge_detect_transmit, token_hold_cancel_send.
 """
 
 from corosync_tw.totem import wire
+from corosync_tw.totem.asymmetry import with_claims
 from corosync_tw.totem.const import LEAVE_DUMMY_NODEID
 from corosync_tw.totem.deadlines import Deadline
 from corosync_tw.totem.ring import Ring
@@ -35,7 +36,7 @@ def send_join_now(ring: Ring, now_ns: int) -> None:
         tuple(sorted(memb.fail_set)),
         ring.my_ring_id.seq,
     )
-    frame = wire.encode_memb_join(join)
+    frame = with_claims(ring, wire.encode_memb_join(join), now_ns)
     ring.stats.memb_join_tx += 1
     ring.send_to_all(frame)
     ring.hear_self(frame, now_ns)
@@ -56,12 +57,11 @@ def send_leave(ring: Ring) -> None:
     ring.send_to_all(frame)
 
 
-def send_merge_detect(ring: Ring) -> None:
+def send_merge_detect(ring: Ring, now_ns: int) -> None:
     """Tell strangers of our ring."""
+    frame = wire.encode_merge_detect(wire.MergeDetect(ring.my_id, ring.my_id, ring.my_ring_id))
     ring.stats.memb_merge_detect_tx += 1
-    ring.send_to_all(
-        wire.encode_merge_detect(wire.MergeDetect(ring.my_id, ring.my_id, ring.my_ring_id))
-    )
+    ring.send_to_all(with_claims(ring, frame, now_ns))
 
 
 def send_hold_cancel(ring: Ring) -> None:

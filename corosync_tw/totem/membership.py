@@ -10,7 +10,7 @@ A stranger who fails us or another of our candidates is ignored, not failed in r
 partition of many nodes the answer would make us a ring of one at once, and our next Join would keep
 the others from agreeing. So a sender may think otherwise than before while we do not: a Join that
 differs from our sets takes its agreement back, else we would form a ring with nodes that have gone.
-The consensus timeout counts from the time when more agreed than ever before in this Gather: nodes
+The consensus timeout counts from the time when one more agreed than ever did in this Gather: nodes
 that begin anew one after the other would otherwise give each other up in turns, for ever.
 """
 
@@ -38,7 +38,7 @@ class Membership:
         a ring is installed.
     :ivar fail_set: those of proc_set we gave up on.
     :ivar consensus: those whose last Join had our sets.
-    :ivar most_agreed: most that consensus has held since Gather began.
+    :ivar ever_agreed: all that consensus has held since Gather began.
     :ivar memb: members of the installed ring, ascending; empty before the first.
     :ivar new_memb: members of the ring being formed, ascending.
     :ivar trans_memb: members of new_memb that come from our old ring.
@@ -50,10 +50,10 @@ class Membership:
     __slots__ = (
         "consensus",
         "deliver_memb",
+        "ever_agreed",
         "fail_set",
         "failed_to_recv",
         "memb",
-        "most_agreed",
         "my_id",
         "new_memb",
         "proc_set",
@@ -66,7 +66,7 @@ class Membership:
         self.proc_set: set[int] = {my_id}
         self.fail_set: set[int] = set()
         self.consensus: set[int] = set()
-        self.most_agreed = 0
+        self.ever_agreed: set[int] = set()
         self.memb: tuple[int, ...] = ()
         self.new_memb: tuple[int, ...] = ()
         self.trans_memb: tuple[int, ...] = ()
@@ -81,7 +81,7 @@ class Membership:
     def reset_consensus(self) -> None:
         """Forget who agreed; we always agree with ourselves."""
         self.consensus = {self.my_id}
-        self.most_agreed = 1
+        self.ever_agreed = {self.my_id}
 
     def agreed(self) -> bool:
         """Tell whether every candidate has our sets (memb_consensus_agreed)."""
@@ -91,10 +91,10 @@ class Membership:
         return agreed
 
     def agrees_more_than_ever(self) -> bool:
-        """Tell, once each time, whether more agree than ever since Gather began."""
-        if len(self.consensus) <= self.most_agreed:
+        """Tell, once each time, whether somebody agrees who never did since Gather began."""
+        if self.consensus <= self.ever_agreed:
             return False
-        self.most_agreed = len(self.consensus)
+        self.ever_agreed |= self.consensus
         return True
 
     def am_lowest(self) -> bool:
@@ -110,6 +110,16 @@ class Membership:
         silent = sorted(self.proc_set - self.consensus - self.fail_set)
         self.fail_set |= self.proc_set - self.consensus
         return silent
+
+    def fail(self, nodeids: set[int]) -> list[int]:
+        """
+        Give up on some that we consider.
+
+        :return: those that we had not given up on yet, ascending.
+        """
+        newly = sorted(nodeids - self.fail_set)
+        self.fail_set |= nodeids
+        return newly
 
     def learn(self, nodeid: int) -> bool:
         """

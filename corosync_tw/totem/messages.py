@@ -11,6 +11,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from corosync_tw.corotypes import Buffer, RingId
+from corosync_tw.totem.claims import Row
 from corosync_tw.totem.const import NODEID_ALL
 
 # magic, version, type, encapsulated, nodeid, target_nodeid
@@ -113,13 +114,18 @@ class Mcast(NamedTuple):
 
 
 class MergeDetect(NamedTuple):
-    """A representative tells strangers of its ring."""
+    """
+    A representative tells strangers of its ring.
+
+    :ivar claims: whom it and others hear; empty from a stock node.
+    """
 
     nodeid: int
     system_from: int
     ring_id: RingId
     target_nodeid: int = NODEID_ALL
     big_endian: bool = False
+    claims: tuple[Row, ...] = ()
 
 
 class MembJoin(NamedTuple):
@@ -127,6 +133,7 @@ class MembJoin(NamedTuple):
     A proposal of a membership; the good-bye of a leaver when ``nodeid`` is LEAVE_DUMMY_NODEID.
 
     :ivar proc_list: proposed members; ``failed_list`` is who of them should stay out.
+    :ivar claims: whom it and others hear; empty from a stock node.
     """
 
     nodeid: int
@@ -136,6 +143,7 @@ class MembJoin(NamedTuple):
     ring_seq: int
     target_nodeid: int = NODEID_ALL
     big_endian: bool = False
+    claims: tuple[Row, ...] = ()
 
 
 class CommitEntry(NamedTuple):

@@ -118,11 +118,10 @@ def _note_activity(ring: Ring, token: OrfToken, now_ns: int) -> None:
     stats.token_last_received_ns = now_ns
     if ring.traces_visits:
         ring.trace(TraceCode.TOKEN_RECEIVED, token.seq, token.aru, token.token_seq, token.fcc)
+    start_merge_detect_timeout(ring, now_ns)
     if token.seq == state.my_last_seq:
-        start_merge_detect_timeout(ring, now_ns)
         state.my_seq_unchanged += 1
     else:
-        ring.deadlines.cancel(Deadline.MERGE_DETECT)
         ring.deadlines.cancel(Deadline.TOKEN_HOLD)
         state.my_seq_unchanged = 0
     state.my_prior_seq, state.my_last_seq = state.my_last_seq, token.seq
@@ -286,6 +285,9 @@ def _give_up_on_self(ring: Ring, log: RingLog, now_ns: int) -> None:
     ring.trace(TraceCode.FAILED_TO_RECEIVE, log.my_aru)
     ring.memb.failed_to_recv = True
     ring.memb.fail_set.add(ring.my_id)
+    if ring.of_ours:
+        # The others find out from whom nothing comes before they have us back.
+        ring.hearing.distrust(set(ring.memb.memb) - {ring.my_id}, now_ns, ring.params)
     enter_gather(ring, GatherFrom.FAILED_TO_RECEIVE, now_ns)
 
 

@@ -1,9 +1,9 @@
 """
 All state of one node's single ring, grouped by concept; the modules beside this one act on it.
 
-Each variable has one writer: membership sets in ``membership``, message marks in ``ordering``, flow
-counters in ``flow``, ``state`` in ``transitions``, token variables in ``orf_token``, recovery
-variables in ``recovery`` and ``transitions``.
+Each variable has one writer: membership sets in ``membership``, links in ``hearing``, message marks
+in ``ordering``, flow counters in ``flow``, ``state`` in ``transitions``, token variables in
+``orf_token``, recovery variables in ``recovery`` and ``transitions``.
 Source: Corosync exec/totemsrp.c struct totemsrp_instance.
 """
 
@@ -16,6 +16,7 @@ from corosync_tw.totem.const import RING_SEQ_JUMP_MAX, RING_SEQ_MAX, MembState
 from corosync_tw.totem.deadlines import Deadline, Deadlines
 from corosync_tw.totem.effects import Effect, MessageSource, SendMcast, SendToken, Trace
 from corosync_tw.totem.flow import FlowControl
+from corosync_tw.totem.hearing import Hearing
 from corosync_tw.totem.membership import Membership
 from corosync_tw.totem.ordering import RingLog
 from corosync_tw.totem.params import TotemParams
@@ -119,6 +120,7 @@ class Ring:
         self.obligated = False
         self.of_ours = False
         self.memb = Membership(params.my_id)
+        self.hearing = Hearing(params.my_id)
         self.flow = FlowControl()
         self.acceleration = Acceleration()
         self.token = TokenState()

@@ -27,3 +27,6 @@ class TraceCode(IntEnum):
     PROCESSORS_TOO_MANY = 14  # entries that a join would have made
     TOKEN_RECEIVED = 15  # seq, aru, token_seq, fcc
     JOIN_FLUSHED = 16  # nodeid of a join dropped after a pause
+    LINK_FAILED = 17  # nodeid that speaks, nodeid that does not hear it
+    LINK_WORKS = 18  # nodeid that speaks, nodeid that hears it again
+    KEPT_OUT = 19  # nodeids that bad links keep out of the ring that we want

@@ -8,6 +8,7 @@ from typing import Final
 
 from corosync_tw.corotypes import ConfChangeType
 from corosync_tw.totem import commit, recovery
+from corosync_tw.totem.asymmetry import plan_probe
 from corosync_tw.totem.const import GatherFrom, MembState
 from corosync_tw.totem.deadlines import Deadline
 from corosync_tw.totem.effects import ConfigurationChange, Deliver, StoreRingId
@@ -156,6 +157,7 @@ def enter_operational(ring: Ring) -> None:
     if failed:
         ring.trace(TraceCode.LEFT_WITHOUT_LEAVE, *failed)
     _set_state(ring, MembState.OPERATIONAL)
+    plan_probe(ring, ring.alive_ns)
     ring.stats.operational_entered += 1
     ring.stats.continuous_gather = 0
 

@@ -7,7 +7,7 @@ start tells which. We send little-endian on every machine, so that equal inputs 
 ``decode`` is total: whatever the bytes are it returns a message or raises MalformedFrame. Counts
 are checked against their limits before they are multiplied, and a frame must be exactly as long as
 its counts say. Stock Corosync ignores bytes after the last list, but no version of it ever sent
-any; here they are a sign of damage.
+any; here they are a sign of damage, unless they are ``claims`` behind a Join or merge detection.
 
 ``target_nodeid`` is uninitialised memory in frames that stock sends over udpu: it is kept, and
 nothing depends on it.
@@ -21,6 +21,7 @@ from typing import Final
 
 from corosync_tw.corotypes import Buffer, RingId
 from corosync_tw.errors import MalformedFrame
+from corosync_tw.totem.claims import decode_claims
 from corosync_tw.totem.const import (
     PROCESSOR_COUNT_MAX,
     RETRANSMIT_ENTRIES_MAX,
@@ -235,10 +236,20 @@ def _decode_memb_join(frame: Buffer, big_endian: bool) -> MembJoin:
     ).unpack_from(frame)
     if procs > PROCESSOR_COUNT_MAX or failed > PROCESSOR_COUNT_MAX:
         raise MalformedFrame("memb_join with too many nodes")
-    if len(frame) != MEMB_JOIN.size + (procs + failed) * NODEID_LEN_BYTES:
+    claims_at = MEMB_JOIN.size + (procs + failed) * NODEID_LEN_BYTES
+    if len(frame) < claims_at:
         raise MalformedFrame("memb_join length and counts disagree")
     nodes = nodeids_struct(procs + failed, big_endian).unpack_from(frame, MEMB_JOIN.size)
-    return MembJoin(nodeid, system_from, nodes[:procs], nodes[procs:], ring_seq, target, big_endian)
+    return MembJoin(
+        nodeid,
+        system_from,
+        nodes[:procs],
+        nodes[procs:],
+        ring_seq,
+        target,
+        big_endian,
+        decode_claims(frame[claims_at:]),
+    )
 
 
 def _decode_commit_token(frame: Buffer, big_endian: bool) -> CommitToken:
@@ -275,12 +286,13 @@ def _decode_commit_token(frame: Buffer, big_endian: bool) -> CommitToken:
 
 
 def _decode_merge_detect(frame: Buffer, big_endian: bool) -> MergeDetect:
-    if len(frame) != MERGE_DETECT.size:
-        raise MalformedFrame("merge_detect of wrong length")
+    if len(frame) < MERGE_DETECT.size:
+        raise MalformedFrame("merge_detect too short")
     *_, nodeid, target, system_from, rep, ring_seq = (
         MERGE_DETECT_BIG if big_endian else MERGE_DETECT
     ).unpack_from(frame)
-    return MergeDetect(nodeid, system_from, RingId(rep, ring_seq), target, big_endian)
+    claims = decode_claims(frame[MERGE_DETECT.size :])
+    return MergeDetect(nodeid, system_from, RingId(rep, ring_seq), target, big_endian, claims)
 
 
 def _decode_hold_cancel(frame: Buffer, big_endian: bool) -> TokenHoldCancel:

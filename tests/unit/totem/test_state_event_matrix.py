@@ -107,6 +107,7 @@ MATRIX: dict[str, dict[MembState, MembState]] = {
     "deadline SEND_JOIN": row(),
     "deadline CONSENSUS": row(),
     "deadline PAUSE": row(),
+    "deadline PROBE": row(),
 }
 
 # These deadlines exist in Gather alone; armed elsewhere they would be a fault of ours.

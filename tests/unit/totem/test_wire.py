@@ -46,7 +46,12 @@ mcasts = st.builds(
     target_nodeid=u32,
 )
 merges = st.builds(
-    wire.MergeDetect, nodeid=u32, system_from=u32, ring_id=ring_ids, target_nodeid=u32
+    wire.MergeDetect,
+    nodeid=u32,
+    system_from=u32,
+    ring_id=ring_ids,
+    target_nodeid=u32,
+    claims=st.just(()),
 )
 joins = st.builds(
     wire.MembJoin,
@@ -56,6 +61,7 @@ joins = st.builds(
     failed_list=st.lists(u32, max_size=20).map(tuple),
     ring_seq=st.integers(0, 2**64 - 1),
     target_nodeid=u32,
+    claims=st.just(()),
 )
 entries = st.builds(wire.CommitEntry, ring_ids, u32, u32, u32)
 
