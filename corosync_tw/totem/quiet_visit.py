@@ -106,10 +106,8 @@ def _note(ring: Ring, values: tuple[int, int, int, int], unchanged: int, now_ns:
     stats.token_last_received_ns = now_ns
     if ring.traces_visits:
         ring.trace(TraceCode.TOKEN_RECEIVED, *values)
-    if unchanged:
-        start_merge_detect_timeout(ring, now_ns)
-    else:
-        ring.deadlines.cancel(Deadline.MERGE_DETECT)
+    start_merge_detect_timeout(ring, now_ns)
+    if not unchanged:
         ring.deadlines.cancel(Deadline.TOKEN_HOLD)
     state.my_seq_unchanged = unchanged
     state.my_prior_seq, state.my_last_seq = state.my_last_seq, values[0]

@@ -181,6 +181,22 @@ def test_joins_that_queued_up_while_we_were_paused_are_flushed() -> None:
 # -- foreign messages
 
 
+def test_a_busy_representative_looks_for_other_rings_as_well() -> None:
+    node = LoneNode(members=(2, 3))
+    node.srp.start(node.now)
+    node.put(node.join(LAST), node.join(LAST))
+    node.recover()
+    node.put(node.commit_token(memb_index=2, ring_id=node.srp._ring.my_ring_id))
+    node.token_seq = 1
+    node.install()
+    effects = node.put(node.token(0))
+    for _ in range(5):
+        node.send(b"something")
+        effects += node.after(50)
+        effects += node.put(node.token(node.srp.marks[0]))
+    assert [m.ring_id for m in sent(effects, wire.MergeDetect)] == [node.srp.ring_id]
+
+
 def test_a_resting_representative_looks_for_other_rings() -> None:
     node = LoneNode(members=(2, 3))
     node.srp.start(node.now)
