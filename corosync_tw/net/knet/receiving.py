@@ -122,26 +122,25 @@ class Receiver:
         seal = outbox.seal
         assert seal is not None
         packets = frame.frames() if isinstance(frame, FrameBlob) else [frame]
-        together: list[Buffer] = []
-        stride = 0
-        for packet, plain in zip(packets, seal.open(packets), strict=True):
-            opened = plain
-            if opened is not None:
-                outbox.stats.rx_crypt_packets += 1
-            elif seal.clear_allowed:
-                opened = packet
-            else:
-                outbox.refuse(Refusal.UNSEALED, origin)
-                continue
-            length = len(opened)
-            if together and (length > stride or len(together[-1]) < stride):
-                self._take(memoryview(bytearray().join(together)), stride, origin)
-                together.clear()
-            if not together:
-                stride = length
-            together.append(opened)
-        if together:
-            self._take(memoryview(bytearray().join(together)), stride, origin)
+        opened = seal.open(packets)
+        lost = opened.count(None)
+        outbox.stats.rx_crypt_packets += len(opened) - lost
+        genuine = [packet for packet in opened if packet is not None]
+        if lost and seal.clear_allowed:
+            pairs = zip(packets, opened, strict=True)
+            genuine = [clear if plain is None else plain for clear, plain in pairs]
+        elif lost:
+            outbox.refuse(Refusal.UNSEALED, origin, count=lost)
+        start = 0
+        lengths = list(map(len, genuine))
+        while start < len(lengths):
+            stride = lengths[start]
+            end = start + 1
+            while end < len(lengths) and lengths[end] <= stride == lengths[end - 1]:
+                end += 1
+            if end - start > 1 or not self._take_next(genuine[start], origin.link, origin.source):
+                self._take(memoryview(bytearray().join(genuine[start:end])), stride, origin)
+            start = end
 
     def _take(self, blob: Buffer, stride: int, origin: Origin) -> None:
         """Take packets in clear."""
