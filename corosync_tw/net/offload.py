@@ -100,6 +100,9 @@ def plan_runs(datagrams: Datagrams, segment_bytes_max: int) -> list[Run]:
     """
     if isinstance(datagrams, SentBlob):
         return _plan_blob(datagrams, segment_bytes_max)
+    if isinstance(datagrams, list) and len(datagrams) == 1:
+        length = sum(map(len, datagrams[0]))
+        return [Run(datagrams, 0, 1, length, length)]
     segments_max = SEGMENTS_MAX
     if isinstance(datagrams, SentRun):
         ends, more_ends = datagrams.header_ends, datagrams.body_ends
