@@ -23,7 +23,7 @@ from corosync_tw.corotypes import Buffer, ConfChangeType
 from corosync_tw.net.errors import StorageError
 from corosync_tw.net.interfaces import (
     IDriverObserver,
-    IFrameReceiver,
+    ILinkReceiver,
     IRingIdStore,
     ITransport,
 )
@@ -94,7 +94,7 @@ class DriverStats:
     held_dropped: int = 0
 
 
-@implementer(IFrameReceiver)
+@implementer(ILinkReceiver)
 class Driver:
     """
     One node's shell.
@@ -185,6 +185,20 @@ class Driver:
             self._finish_step()
         except Exception:  # noqa: BLE001 - reported, and the end of this driver
             self._give_up(Failure())  # type: ignore[no-untyped-call]
+
+    def links_received(
+        self, frames: Sequence[Received], released: Callable[[], Sequence[Received]]
+    ) -> None:
+        """Feed a batch to the core, and what was kept until the core had it."""
+
+        def take(_now_ns: int) -> None:
+            more = frames
+            while more:
+                self._core.receive(more, self._now_ns())
+                more = released()
+
+        if self._running:
+            self._feed(take)
 
     def may_overtake(self, token: Buffer) -> bool:
         """Ask the core. Called by the transport."""

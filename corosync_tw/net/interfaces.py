@@ -8,7 +8,7 @@ without joining them.
 
 # ruff: noqa: N805 - methods of zope interfaces name no self
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -68,6 +68,20 @@ class IFrameReceiver(Interface):
 
     def may_overtake(token: Buffer) -> bool:
         """Tell whether a token may be handed over before messages that arrived earlier."""
+
+
+class ILinkReceiver(IFrameReceiver):
+    """A receiver behind a link layer, which may keep a token until the ring has taken messages."""
+
+    def links_received(
+        frames: Sequence[Received], released: Callable[[], Sequence[Received]]
+    ) -> None:
+        """
+        Process one batch as ``frames_received`` does.
+
+        :param released: asked for more when the ring has taken the frames, and before anything
+            that follows from them is done; again after those.
+        """
 
 
 class ITransport(Interface):

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from corosync_tw.net.batchsocket import is_token
-from corosync_tw.net.interfaces import IFrameReceiver, ITransport
+from corosync_tw.net.interfaces import IFrameReceiver, ILinkReceiver, ITransport
 from corosync_tw.net.reactor import turn_end_of
 from corosync_tw.net.stats import TransportStats
 from corosync_tw.timers.clock import seconds_of
@@ -96,7 +96,7 @@ class LinkedTransport:
         self._observer = observer
         self._now_ns = now_ns
         self._at_turn_end = turn_end_of(reactor)
-        self._receiver: IFrameReceiver | None = None
+        self._receiver: ILinkReceiver | None = None
         self._passed_up: list[Sequence[Received]] = []
         self._busy = False
         self._timer: IDelayedCall | None = None
@@ -116,7 +116,7 @@ class LinkedTransport:
             for carrier in started:
                 carrier.stop()
             raise
-        self._receiver = receiver
+        self._receiver = ILinkReceiver(receiver)
         self.layer.start(self._now_ns())
         self._execute()
         self._arm()
@@ -222,10 +222,14 @@ class LinkedTransport:
         """Execute effects, and give the ring what is for it, until there is nothing more."""
         self._execute()
         while self._passed_up and self._receiver is not None:
-            frames = self._gathered()
-            self._receiver.frames_received(frames)
-            self.layer.ring_advanced(self._now_ns())
+            self._receiver.links_received(self._gathered(), self._released)
             self._execute()
+
+    def _released(self) -> Sequence[Received]:
+        """Give what the ring may have now that it has taken the rest."""
+        self.layer.ring_advanced(self._now_ns())
+        self._execute()
+        return self._gathered() if self._passed_up else ()
 
     def _gathered(self) -> Sequence[Received]:
         """Give all that was passed up as one batch, messages first."""

@@ -398,3 +398,15 @@ def test_the_core_says_whether_a_token_may_overtake():
     bed.driver.start()
     assert bed.driver.may_overtake(b"newer")
     assert not bed.driver.may_overtake(b"other")
+
+
+def test_what_waited_for_messages_is_fed_before_anything_is_done():
+    bed = Bed().started()
+    waiting = [[b"token"], []]
+    bed.core.effects = [MCAST]
+    bed.driver.links_received([b"message"], lambda: waiting.pop(0))
+    assert [entry[:2] for entry in bed.journal] == [
+        ("receive", b"message"),
+        ("receive", b"token"),
+        ("mcast", MCAST.frames),
+    ]

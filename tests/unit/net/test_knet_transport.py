@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 from twisted.internet.task import Clock
+from zope.interface import implementer
 
+from corosync_tw.net.interfaces import ILinkReceiver
 from corosync_tw.net.knet.params import KnetParams, LinkParams
 from corosync_tw.net.knet_carrier import CarrierSettings
 from corosync_tw.net.knet_transport import KnetTransport
@@ -29,6 +31,7 @@ class Reactor(FakeReactor, Clock):
         Clock.__init__(self)
 
 
+@implementer(ILinkReceiver)
 class Node:
     """One node of two."""
 
@@ -72,7 +75,8 @@ class Node:
 
     # Who is told
 
-    def frames_received(self, frames):
+    def links_received(self, frames, released):
+        del released
         for each in frames:
             pieces = each.frames() if isinstance(each, FrameBlob) else (each,)
             self.received += [bytes(piece) for piece in pieces]

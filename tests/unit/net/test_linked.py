@@ -1,8 +1,10 @@
 import pytest
 from twisted.internet.defer import succeed
 from twisted.internet.task import Clock
+from zope.interface import implementer
 
 from corosync_tw.net.errors import NetError
+from corosync_tw.net.interfaces import ILinkReceiver
 from corosync_tw.net.linked import LinkedTransport
 from corosync_tw.net.stats import TransportStats
 from corosync_tw.totem.links import Arrival, LinkEvent, LinkEventKind, LinkSend, PassUp
@@ -89,6 +91,7 @@ class Network:
         return succeed(None)
 
 
+@implementer(ILinkReceiver)
 class Bed:
     def __init__(self, *networks):
         self.clock, self.layer = Clock(), ScriptedLayer()
@@ -114,8 +117,10 @@ class Bed:
     def links_failed(self, failure):
         self.failures.append(failure.value)
 
-    def frames_received(self, frames):
+    def links_received(self, frames, released):
         self.batches.append(list(frames))
+        while more := released():
+            self.batches[-1] += ["released", *more]
         self.during(frames)
 
 
@@ -132,13 +137,13 @@ def test_what_all_networks_hold_makes_one_batch_messages_first():
     ]
 
 
-def test_a_token_that_the_ring_sets_free_is_handed_over_in_the_same_turn():
+def test_a_token_that_the_ring_sets_free_is_handed_over_before_anything_else_is_done():
     bed = Bed().started()
     held = [[PassUp([TOKEN])]]
     bed.layer.on_receive = lambda link, arrivals: [PassUp([MESSAGE])]
     bed.layer.on_advanced = lambda: held.pop() if held else []
     bed.networks[0].bring(MESSAGE, TOKEN)
-    assert bed.batches == [[MESSAGE], [TOKEN]]
+    assert bed.batches == [[MESSAGE, "released", TOKEN]]
     assert bed.layer.calls.count("advanced") == 2
 
 
