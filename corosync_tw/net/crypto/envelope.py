@@ -14,7 +14,7 @@ other way round: a salt decrypts to nothing of use, and what follows it is right
 Source: libknet 1.25 crypto_openssl.c, crypto_nss.c (both write the same bytes), onwire.c.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hmac import compare_digest
 from itertools import accumulate, pairwise
 from typing import Final
@@ -65,7 +65,8 @@ class Envelope:
         # Whether tags may lie between ciphertexts of one batch without disturbing the blocks.
         self._aligned = self.hash_bytes % BLOCK_LEN_BYTES == 0
         self._gap = bytes(self.hash_bytes)
-        self._pool = SlabPool()
+        self._sealed = SlabPool()
+        self._opened = SlabPool()
 
     def sealed_len_bytes(self, packet_len_bytes: int) -> int:
         """Tell how long a packet becomes."""
@@ -92,25 +93,37 @@ class Envelope:
     def open(self, packets: Sequence[Buffer]) -> list[Buffer | None]:
         """Open packets, in order; None for each that nobody with our key sealed."""
         opened: list[Buffer | None] = []
-        genuine: list[Buffer] = []
-        tag, hash_bytes = self._digest.tag, self.hash_bytes
-        for packet in packets:
-            view = memoryview(packet)
-            data = view[:-hash_bytes]
-            if compare_digest(tag(data), view[-hash_bytes:]) and self._is_whole(len(data)):
-                genuine.append(data)
+        genuine: list[int] = []
+        lengths: list[int] = []
+        tag, hash_bytes, is_whole = self._digest.tag, self.hash_bytes, self._is_whole
+        for at, packet in enumerate(packets):
+            data = packet[:-hash_bytes]
+            length = len(data)
+            if is_whole(length) and compare_digest(tag(data), packet[-hash_bytes:]):
+                genuine.append(at)
+                lengths.append(length)
                 opened.append(data)
             else:
                 opened.append(None)
-        if self._decryptor is None or not genuine:
+        if self._decryptor is None:
             return opened
-        plain = memoryview(self._decryptor.update(b"".join(genuine)))
-        end = 0
-        for at, whole in enumerate(opened):
-            if whole is not None:
-                start, end = end, end + len(whole)
-                opened[at] = _unpadded(plain, start + SALT_LEN_BYTES, end)
+        for start, stop in _batches(lengths):
+            batch = genuine[start:stop]
+            for at, packet_opened in zip(batch, self._decrypted(opened, batch), strict=True):
+                opened[at] = packet_opened
         return opened
+
+    def _decrypted(
+        self, packets: Sequence[Buffer | None], batch: Sequence[int]
+    ) -> Iterator[memoryview | None]:
+        """Decrypt some packets, given by their positions, by one call."""
+        assert self._decryptor is not None
+        data = [packet for at in batch if (packet := packets[at]) is not None]
+        stream = b"".join(data)
+        self._decryptor.update_into(stream, self._opened.window())
+        plain = self._opened.take(len(stream))
+        ends = accumulate(map(len, data), initial=0)
+        return (_unpadded(plain, start + SALT_LEN_BYTES, end) for start, end in pairwise(ends))
 
     def _is_whole(self, len_bytes: int) -> bool:
         """Tell whether that may be the length of a sealed packet without its tag."""
@@ -140,8 +153,8 @@ class Envelope:
             salt_at += SALT_LEN_BYTES
         stream = b"".join(pieces)
         if self._aligned:
-            self._encryptor.update_into(stream, self._pool.window())
-            return self._pool.take(ends[-1]), ends
+            self._encryptor.update_into(stream, self._sealed.window())
+            return self._sealed.take(ends[-1]), ends
         encrypted = memoryview(self._encryptor.update(stream))
         lengths = [end - at - self.hash_bytes for at, end in pairwise((0, *ends))]
         cuts = pairwise((0, *accumulate(lengths)))
@@ -149,9 +162,9 @@ class Envelope:
 
     def _joined(self, packets: Sequence[Buffer], len_bytes: int) -> memoryview:
         """Lay packets end to end, each with room for its tag."""
-        view = self._pool.window()[:len_bytes]
+        view = self._sealed.window()[:len_bytes]
         view[:] = self._gap.join((*packets, b""))
-        return self._pool.take(len_bytes)
+        return self._sealed.take(len_bytes)
 
     def _stamp(self, view: memoryview, ends: Sequence[int]) -> None:
         """Write the tags."""
