@@ -17,10 +17,12 @@ CUT_SIZE = 8000
 CUT_FLOOD_S = 1.0
 # Until the cut is noticed and what had to be sent again was sent.
 NOTICED_S = 3.0
+# Until a network that healed is trusted again.
+TRUSTED_S = 12.0
 STAND_S = 8.0
 # On slow networks much is under way that only its sender has: floods last so much longer.
 SLOW_TIMES = 8
-CUT_S = 12.0
+CUT_S = 25.0
 
 
 def measure_links(figures, timing, progress):
@@ -63,9 +65,12 @@ def _cut(figures, name):
     bed = "3 nodes, two networks"
     with running(name, NODES, links=BRISK_LINKS) as ring:
         for network in (0, 1):
-            for measure, cut in ((f.BEFORE_CUT, ()), (f.DURING_CUT, (network,))):
+            for measure, cut, wait_s in (
+                (f.BEFORE_CUT, (), TRUSTED_S if network else 0.0),
+                (f.DURING_CUT, (network,), NOTICED_S),
+            ):
                 ring.cut(*cut)
-                time.sleep(NOTICED_S)
+                time.sleep(wait_s)
                 ring.flood(CUT_SIZE, CUT_FLOOD_S)
                 flood = ring.flood(CUT_SIZE, CUT_FLOOD_S)
                 if flood is not None:
