@@ -17,6 +17,7 @@ from corosync_tw.totem.ordering import RingLog
 from corosync_tw.totem.pg import Totempg
 from corosync_tw.totem.pg_pack import Packer
 from corosync_tw.totem.seqno import seq_add
+from corosync_tw.totem.wire import MCAST_LEN_BYTES
 
 Patch = tuple[Any, str, Any]
 MUTATIONS: dict[str, Callable[[], list[Patch]]] = {}
@@ -333,11 +334,16 @@ def open_the_window_for_the_fastest() -> list[Patch]:
 @mutation
 def continue_a_message_with_any_fragment() -> list[Patch]:
     real = Packer._cut
+    ids_at = MCAST_LEN_BYTES + 4
 
-    def cut(self, len_bytes, items):
-        real(self, len_bytes, items)
-        self._fragment_id = self._continuation = 7
-        return 7
+    def cut(self, frames_max, header):
+        run = real(self, frames_max, header)
+        headers = bytearray(run.headers)
+        for at in run.header_ends[:-1]:
+            ids = slice(at + ids_at, at + ids_at + 2)
+            headers[ids] = bytes(7 if fragment_id else 0 for fragment_id in headers[ids])
+        run.headers = bytes(headers)
+        return run
 
     def restart(self):
         """Keep on sending the rest to those who joined, as if they had the beginning."""
