@@ -333,11 +333,7 @@ class Recovery:
         return None
 
     def _on_second_lap(self, link: int, trial: Trial, probe: Probe) -> None:
-        """
-        Pass a test on by unicast, if everybody reaches us.
-
-        It may have overtaken the first lap of another node, for which it waits.
-        """
+        """Pass a test on by unicast when all first laps are here: it may have overtaken some."""
         if (
             trial.second_lap_here
             and not trial.second_lap_sent

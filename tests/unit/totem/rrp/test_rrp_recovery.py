@@ -254,6 +254,14 @@ def test_the_second_lap_goes_to_the_next_if_all_were_heard(end):
     assert bring(end, probe(lap=LAP_UNICAST)) == [(1, (PEER,), passed)]
 
 
+def test_the_second_lap_waits_for_a_first_lap_that_it_has_overtaken(end):
+    bring(end, probe())
+    assert bring(end, probe(lap=LAP_UNICAST)) == []
+    passed = probe(sender=ME, lap=LAP_UNICAST)
+    assert bring(end, probe(sender=PEER)) == [(1, (PEER,), passed)]
+    assert bring(end, probe(sender=PEER)) == []
+
+
 def test_the_second_lap_ends_where_somebody_was_not_heard(end):
     bring(end, probe())
     assert bring(end, probe(lap=LAP_UNICAST)) == []
