@@ -134,7 +134,7 @@ class KnetEngine:
         return self.outbox.stats
 
     def refused_source(self, cause: int) -> Source | None:
-        """Tell where the last packet came from that was refused for this cause."""
+        """Tell where the packet came from that the last event for this cause was about."""
         return self.outbox.refused_sources.get(Refusal(cause))
 
     @property

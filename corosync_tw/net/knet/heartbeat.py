@@ -167,7 +167,6 @@ class Heartbeat:
     def _down(self, host: Host, link: Link, now_ns: int) -> None:
         link.received_pong = 0
         link.pong_last_ns = 0
-        link.pings.clear()
         link.backoff = PONG_TIMEOUT_BACKOFF
         if link.connected:
             link.connected = False

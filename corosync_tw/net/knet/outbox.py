@@ -39,7 +39,7 @@ class Outbox:
     :ivar seal: None for packets in clear.
     :ivar stats: of sealing and compression.
     :ivar refusals: how many packets were dropped, and why.
-    :ivar refused_sources: where the last packet refused for each cause came from.
+    :ivar refused_sources: where the packet of the last event for each cause came from.
     """
 
     def __init__(self) -> None:
@@ -131,10 +131,10 @@ class Outbox:
         :param nodeid: that they name, 0 for none.
         """
         before = self.count(cause, count)
-        self.refused_sources[cause] = origin.source
         told_ns = self._told_ns.get(cause)
         if told_ns is None or origin.now_ns - told_ns >= REFUSAL_EVENT_INTERVAL_NS:
             self._told_ns[cause] = origin.now_ns
+            self.refused_sources[cause] = origin.source
             values = (int(cause), before + count)
             kind = LinkEventKind.PACKET_REFUSED
             self.effects.append(LinkEvent(kind, origin.link, nodeid, values))

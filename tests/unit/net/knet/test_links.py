@@ -3,6 +3,7 @@
 import pytest
 
 from corosync_tw.net.knet.params import NS_PER_S, LinkPolicy
+from corosync_tw.net.knet.wire import PacketType
 from corosync_tw.totem.links import LinkEventKind, LinkSend
 from tests.unit.net.knet.knet_mesh import MS, TIMEOUT_NS, Mesh
 
@@ -79,6 +80,24 @@ def test_a_cut_link_is_down_within_the_timeout_and_an_interval() -> None:
     mesh.drops = lambda *_: True
     mesh.run(10 * NS_PER_S, until=lambda: LinkEventKind.HOST_DOWN in mesh.kinds(1))
     assert mesh.now_ns - cut_ns <= TIMEOUT_NS + MS
+
+
+def test_pongs_that_come_when_the_link_is_down_already_are_no_strangers() -> None:
+    mesh = Mesh()
+    mesh.connect()
+    held: list[bytes] = []
+
+    def hold(by: int, _target: int, _link: int, packet: bytes) -> bool:
+        if by == 2 and packet[1] == PacketType.PONG:
+            held.append(packet)
+        return by == 2
+
+    mesh.drops = hold
+    mesh.run(until=lambda: LinkEventKind.HOST_DOWN in mesh.kinds(1), duration_ns=20 * NS_PER_S)
+    for packet in held:
+        mesh.forge(1, 0, packet, ("10.0.0.2", 5405))
+    assert held
+    assert LinkEventKind.PACKET_REFUSED not in mesh.kinds(1)
 
 
 def test_a_restarted_host_is_heard_from_its_first_frame() -> None:
