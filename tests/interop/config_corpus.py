@@ -79,7 +79,7 @@ TOTEM_CASES: dict[str, tuple[str, ...]] = {
     "threads": ("0", "x"),
     "netmtu": ("1500", "8982"),
     "rrp_problem_count_timeout": ("2000", "x"),
-    "rrp_mode": ("none", "passive"),
+    "rrp_mode": ("none", "passive", "both"),
     "vsftype": ("ykd",),
     "ip_version": ("ipv4", "ipv6", "ipv4-6", "ipv6-4", "4"),
     "crypto_cipher": ("none", "aes256", "aes512"),
@@ -246,6 +246,9 @@ WHOLE_CASES: dict[str, str] = {
     "knet two links no name": conf("knet", node="ring1_addr: 127.0.0.1\nname: a").replace(
         "ring0_addr: 10.99.0.2", "ring0_addr: 10.99.0.2\nring1_addr: 10.98.0.2"
     ),
+    "udpu with two rings": conf(
+        totem="rrp_mode: passive", node="ring1_addr: 127.0.0.2\nname: a"
+    ).replace("ring0_addr: 10.99.0.2", "ring0_addr: 10.99.0.2\nring1_addr: 10.98.0.2\nname: b"),
     "knet priority": conf("knet", interface="knet_link_priority: 5"),
     "knet ttl": conf("knet", interface="ttl: 5"),
     "knet second link only in interface": conf(

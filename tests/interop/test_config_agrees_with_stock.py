@@ -22,6 +22,7 @@ STOCK_ACCEPTS_TOO_MUCH = {
     "node without address": "nobody can send to that node",
     "udpu system 'priority: high'": "the daemon refuses it right after the test",
     "udpu totem 'quorum {\\n two_node: 1\\n}'": "a forgotten brace takes quorum out of the cluster",
+    "udpu totem 'rrp_mode: both'": "a word of 1.x that counts here; its 1.x refuses it, too",
     "top empty key": "3.1.7 stores a key that ends in a dot, 3.1.8 and later refuse it",
     "top nul line": "3.1.7 takes a line that begins with NUL for empty; text has no NUL",
 }
@@ -29,6 +30,7 @@ STOCK_ACCEPTS_TOO_MUCH = {
 STOCK_REFUSES_TOO_MUCH = {
     "1.x multicast": "3.x gave up files without a nodelist, we read them with a warning",
     "1.x udpu": "3.x gave up files without a nodelist, we read them with a warning",
+    "udpu with two rings": "3.x has no redundant rings, ours are those of 1.x",
     "transport iba": "a word of 1.x: the file is right, and the daemon says that it cannot run it",
     "loopback network": "all of 127.0.0.0/8 reaches this machine, not only 127.0.0.1",
     "top latin no-break space": "3.1.8 and later skip it as a blank",

@@ -54,3 +54,12 @@ def test_pacemaker_may_connect(tmp_path):
     shutil.copytree(CONF / "uidgid.d", tmp_path / "uidgid.d")
     config = load_file(str(tmp_path / "corosync.conf"), host=host())
     assert (config.uidgid.uids, config.uidgid.gids) == ({189}, {190})
+
+
+def test_two_rings():
+    config = load_file(str(CONF / "corosync.conf.example.rings"), host=host())
+    assert config.is_redundant()
+    assert [str(link.local_address) for link in config.membership.links] == [
+        "192.168.1.1",
+        "192.168.2.1",
+    ]
