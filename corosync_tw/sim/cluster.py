@@ -25,9 +25,9 @@ from corosync_tw.sim.clock import ARRIVE, LINK_ARRIVE, PROCESS, TIMER, EventQueu
 from corosync_tw.sim.faults import FaultInjector
 from corosync_tw.sim.history import Violation
 from corosync_tw.sim.hosts import Host, RingHost, StackHost
-from corosync_tw.sim.layers import make_checks, make_layer, make_networks
+from corosync_tw.sim.layers import keep_alive_frames, make_checks, make_layer, make_networks
 from corosync_tw.sim.link_checks import LinkTally
-from corosync_tw.sim.link_options import LinkOptions
+from corosync_tw.sim.link_options import KNET_LAYERS, LinkOptions
 from corosync_tw.sim.linked import Linked, LinkSurroundings
 from corosync_tw.sim.network_faults import NetworkFaults, recovery_time_ns
 from corosync_tw.sim.node import SimNode
@@ -138,8 +138,11 @@ class Cluster:
             self.recorder,
             self.link_checks,
             self.around.index_of,
+            self.link_options.layer in KNET_LAYERS,
         )
-        layer = make_layer(self.options, self.link_options, node, node.host.srp.missing)
+        layer = make_layer(
+            self.options, self.link_options, node, node.host.srp.missing, self.around.index_of
+        )
         return Linked(node.index, node.nodeid, layer, node.local_now, around)
 
     def _make_host(self, node: Inhabitant, ring_seq: int, now_ns: int) -> Host:
@@ -343,7 +346,8 @@ class Cluster:
         detections = QUIET_NS // merge + 1
         settling = (options.seqno_unchanged_const + 2) * count
         own = 2 * (rotations * count + detections * count * (count - 1)) + settling
-        return own * len(self.networks)
+        networks = len(self.networks)
+        return own * networks + networks * keep_alive_frames(options, self.link_options, QUIET_NS)
 
     def _judge(self) -> Violation | None:
         for violation in check_all(self.recorder.run):

@@ -1,12 +1,16 @@
 """The networks of a run, the link layer of each node, and what is expected of both."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from corosync_tw.errors import MalformedFrame
+from corosync_tw.net.knet.engine import KnetEngine
+from corosync_tw.net.knet.params import KnetParams, LinkParams, LinkPolicy
 from corosync_tw.prng import generator
 from corosync_tw.sim.clock import EventQueue
 from corosync_tw.sim.link_checks import LinkChecks
 from corosync_tw.sim.link_options import (
+    KNET_LAYERS,
     Layer,
     LinkOptions,
     is_clean,
@@ -15,7 +19,7 @@ from corosync_tw.sim.link_options import (
 )
 from corosync_tw.sim.network import Network
 from corosync_tw.sim.options import NS_PER_S, Options
-from corosync_tw.sim.snoop import HOLD_CANCEL, TYPE_OFFSET
+from corosync_tw.sim.snoop import HOLD_CANCEL, MCAST, TYPE_OFFSET
 from corosync_tw.sim.surroundings import Inhabitant
 from corosync_tw.totem import wire
 from corosync_tw.totem.links import LinkLayer
@@ -30,6 +34,17 @@ _RRP_MODES: Final = {
     Layer.ACTIVE: RrpMode.ACTIVE,
     Layer.ACTIVE_PASSIVE: RrpMode.ACTIVE_PASSIVE,
 }
+_POLICIES: Final = {
+    Layer.KNET_PASSIVE: LinkPolicy.PASSIVE,
+    Layer.KNET_ACTIVE: LinkPolicy.ACTIVE,
+    Layer.KNET_RR: LinkPolicy.RR,
+}
+UDP_HEADERS_BYTES: Final = 28
+_KNET_DATA_LEN: Final = 14
+_KNET_FRAG_SEQ: Final = 12
+_PONG_COUNT: Final = 2
+# Of one link that comes up, with their answers.
+_MTU_PROBES_MAX: Final = 40
 
 
 def make_networks(
@@ -41,7 +56,12 @@ def make_networks(
     networks = []
     for number in range(link_options.networks):
         rng = generator(options.seed, f"network {number}")
-        network = Network(queue, rng, options, _is_malformed_for_all, number)
+        if link_options.layer in KNET_LAYERS:
+            network = Network(queue, rng, options, _never_malformed, number)
+            network.kind_of = knet_kind
+            network.frame_bytes_max = link_options.mtu_bytes - UDP_HEADERS_BYTES
+        else:
+            network = Network(queue, rng, options, _is_malformed_for_all, number)
         network.delay_ns = int(options.delay_ns * link_options.slowness[number])
         networks.append(network)
     return networks
@@ -59,6 +79,15 @@ def make_checks(options: Options, link_options: LinkOptions | None) -> LinkCheck
     )
 
 
+def keep_alive_frames(options: Options, links: LinkOptions | None, time_ns: int) -> int:
+    """Count what links of knet may send on one network while nothing happens."""
+    if links is None or links.layer not in KNET_LAYERS:
+        return 0
+    pairs = options.nodes * (options.nodes - 1)
+    pings = time_ns * 2 * _PONG_COUNT // options.ring_timeouts_ns[0] + 1
+    return pairs * (2 * 2 * pings + _MTU_PROBES_MAX)
+
+
 def is_malformed(frame: bytes) -> bool:
     """Tell whether the decoder refuses a frame."""
     try:
@@ -73,11 +102,33 @@ def _is_malformed_for_all(frame: bytes) -> bool:
     return (len(frame) <= TYPE_OFFSET or frame[TYPE_OFFSET] <= HOLD_CANCEL) and is_malformed(frame)
 
 
+def _never_malformed(_frame: bytes) -> bool:
+    """A damaged packet of knet is caught by UDP's checksum, or by the seal."""
+    return False
+
+
+def knet_kind(packet: bytes) -> int:
+    """Tell the kind of the ring's frame in a packet of knet in clear; -1 for any other packet."""
+    if len(packet) <= _KNET_DATA_LEN + TYPE_OFFSET or packet[1] != 0:
+        return -1
+    return packet[_KNET_DATA_LEN + TYPE_OFFSET] if packet[_KNET_FRAG_SEQ] <= 1 else MCAST
+
+
 def make_layer(
-    options: Options, link_options: LinkOptions, node: Inhabitant, missing: Missing
+    options: Options,
+    link_options: LinkOptions,
+    node: Inhabitant,
+    missing: Missing,
+    index_of: Mapping[int, int],
 ) -> LinkLayer:
-    """Make the link layer of a node that starts."""
+    """
+    Make the link layer of a node that starts.
+
+    :param index_of: all nodes; datagrams come from their indices.
+    """
     links = link_options
+    if links.layer in KNET_LAYERS:
+        return KnetEngine(_knet_params(options, links, node, index_of))
     params = RrpParams(
         my_id=node.nodeid,
         mode=_RRP_MODES[links.layer],
@@ -98,3 +149,25 @@ def make_layer(
         seed=options.seed * 1000 + node.incarnation,
     )
     return RedundantRing(params, missing)
+
+
+def _knet_params(
+    options: Options, links: LinkOptions, node: Inhabitant, index_of: Mapping[int, int]
+) -> KnetParams:
+    """Give what Corosync makes of its token timeout; priorities as drawn."""
+    token_ns = options.ring_timeouts_ns[0]
+    params = tuple(
+        LinkParams(
+            nodeid,
+            link,
+            index,
+            ping_interval_ns=token_ns // (2 * _PONG_COUNT),
+            pong_timeout_ns=token_ns // _PONG_COUNT,
+            pong_count=_PONG_COUNT,
+            priority=links.priorities[link % len(links.priorities)],
+        )
+        for nodeid, index in sorted(index_of.items())
+        if nodeid != node.nodeid
+        for link in range(links.networks)
+    )
+    return KnetParams(node.nodeid, params, _POLICIES[links.layer], seq=links.count_start & 0xFFFF)

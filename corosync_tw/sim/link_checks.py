@@ -128,7 +128,8 @@ class LinkChecks:
         if kind in {LinkEventKind.FAULTY, LinkEventKind.HOST_DOWN}:
             self._suspected(key, event, now_ns)
         elif kind in {LinkEventKind.RECOVERED, LinkEventKind.HOST_UP}:
-            self._check_stays_out(nodeid, link, now_ns)
+            if kind is LinkEventKind.RECOVERED:
+                self._check_stays_out(nodeid, link, now_ns)
             if self.out.pop(key, None) is not None and link in self.fault_end_ns:
                 self.tally.recovered_ns.append(now_ns - self.fault_end_ns[link])
         elif kind is LinkEventKind.ALL_FAULTY:

@@ -28,6 +28,13 @@ class Layer(Enum):
     PASSIVE = "passive"
     ACTIVE = "active"
     ACTIVE_PASSIVE = "active-passive"
+    KNET_PASSIVE = "knet-passive"
+    KNET_ACTIVE = "knet-active"
+    KNET_RR = "knet-rr"
+
+
+RRP_LAYERS: Final = (Layer.PASSIVE, Layer.ACTIVE, Layer.ACTIVE_PASSIVE)
+KNET_LAYERS: Final = frozenset(Layer) - frozenset(RRP_LAYERS)
 
 
 class Promise(Enum):
@@ -62,6 +69,8 @@ class LinkOptions:
     :ivar slowness: by network, its delay as a multiple of the common one.
     :ivar fault_every_ns: mean intervals between faults of each kind on all networks together.
     :ivar turn_every_ns: mean time that one network stays the whole one.
+    :ivar priorities: of knet's links, by network.
+    :ivar mtu_bytes: of the networks, where the link layer finds it out.
     :ivar check_ns: interval of tests of a faulty network.
     :ivar count_start: what monitors, sequence numbers and tests of the link layer begin at.
     """
@@ -85,18 +94,31 @@ class LinkOptions:
     hold_down_max_ns: int = 8 * NS_PER_S
     hold_down_decay_ns: int = 20 * NS_PER_S
     count_start: int = 0
+    priorities: tuple[int, ...] = (1,)
+    mtu_bytes: int = 1500
+
+
+# A link of knet is up as long as a ping is answered now and then, whatever it loses.
+_KNET_DOES_NOT_NOTICE: Final = (
+    NetworkFault.LOSS,
+    NetworkFault.LINK_LOSS,
+    NetworkFault.TOKEN_LOSS,
+    NetworkFault.FLAP,
+)
 
 
 def plain_link_options(layer: Layer, networks: int, promise: Promise) -> LinkOptions:
     """Give every kind of fault at a middling strength."""
     every = dict.fromkeys(NetworkFault, 8 * NS_PER_S)
+    if layer in KNET_LAYERS and promise is not Promise.NONE:
+        every = {f: ns for f, ns in every.items() if f not in _KNET_DOES_NOT_NOTICE}
     copies = max(2, min(networks - 1, 2))
     return LinkOptions(layer, networks, promise, copies, (1.0,) * networks, every)
 
 
 def draw_link_options(rng: Random, layer: Layer | None, networks: int | None) -> LinkOptions:
     """Draw a swarm for several networks; what is given is not drawn."""
-    drawn_layer = rng.choice(tuple(Layer))
+    drawn_layer = rng.choice(RRP_LAYERS)
     layer = layer or drawn_layer
     drawn_networks = rng.choice((2, 2, 2, 3, 3, 4, 8))
     networks = networks or drawn_networks
@@ -120,6 +142,11 @@ def draw_link_options(rng: Random, layer: Layer | None, networks: int | None) ->
     options.hold_down_decay_ns = rng.choice((2, 20)) * NS_PER_S
     if rng.random() < 0.5:
         options.count_start = rng.choice(COUNT_STARTS)
+    options.priorities = tuple(rng.choice((1, 1, 5)) for _ in range(networks))
+    options.mtu_bytes = rng.choice((1500, 1500, 9000, 1280))
+    if layer in KNET_LAYERS and promise is not Promise.NONE:
+        for fault in _KNET_DOES_NOT_NOTICE:
+            options.fault_every_ns.pop(fault, None)
     return options
 
 

@@ -23,7 +23,12 @@ from corosync_tw.totem.runs import Datagrams, FrameBlob, Received
 
 @dataclass(slots=True)
 class LinkSurroundings:
-    """What the link layers of all nodes share; ``index_of`` finds a node in the networks."""
+    """
+    What the link layers of all nodes share.
+
+    :ivar index_of: where nodeids are found in the networks.
+    :ivar knet: datagrams are packets of knet.
+    """
 
     options: Options
     queue: EventQueue
@@ -31,6 +36,7 @@ class LinkSurroundings:
     recorder: Recorder
     checks: LinkChecks
     index_of: dict[int, int]
+    knet: bool
 
 
 class Linked:
@@ -88,7 +94,9 @@ class Linked:
 
     def _arrivals(self, inbox: list[tuple[int, bytes]]) -> list[Arrival]:
         """Make of datagrams what a carrier hands over: messages first, merged by the kernel."""
-        inbox.sort(key=_is_token)
+        knet = self.around.knet
+        if not knet:
+            inbox.sort(key=_is_token)
         if not self.around.options.receive_offload:
             return [Arrival(frame, sender) for sender, frame in inbox]
         arrivals: list[Arrival] = []
@@ -96,7 +104,9 @@ class Linked:
         for at, (sender, frame) in enumerate(inbox):
             same.append(frame)
             if at + 1 == len(inbox) or inbox[at + 1][0] != sender:
-                arrivals.extend(Arrival(piece, sender) for piece in merged(same))
+                arrivals.extend(
+                    Arrival(piece, sender) for piece in merged(same, only_mcast=not knet)
+                )
                 same = []
         return arrivals
 

@@ -13,16 +13,18 @@ _MCAST = int(MessageType.MCAST)
 _SEGMENTS_MAX = 64
 
 
-def merged(frames: Iterable[bytes]) -> list[Received]:
+def merged(frames: Iterable[bytes], *, only_mcast: bool = True) -> list[Received]:
     """
     Put mcast messages together as far as they follow one another and have one length.
 
     A shorter one is the last of its piece. Unlike a kernel this does not ask who sent them.
+
+    :param only_mcast: else any datagrams, as a kernel does.
     """
     out: list[Received] = []
     waiting: list[bytes] = []
     for frame in frames:
-        is_mcast = len(frame) > _TYPE_AT and frame[_TYPE_AT] == _MCAST
+        is_mcast = not only_mcast or (len(frame) > _TYPE_AT and frame[_TYPE_AT] == _MCAST)
         if waiting and not (is_mcast and len(frame) <= len(waiting[0])):
             out.append(_piece(waiting))
             waiting = []
@@ -41,4 +43,5 @@ def merged(frames: Iterable[bytes]) -> list[Received]:
 def _piece(frames: list[bytes]) -> Received:
     if len(frames) == 1:
         return frames[0]
-    return FrameBlob(memoryview(b"".join(frames)), len(frames[0]))
+    # Writable, as receive buffers are.
+    return FrameBlob(memoryview(bytearray().join(frames)), len(frames[0]))

@@ -9,6 +9,7 @@ carries to one receiver is a single event unless some of its frames meet a fate 
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from random import Random
 from typing import Final
 
@@ -16,6 +17,7 @@ from corosync_tw.sim.clock import ARRIVE, LINK_ARRIVE, EventQueue
 from corosync_tw.sim.options import Options
 from corosync_tw.sim.snoop import TYPE_OFFSET
 
+FRAME_BYTES_MAX: Final = 65_507
 REPLAY_DELAY_SHARE: Final = 0.1  # of duplicates come much later than the frame, as replays
 REPLAY_DELAY_FACTOR: Final = 20
 
@@ -46,6 +48,8 @@ class Network:
     Carries frames between node indices.
 
     :ivar number: among several networks; None for the only one of nodes without a link layer.
+    :ivar kind_of: tells the kind of the ring's frame in a datagram.
+    :ivar frame_bytes_max: longer datagrams do not pass.
     :ivar delay_ns: least time that a frame is under way.
     """
 
@@ -58,6 +62,8 @@ class Network:
         number: int | None = None,
     ) -> None:
         self.number = number
+        self.kind_of: Callable[[bytes], int] = itemgetter(TYPE_OFFSET)
+        self.frame_bytes_max = FRAME_BYTES_MAX
         self.delay_ns = options.delay_ns
         self.queue = queue
         self.rng = rng
@@ -111,6 +117,8 @@ class Network:
     def unicast(self, sender: int, receiver: int, frames: tuple[bytes, ...]) -> None:
         """Send frames over one link."""
         self.frames_sent += len(frames)
+        if self.frame_bytes_max < FRAME_BYTES_MAX:
+            frames = tuple(frame for frame in frames if len(frame) <= self.frame_bytes_max)
         link = self.links[sender][receiver]
         if link.cuts:
             self.counts["frames cut off"] += len(frames)
@@ -144,7 +152,7 @@ class Network:
         options, random, counts = self.options, self.rng.random, self.counts
         kept: list[bytes] = []
         for frame in frames:
-            kind = frame[TYPE_OFFSET]
+            kind = self.kind_of(frame)
             loss = options.loss + link.loss + options.kind_loss.get(kind, 0.0)
             if kind == 0:
                 loss += self.token_loss

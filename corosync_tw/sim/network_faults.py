@@ -13,7 +13,7 @@ from typing import Final
 
 from corosync_tw.corotypes import NS_PER_MS
 from corosync_tw.sim import liveness
-from corosync_tw.sim.link_options import LinkOptions, NetworkFault, Promise
+from corosync_tw.sim.link_options import KNET_LAYERS, LinkOptions, NetworkFault, Promise
 from corosync_tw.sim.network import Link, Network
 from corosync_tw.sim.node import SimNode
 from corosync_tw.sim.recorder import stop
@@ -56,6 +56,7 @@ class NetworkFaults:
         self.rng = rng
         self.counts = counts
         self.active = True
+        self.struck_ns = 0  # last time that a fault began
         self.epoch = 0  # faults of an earlier one were all ended at once
         self.ailing: Counter[int] = Counter()  # faults by network
         self._strike: dict[NetworkFault, Callable[[Network], None]] = {
@@ -155,11 +156,27 @@ class NetworkFaults:
             if epoch != self.epoch:
                 return
             network = self.rng.choice(self._mortal())
-            self.counts[fault.value] += 1
-            self._strike[fault](network)
+            if self._may_strike():
+                self.counts[fault.value] += 1
+                self._strike[fault](network)
             self._plan(fault, epoch)
 
         self._at(gap_ns, strike)
+
+    def _may_strike(self) -> bool:
+        """
+        Tell whether it is not too soon after another fault.
+
+        Links of knet notice a fault within half a token timeout, when hops wait for the next one.
+        """
+        options = self.options
+        if options.layer not in KNET_LAYERS or options.promise is Promise.NONE:
+            return True
+        spacing_ns = 2 * self.around.options.ring_timeouts_ns[0]
+        if self.struck_ns and self.queue.now_ns - self.struck_ns < spacing_ns:
+            return False
+        self.struck_ns = self.queue.now_ns
+        return True
 
     def _mortal(self) -> list[Network]:
         return [net for net in self.around.networks if net.number != self.checks.whole]

@@ -53,7 +53,7 @@ class SimNode:
         self.host: Host | None = None
         self.links: Linked | None = None
         self.incarnation = 0
-        self.stored_ring_seq = 0
+        self.stored_ring_seq = around.options.ring_seq_start
         self.paused = False
         self.inbox: list[bytes] = []
         self.process_planned = False

@@ -47,6 +47,7 @@ class Options:
 
     :ivar adaptive_window: nodes announce how many frames their sockets hold.
     :ivar accelerated_ring: nodes announce that they can send behind the token.
+    :ivar ring_seq_start: what nodes find on their disks as the number of their last ring.
     :ivar ring_timeouts_ns: token, retransmit, hold, join, consensus, merge.
     :ivar kind_loss: further loss by kind of frame, number of the kind to probability.
     :ivar workload_gap_ns: mean pause of one sender between bursts.
@@ -79,6 +80,7 @@ class Options:
     frame_len_bytes_max: int = 1472
     seqno_start: int = 0
     token_seq_start: int = 0
+    ring_seq_start: int = 0
     delay_ns: int = 200_000
     jitter_ns: int = 50_000
     processing_ns: int = 20_000
