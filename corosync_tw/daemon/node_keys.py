@@ -8,7 +8,8 @@ import os
 from collections.abc import Callable
 from typing import Final
 
-from corosync_tw.config.load import load_crypto
+from corosync_tw.config.crypto import NONE
+from corosync_tw.config.load import load_crypto, load_file
 from corosync_tw.config.schema import Config
 from corosync_tw.corotypes import NS_PER_MS, Buffer
 from corosync_tw.errors import ConfigError
@@ -44,6 +45,7 @@ class KeyWatch:
     def follow(self, config: Config) -> None:
         """Take what is in force now for known."""
         self._keyfile = config.totem.keyfile
+        self._links = config.membership.links
         self._seen = self._stamp()
 
     def look(self) -> CryptoSettings | None:
@@ -58,10 +60,16 @@ class KeyWatch:
         self._seen = stamp
         try:
             crypto = load_crypto(self._path)
+            if crypto.hash_name == NONE and not self._is_whole():
+                return None
         except ConfigError:
             # The reload that follows says what is wrong.
             return None
         return CryptoSettings(crypto.cipher, crypto.hash_name, crypto.key, crypto.model)
+
+    def _is_whole(self) -> bool:
+        """Tell whether the file names the nodes that it named: half a file encrypts nothing."""
+        return load_file(self._path).membership.links == self._links
 
     def is_led_by(self, packet: Buffer) -> bool:
         """Tell whether it is data: nobody sends data to nodes that do not answer his pings."""
