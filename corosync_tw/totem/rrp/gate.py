@@ -5,9 +5,10 @@ networks, and not later than a timer says.
 Active replication waits for a copy by each network that is not faulty, active-passive for K copies,
 passive for the messages that the token tells of; active-passive for them, too. The timer begins
 with the first copy and is never restarted while it runs; copies that come when the token has gone
-up are ignored. A second copy by the same network is no copy but the token sent again, and goes up
-once more: whoever sends a token again has reason to doubt that the ring took it. Networks may also
-repeat a packet, so that what is lacking then is no fault.
+up are ignored. Older tokens go up at once, for the ring ignores them by itself: what it refuses for
+reasons of its own must not stop what it would take. A second copy by the same network is no copy
+but the token sent again, and goes up once more: whoever sends a token again has reason to doubt
+that the ring took it. Networks may also repeat a packet, so that what is lacking then is no fault.
 
 A message that was not here when the timer fired is lost, not late: no other token waits for it.
 While one token after the other goes up by its timer, the time is halved each time: a network that
@@ -35,6 +36,8 @@ Missing = Callable[[RingId, int], int | None]
 
 # The timer of a token is not shorter than this part, a power of 2, of token_expired.
 HALVINGS_MAX: Final = 5
+# So many old tokens without a new one mean that the present one's number was a false one.
+STALE_MAX: Final = 8
 _NO_FRAME: Final = b""
 
 
@@ -66,6 +69,7 @@ class TokenGate:
         "_lost_behind",
         "_missing",
         "_params",
+        "_stale_in_a_row",
         "again",
         "copies",
         "deadline_ns",
@@ -80,6 +84,7 @@ class TokenGate:
         self._missing = missing
         self._arrived_ns = 0
         self._expired_in_a_row = 0
+        self._stale_in_a_row = 0
         # Ring, and last message before the hole that a token has waited for in vain.
         self._lost_behind: tuple[RingId, int] | None = None
         self.token: Token | None = None
@@ -113,13 +118,16 @@ class TokenGate:
             and token.kind == current.kind
             and not seq_lt(current.token_seq, token.token_seq)
         ):
-            return Arrived.STALE
+            self._stale_in_a_row += 1
+            if self._stale_in_a_row <= STALE_MAX:
+                return Arrived.STALE
         if current is not None and self.waiting and token.ring_id.seq < current.ring_id.seq:
             return Arrived.FOREIGN
         self._begin(bit, token, frame, now_ns)
         return Arrived.NEW
 
     def _begin(self, bit: int, token: Token, frame: Buffer, now_ns: int) -> None:
+        self._stale_in_a_row = 0
         self.again = token == self.token
         self.token, self.frame, self.copies = token, frame, bit
         if not self.waiting:

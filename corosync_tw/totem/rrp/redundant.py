@@ -234,6 +234,8 @@ class RedundantRing:
         if arrived is Arrived.NEW or not is_out_of_turn(frame):
             self._judge.count_token(link)
         if arrived is Arrived.STALE:
+            # The ring knows better what it has had: no damaged or forged number stops its tokens.
+            upwards.append(frame)
             stats.tokens_stale += 1
         elif arrived is Arrived.FOREIGN:
             upwards.append(frame)

@@ -4,6 +4,7 @@ import pytest
 
 from corosync_tw.corotypes import RingId
 from corosync_tw.totem.links import LinkEventKind, LinkFaultCause
+from corosync_tw.totem.rrp.gate import STALE_MAX
 from corosync_tw.totem.rrp.params import RrpMode
 from tests.unit.totem.rrp.bed import Bed
 from tests.unit.totem.rrp.one_end import RING, OneEnd, commit_token, mcast, orf_token
@@ -181,7 +182,8 @@ def test_A6_a_dead_network_is_not_forgiven(end):
 def test_trap_a_stale_token_is_no_copy_of_the_present_one(end):
     """1.x set last_token_seq before it compared: a stale token counted as current."""
     end.bring(0, orf_token(7))
-    assert end.bring(1, orf_token(6)) == []
+    # The ring ignores it.
+    assert end.bring(1, orf_token(6)) == [orf_token(6)]
     assert end.rrp.stats.tokens_stale == 1
     assert end.bring(1, orf_token(7)) == [orf_token(7)]
 
@@ -239,8 +241,25 @@ def test_a_token_of_the_ring_is_told_apart_over_the_wrap_of_its_numbers(end):
     for token_seq in (0xFFFFFFFE, 0xFFFFFFFF, 0, 1):
         assert end.bring(0, orf_token(token_seq)) == []
         assert end.bring(1, orf_token(token_seq)) == [orf_token(token_seq)]
-    assert end.bring(0, orf_token(0xFFFFFFFF)) == []
+    assert end.bring(0, orf_token(0xFFFFFFFF)) == [orf_token(0xFFFFFFFF)]
     assert end.rrp.stats.tokens_stale == 1
+
+
+def test_a_false_number_stops_no_token(end):
+    """The ring may refuse a token for what the gate does not look at."""
+    end.bring(0, orf_token(1 << 24))
+    end.after(60)
+    for token_seq in range(7, 7 + STALE_MAX):
+        assert end.bring(0, orf_token(token_seq)) == [orf_token(token_seq)]
+    # By now it is clear which one was false: copies are waited for again.
+    assert end.bring(0, orf_token(50)) == []
+    assert end.bring(1, orf_token(50)) == [orf_token(50)]
+
+
+def test_a_token_with_the_present_number_and_other_content_is_the_rings_to_judge(end):
+    end.bring(0, orf_token(7, seq=3))
+    end.bring(1, orf_token(7, seq=3))
+    assert end.bring(0, orf_token(7, seq=4)) == [orf_token(7, seq=4)]
 
 
 def test_a_damaged_token_is_the_rings_to_judge(end):
