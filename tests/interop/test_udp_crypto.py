@@ -46,6 +46,22 @@ def test_loss(ring):
     stories.loss(ring, 10)
 
 
+@pytest.mark.parametrize("mode", ["passive", "active"])
+def test_redundant_rings(tmp_path, keyfile, mode):
+    conf = {
+        "transport": "udpu",
+        "token_ms": TOKEN_MS,
+        "totem_extra": f"    rrp_mode: {mode}\n{extra(keyfile)}",
+    }
+    with (
+        NetBed([1, 2, 3], networks=2) as bed,
+        Cluster(bed.machines, [], [1, 2, 3], tmp_path, **conf) as cluster,
+    ):
+        cluster.start()
+        cluster.wait_quorate()
+        stories.calm(cluster)
+
+
 def test_a_stock_node_and_one_with_another_key_stay_outside(tmp_path, keyfile):
     conf = {"transport": "udpu", "token_ms": TOKEN_MS, "totem_extra": extra(keyfile)}
     with (
