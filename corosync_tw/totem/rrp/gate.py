@@ -13,7 +13,7 @@ that the ring took it. Networks may also repeat a packet, so that what is lackin
 A message that was not here when the timer fired is lost, not late: no other token waits for it.
 While one token after the other goes up by its timer, the time is halved each time: a network that
 is dead, or loses much, must not slow the ring down until its problems are counted, with a hop's
-wait for each member.
+wait for each member. A network that is but slow then takes its problem back with its copy.
 
 Source: Koch, Moser, Melliar-Smith, ICDCS 2002, Fig. 2 (recvToken, tokenTimerExpired), Fig. 4, and
 section 7.
@@ -140,6 +140,11 @@ class TokenGate:
         passive = params.mode is RrpMode.PASSIVE
         longest_ns = params.message_delay_timeout_ns if passive else params.token_expired_timeout_ns
         return longest_ns >> self._expired_in_a_row
+
+    def in_time(self, now_ns: int) -> bool:
+        """Tell whether a copy came before token_expired, if not before the timer."""
+        waited_ns = now_ns - self._arrived_ns
+        return not self.again and waited_ns <= self._params.token_expired_timeout_ns
 
     def ready(self, judged: int) -> bool:
         """

@@ -94,6 +94,10 @@ class Judge:
         self._messages.settle()
         return verdicts
 
+    def take_back(self, link: int) -> None:
+        """Forgive a network a problem: its copy came in time, after a timer that was shorter."""
+        self.problems[link] = max(0, self.problems[link] - 1)
+
     def _judge_copies(self, lacking: int, judged: int) -> list[Verdict]:
         threshold = self._params.problem_count_threshold
         self._credit += 1

@@ -241,6 +241,8 @@ class RedundantRing:
             upwards.append(frame)
         elif arrived is Arrived.LATE:
             stats.tokens_late += 1
+            if gate.in_time(now_ns):
+                self._judge.take_back(link)
         elif gate.ready(self._health.judged(now_ns)):
             upwards.append(self._take_token(now_ns, expired=False))
         elif arrived is Arrived.NEW:

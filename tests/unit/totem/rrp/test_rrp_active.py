@@ -176,6 +176,17 @@ def test_A6_a_dead_network_is_not_forgiven(end):
     assert end.faulty() == [1]
 
 
+def test_a_slow_network_is_no_dead_one_when_the_timer_gets_shorter(end):
+    """The third network is dead, so that every token goes up by a timer that gets shorter."""
+    end = OneEnd(RrpMode.ACTIVE, 3)
+    for token_seq in range(9):
+        end.bring(0, orf_token(token_seq))
+        end.after(12)
+        end.bring(1, orf_token(token_seq))
+        end.after(60)
+    assert [end.rrp.problem_count(link) for link in (1, 2)] == [0, 9]
+
+
 # Corosync 1.x, trap by trap.
 
 
