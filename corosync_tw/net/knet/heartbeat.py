@@ -2,14 +2,16 @@
 Pings and pongs: whether a link is up, and how long a packet takes on it.
 
 Each link is pinged at its interval; after ``pong_count`` pongs and one more it is up, and when the
-last pong is older than the timeout it is down. The timeout is ten times the configured one at
-first, once less each second, and twice the mean latency more. A pong counts if it answers one of
-our last pings, once. A ping older than the newest one of its sender on the same link is a copy, as
-long as newer ones come: it is answered, and changes nothing.
+last pong is older than the timeout it is down. The timeout is the configured one and twice the mean
+latency. Of the only link that a host has it is ten times the configured one at first, once less
+each second: to lose it for nothing costs the ring, while another link takes over for nothing. A
+pong counts if it answers one of our last pings, once. A ping older than the newest one of its
+sender on the same link is a copy, as long as newer ones come: it is answered, and changes nothing.
 
 Source: libknet 1.25 threads_heartbeat.c, threads_rx.c, links.c.
 Deviation: pongs must answer one of the last PINGS_OUTSTANDING_MAX pings, and what a copy of an old
-ping says of sequence numbers is ignored; libknet believes any.
+ping says of sequence numbers is ignored; libknet believes any. The long timeout is that of every
+link in libknet, so that a network which fails soon after it came costs the token.
 """
 
 from collections.abc import Callable
@@ -80,7 +82,7 @@ class Heartbeat:
             assert link.ping_last_ns is not None
             deadline_ns = min(deadline_ns, link.ping_last_ns + interval_ns)
             if link.pong_last_ns:
-                due_ns = link.pong_last_ns + link.pong_timeout_ns
+                due_ns = link.pong_last_ns + _timeout_ns(host, link)
                 if now_ns >= due_ns:
                     self._down(host, link, now_ns)
                 else:
@@ -123,7 +125,7 @@ class Heartbeat:
             self._outbox.count(Refusal.PONG_LATE)
             return
         _measure(link, latency_ns // NS_PER_US)
-        self.deadline_ns = min(self.deadline_ns, now_ns + link.pong_timeout_ns)
+        self.deadline_ns = min(self.deadline_ns, now_ns + _timeout_ns(host, link))
         if link.connected or link.latency_us * NS_PER_US >= link.pong_timeout_ns:
             return
         if link.received_pong < link.params.pong_count:
@@ -163,6 +165,8 @@ class Heartbeat:
         self._emit(LinkEventKind.HOST_UP, host, link)
         self._discovery.link_up(link, now_ns)
         self._table.update(host)
+        # The host's other links may have less time now.
+        self.deadline_ns = now_ns
 
     def _down(self, host: Host, link: Link, now_ns: int) -> None:
         link.received_pong = 0
@@ -185,6 +189,13 @@ def _adjust(link: Link) -> None:
         link.backoff -= 1
     latency_ns = link.latency_us * NS_PER_US * LATENCY_FACTOR
     link.pong_timeout_ns = link.params.pong_timeout_ns * link.backoff + latency_ns
+
+
+def _timeout_ns(host: Host, link: Link) -> int:
+    """Tell how long a pong is waited for now."""
+    if not link.usable or sum(each.usable for each in host.links.values()) < 2:
+        return link.pong_timeout_ns
+    return link.params.pong_timeout_ns + link.latency_us * NS_PER_US * LATENCY_FACTOR
 
 
 def _measure(link: Link, sample_us: int) -> None:

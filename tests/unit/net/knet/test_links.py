@@ -100,6 +100,21 @@ def test_pongs_that_come_when_the_link_is_down_already_are_no_strangers() -> Non
     assert LinkEventKind.PACKET_REFUSED not in mesh.kinds(1)
 
 
+def test_one_of_two_links_that_is_cut_soon_after_it_came_up_is_down_soon() -> None:
+    mesh = Mesh(2, 2)
+    mesh.run(1500 * MS)
+    assert mesh.kinds(1).count(LinkEventKind.HOST_UP) == 2
+    cut_ns = mesh.now_ns
+    mesh.drops = lambda _by, _to, link, _packet: link == 1
+    mesh.run(10 * NS_PER_S, until=lambda: LinkEventKind.HOST_DOWN in mesh.kinds(1))
+    assert mesh.now_ns - cut_ns <= TIMEOUT_NS + MS
+    # The other one is all there is now, and is given more time.
+    cut_ns = mesh.now_ns
+    mesh.drops = lambda *_: True
+    mesh.run(20 * NS_PER_S, until=lambda: LinkEventKind.HOST_UNREACHABLE in mesh.kinds(1))
+    assert mesh.now_ns - cut_ns > 3 * TIMEOUT_NS
+
+
 def test_a_restarted_host_is_heard_from_its_first_frame() -> None:
     mesh = Mesh()
     mesh.connect()
