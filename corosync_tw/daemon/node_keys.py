@@ -15,12 +15,13 @@ from corosync_tw.corotypes import NS_PER_MS, Buffer
 from corosync_tw.errors import ConfigError
 from corosync_tw.net.crypto.settings import CryptoSettings
 from corosync_tw.net.crypto.slots import CryptoSlots
-from corosync_tw.net.knet.wire import DATA_HEADER_LEN_BYTES, PacketType, packet_type
+from corosync_tw.net.knet.wire import PMTUD_LEN_BYTES, PacketType, packet_type
 
 # Packets that cannot be opened have the files looked at, at most so often.
 LOOK_INTERVAL_NS: Final = 500 * NS_PER_MS
 
-_DATA: Final = int(PacketType.DATA)
+# What nobody sends who cannot open our packets.
+_LEADING: Final = frozenset(PacketType) - {PacketType.PING}
 _Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
@@ -72,8 +73,8 @@ class KeyWatch:
         return load_file(self._path).membership.links == self._links
 
     def is_led_by(self, packet: Buffer) -> bool:
-        """Tell whether it is data: nobody sends data to nodes that do not answer his pings."""
-        return len(packet) > DATA_HEADER_LEN_BYTES and packet_type(packet) == _DATA
+        """Tell whether it is no ping: all else is for nodes that answer pings, or an answer."""
+        return len(packet) >= PMTUD_LEN_BYTES and packet_type(packet) in _LEADING
 
     def followed(self) -> None:
         """Pass it on."""

@@ -9,7 +9,7 @@ from corosync_tw.daemon.node_keys import LOOK_INTERVAL_NS, NodeKeys
 from tests.unit.config.hosts import conf, host
 
 CLEAR = "crypto_cipher: none\ncrypto_hash: none"
-DATA, PING = b"\1\0" + bytes(40), b"\1\x81" + bytes(40)
+DATA, PING, PONG, PROBE = (b"\1" + kind + bytes(40) for kind in (b"\0", b"\x81", b"\x82", b"\x83"))
 
 
 class Files:
@@ -43,13 +43,14 @@ def files(tmp_path):
     return files
 
 
-def test_a_key_on_the_disk_is_found_when_a_member_uses_it(files):
+@pytest.mark.parametrize("led_by", [DATA, PONG, PROBE], ids=["data", "pong", "probe"])
+def test_a_key_on_the_disk_is_found_when_a_member_uses_it(files, led_by):
     behind = files.keys()
     files.write("crypto_cipher: aes128\ncrypto_hash: sha512", os.urandom(200))
     ahead = files.keys()
     assert behind.slots.open(ahead.slots.seal([PING])) == [PING]
     assert (behind.slots.in_use, files.followed) == (1, 0)
-    assert behind.slots.open(ahead.slots.seal([DATA])) == [DATA]
+    assert behind.slots.open(ahead.slots.seal([led_by])) == [led_by]
     assert (behind.slots.in_use, files.followed) == (2, 1)
     assert ahead.slots.open(behind.slots.seal([DATA])) == [DATA]
 
