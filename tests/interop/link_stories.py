@@ -10,8 +10,8 @@ from tests.interop.netbed import Fault, NetBed, wait_until
 from tests.interop.nodes import Cluster, Node
 from tests.interop.stories import Load
 
-DOWN_WITHIN_S = 10.0
-UP_WITHIN_S = 10.0
+DOWN_WITHIN_S = 20.0
+UP_WITHIN_S = 20.0
 RATE = 300
 SECONDS_EACH = 4
 
@@ -67,7 +67,8 @@ def links_cut_in_turn(cluster: Cluster, bed: NetBed, *, rest_s: float = 0.0) -> 
     for network in range(bed.networks):
         wait_links(cluster, network, set(), UP_WITHIN_S)
     # As much as is sent until the last link is back.
-    load = Load(cluster, RATE, RATE * len(everybody) * bed.networks * len(everybody) * SECONDS_EACH)
+    seconds = bed.networks * len(everybody) * (SECONDS_EACH + rest_s)
+    load = Load(cluster, RATE, round(RATE * len(everybody) * seconds))
     before = memberships(cluster)
     told = []
     clients = list(load.clients.values())
