@@ -67,7 +67,7 @@ class Judge:
 
     def count_token(self, link: int) -> None:
         """Count a token that a network brought."""
-        self._tokens.count(link, 1)
+        self._tokens.count(link)
 
     def count_messages(self, link: int, nodeid: int, seq: int, messages: int) -> None:
         """
@@ -117,8 +117,9 @@ class Judge:
         verdicts = _lagging(
             self._tokens, judged, LinkFaultCause.TOKENS_LAG, 0, params.problem_count_threshold
         )
-        threshold = params.problem_count_mcast_threshold
+        threshold_msgs = params.problem_count_mcast_threshold
         for nodeid, monitor in self._messages.token_arrived(seq):
+            threshold = monitor.allowed_msgs(threshold_msgs)
             verdicts += _lagging(monitor, judged, LinkFaultCause.MESSAGES_LAG, nodeid, threshold)
         return verdicts
 

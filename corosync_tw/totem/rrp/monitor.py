@@ -7,12 +7,16 @@ count lags behind another's loses packets. What is lost now and then is forgiven
 networks that lag are raised slowly, by one for so many packets received, and by one every so often;
 but not those of a network that has brought nothing since.
 
-Senders put many messages in a row on one network, so that counts differ while a visit's messages
-arrive. They are compared when a token has arrived, and only as far as the token before told of:
-then all is here that comes.
+Senders put many messages in a row on one network, and one network is read before the other, so that
+counts differ while a visit's messages arrive. What a token tells of is therefore counted in one go
+when the next token has come: then all is here that comes. Forgiveness is given at these moments,
+too, for a network that is but read later has nothing to be forgiven. And a visit's messages are
+lost, or late, together: a sender's burst, the most that a network brought of one visit, decides how
+many messages are many.
 
 Source: Koch, Moser, Melliar-Smith, ICDCS 2002, section 6, Fig. 5, P4 and P5.
-Deviation: Corosync 1.x has one monitor of messages for all senders, and forgives nothing.
+Deviation: Corosync 1.x has one monitor of messages for all senders, counts each when it arrives,
+and forgives nothing. The paper's threshold does not depend on how much senders send.
 """
 
 from collections.abc import Collection, Iterable
@@ -23,6 +27,10 @@ from corosync_tw.totem.seqno import seq_lt
 
 # A network that loses less than one packet in so many is sound.
 FORGIVEN_ONE_IN: Final = 100
+# A network may lack a visit that is late and one that was lost, whatever the threshold is.
+BURSTS_LACKING_MAX: Final = 3
+# The burst falls by one part in so many with each visit that brings less.
+_BURST_DECAY: Final = 8
 # Counts are made smaller by the same amount when one exceeds this (PASSIVE_RECV_COUNT_THRESHOLD).
 COUNT_MAX: Final = 0x3FFFFFFF
 
@@ -47,16 +55,19 @@ class Monitor:
         # Networks that have brought something since they were forgiven, one bit each.
         self._brought = 0
 
-    def count(self, link: int, packets: int) -> None:
-        """Count packets that a network brought."""
-        counts = self.counts
-        counts[link] += packets
+    def count(self, link: int) -> None:
+        """Count a packet that a network brought."""
+        self.counts[link] += 1
         self._brought |= 1 << link
+        self._counted(1)
+
+    def _counted(self, packets: int) -> None:
+        """Forgive what so many packets more allow."""
         self._credit += packets
         if self._credit >= FORGIVEN_ONE_IN:
             forgiven, self._credit = divmod(self._credit, FORGIVEN_ONE_IN)
             self.forgive(forgiven)
-        if counts[link] > COUNT_MAX:
+        if max(self.counts) > COUNT_MAX:
             self._rebase()
 
     def _rebase(self) -> None:
@@ -91,28 +102,54 @@ class SenderMonitor(Monitor):
     """
     The module of one sending node.
 
-    :ivar young: of messages that the last token did not tell of yet, likewise.
+    :ivar due: messages that the last token told of and that are not counted yet, one number a
+        network.
+    :ivar young: messages that the last token did not tell of, likewise.
+    :ivar burst_msgs: the most that a network brought of one visit, falling.
     """
 
-    __slots__ = ("young",)
+    __slots__ = ("burst_msgs", "due", "young")
 
     def __init__(self, networks: int, start: int) -> None:
         super().__init__(networks, start)
+        self.due = [0] * networks
         self.young = [0] * networks
+        self.burst_msgs = 0
+
+    def close_visit(self) -> None:
+        """Count what is due: a token has come, and all is here that comes before it."""
+        due = self.due
+        most = max(due)
+        if most == 0:
+            return
+        packets = sum(due)
+        for link, brought in enumerate(due):
+            if brought:
+                self.counts[link] += brought
+                self._brought |= 1 << link
+                due[link] = 0
+        fallen_msgs = self.burst_msgs - -(-self.burst_msgs // _BURST_DECAY)
+        self.burst_msgs = max(most, fallen_msgs)
+        self._counted(packets)
 
     def settle(self) -> bool:
         """
-        Count what was young.
+        Make due what was young.
 
         :return: whether there was any.
         """
-        if not any(self.young):
-            return False
-        for link, packets in enumerate(self.young):
-            if packets:
-                self.count(link, packets)
-        self.young[:] = [0] * len(self.young)
-        return True
+        self.due, self.young = self.young, self.due
+        return any(self.due)
+
+    def allowed_msgs(self, threshold_msgs: int) -> int:
+        """Tell how many messages a network may lack."""
+        return max(threshold_msgs, BURSTS_LACKING_MAX * self.burst_msgs)
+
+    def level_all(self) -> None:
+        """Begin anew."""
+        super().level_all()
+        self.due = [0] * len(self.due)
+        self.young = [0] * len(self.young)
 
 
 class MessageMonitors:
@@ -139,7 +176,6 @@ class MessageMonitors:
             self.senders = {key: self.senders[key] for key in self.senders if key in members}
             self._touched.clear()
             for monitor in self.senders.values():
-                monitor.settle()
                 monitor.level_all()
 
     def count(self, link: int, nodeid: int, seq: int, messages: int) -> None:
@@ -158,20 +194,23 @@ class MessageMonitors:
         if seq_lt(self._last_seq, seq):
             monitor.young[link] += messages
         else:
-            monitor.count(link, messages)
+            monitor.due[link] += messages
         self._touched[nodeid] = monitor
 
     def token_arrived(self, seq: int) -> list[tuple[int, SenderMonitor]]:
         """
-        Give the modules that may have something to say, before what is young is counted.
+        Count what is due, and give the modules that may have something to say.
 
         :param seq: of the last message that the token tells of.
         """
         self._last_seq = seq
-        return list(self._touched.items())
+        touched = list(self._touched.items())
+        for _, monitor in touched:
+            monitor.close_visit()
+        return touched
 
     def settle(self) -> None:
-        """Count what was young; it has its say when the next token arrives."""
+        """Make due what was young; it is counted when the next token arrives."""
         if self._touched:
             self._touched = {key: value for key, value in self._touched.items() if value.settle()}
 

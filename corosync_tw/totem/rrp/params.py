@@ -39,7 +39,8 @@ class RrpParams:
         paper's 10 ms).
     :ivar problem_count_timeout_ns: every so often each network is forgiven one problem.
     :ivar problem_count_threshold: tokens that a network may lack before it is faulty.
-    :ivar problem_count_mcast_threshold: messages of one sender that it may lack.
+    :ivar problem_count_mcast_threshold: messages of one sender that it may lack; more if its
+        visits are large (``monitor.BURSTS_LACKING_MAX``).
     :ivar autorecovery_check_timeout_ns: interval of the tests of a faulty network.
     :ivar clean_tests: tests in a row that must succeed before it is used again (ours).
     :ivar hold_down_ns: how long it is kept out when it has become faulty a second time, doubled

@@ -2,16 +2,23 @@
 
 import pytest
 
-from corosync_tw.totem.rrp.monitor import COUNT_MAX, MessageMonitors, Monitor
+from corosync_tw.totem.rrp.monitor import COUNT_MAX, MessageMonitors, Monitor, SenderMonitor
 from tests.unit.totem.rrp.one_end import OneEnd, blob, orf_token
 
 BOUNDARIES = [1 << 15, 1 << 16, COUNT_MAX + 1, 1 << 31, 1 << 32]
 
 
+def counted(*packets):
+    """Give a monitor that has counted so many packets of each network."""
+    monitor = Monitor(len(packets), 0)
+    for link, number in enumerate(packets):
+        for _ in range(number):
+            monitor.count(link)
+    return monitor
+
+
 def test_lag_is_the_difference_to_the_best():
-    monitor = Monitor(3, 0)
-    monitor.count(0, 5)
-    monitor.count(1, 3)
+    monitor = counted(5, 3, 0)
     assert [monitor.lag(link) for link in range(3)] == [0, 2, 5]
     monitor.level(2)
     assert monitor.lag(2) == 0
@@ -25,15 +32,13 @@ def test_a_network_that_is_levelled_time_and_again_does_not_run_away():
     for _ in range(100):
         for links in ((2, 0), (1, 2), (0, 1)):
             for link in links:
-                monitor.count(link, 1)
+                monitor.count(link)
             monitor.level(1)
     assert max(monitor.lag(link) for link in range(3)) <= 1
 
 
 def test_only_a_network_that_brings_something_is_forgiven():
-    monitor = Monitor(3, 0)
-    monitor.count(0, 50)
-    monitor.count(1, 10)
+    monitor = counted(50, 10, 0)
     monitor.forgive()
     assert monitor.counts == [50, 11, 0]
     monitor.forgive()
@@ -41,9 +46,7 @@ def test_only_a_network_that_brings_something_is_forgiven():
 
 
 def test_nobody_is_raised_above_the_best():
-    monitor = Monitor(2, 0)
-    monitor.count(0, 5)
-    monitor.count(1, 5)
+    monitor = counted(5, 5)
     monitor.forgive(3)
     assert monitor.counts == [5, 5]
 
@@ -52,9 +55,9 @@ def test_nobody_is_raised_above_the_best():
 def test_counts_cross_boundaries_and_keep_their_differences(boundary):
     monitor = Monitor(3, boundary - 50)
     for _ in range(99):
-        monitor.count(0, 1)
+        monitor.count(0)
     for _ in range(60):
-        monitor.count(1, 1)
+        monitor.count(1)
     # One of them is forgiven when a hundred have come.
     assert (monitor.lag(0), monitor.lag(2)) == (0, 99)
     assert monitor.lag(1) in {38, 39}
@@ -89,7 +92,7 @@ def test_message_numbers_wrap(first_seq):
             seq += 40
         end.bring(visit % 2, orf_token(visit, seq=(seq - 1) & 0xFFFFFFFF))
     assert end.faulty() == []
-    for visit in range(8, 12):
+    for visit in range(8, 13):
         end.bring(0, blob(seq & 0xFFFFFFFF, 40))
         seq += 40
         end.bring(visit % 2, orf_token(visit, seq=(seq - 1) & 0xFFFFFFFF))
@@ -101,10 +104,57 @@ def test_what_the_last_token_did_not_tell_of_waits_for_the_next():
     monitors.token_arrived(10)
     monitors.count(0, 7, 10, 1)
     monitors.count(1, 7, 11, 5)
-    assert monitors.senders[7].counts == [1, 0]
-    assert monitors.senders[7].young == [0, 5]
+    monitor = monitors.senders[7]
+    assert (monitor.counts, monitor.due, monitor.young) == ([0, 0], [1, 0], [0, 5])
+    monitors.token_arrived(15)
     monitors.settle()
-    assert monitors.senders[7].counts == [1, 5]
+    assert (monitor.counts, monitor.due, monitor.young) == ([1, 0], [0, 5], [0, 0])
+    monitors.token_arrived(15)
+    monitors.settle()
+    assert monitor.counts == [1, 5]
+    assert monitors.token_arrived(15) == []
+
+
+def visit(monitor, *messages):
+    """Let networks bring so many messages each, one after the other, and count them."""
+    monitor.due[:] = messages
+    monitor.close_visit()
+
+
+def test_nothing_is_forgiven_between_two_networks_of_one_visit():
+    """What is read later leads by no message because of that."""
+    monitor = SenderMonitor(2, 0)
+    for _ in range(1000):
+        visit(monitor, 352, 352)
+    assert monitor.counts == [352_000, 352_000]
+
+
+def test_bursts_decide_how_many_messages_are_many():
+    monitor = SenderMonitor(2, 0)
+    assert monitor.allowed_msgs(100) == 100
+    visit(monitor, 352, 3)
+    assert monitor.allowed_msgs(100) == 3 * 352
+    visit(monitor, 0, 352)
+    assert monitor.allowed_msgs(100) == 3 * 352
+
+
+def test_a_burst_is_forgotten_when_little_is_sent():
+    monitor = SenderMonitor(2, 0)
+    visit(monitor, 352, 352)
+    for _ in range(25):
+        visit(monitor, 1, 0)
+    assert monitor.allowed_msgs(100) == 100
+    for _ in range(25):
+        visit(monitor, 1, 0)
+    assert monitor.burst_msgs == 1
+
+
+def test_a_new_ring_begins_with_nothing_due():
+    monitors = MessageMonitors(2, 0)
+    monitors.count(0, 7, 1, 500)
+    monitors.set_members(frozenset({7}))
+    monitors.token_arrived(1)
+    assert monitors.senders[7].counts == [0, 0]
 
 
 def test_there_are_no_more_modules_than_nodes_can_be():
