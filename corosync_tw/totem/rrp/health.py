@@ -7,6 +7,7 @@ After each hold_down_decay of being well, one time is forgotten.
 Deviation: in Corosync 1.x a network comes back at once, however often it fails.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -110,9 +111,11 @@ class Health:
                 sound &= ~(1 << i)
         return sound
 
-    def is_settling(self, link: int, now_ns: int) -> bool:
-        """Tell whether a network came back just now."""
-        return now_ns < self.links[link].settled_ns
+    def settling(self, now_ns: int) -> Collection[int]:
+        """Give the networks that came back just now."""
+        if now_ns >= self._settled_ns:
+            return ()
+        return [i for i, link in enumerate(self.links) if now_ns < link.settled_ns]
 
     def hold_down_ns(self, flaps: int) -> int:
         """Give the hold-down after so many faults."""

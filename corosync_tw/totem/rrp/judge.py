@@ -12,11 +12,17 @@ Source: Koch, Moser, Melliar-Smith, ICDCS 2002, Fig. 2 (problemCounter), Fig. 5,
 Deviation: Corosync 1.x forgives by time alone, and with passive replication not at all.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from corosync_tw.totem.links import LinkFaultCause
-from corosync_tw.totem.rrp.monitor import FORGIVEN_ONE_IN, MessageMonitors, Monitor, forgive_all
+from corosync_tw.totem.rrp.monitor import (
+    FORGIVEN_ONE_IN,
+    MessageMonitors,
+    Monitor,
+    SenderMonitor,
+    forgive_all,
+)
 from corosync_tw.totem.rrp.params import RrpMode, RrpParams
 
 
@@ -78,19 +84,27 @@ class Judge:
         """
         self._messages.count(link, nodeid, seq, messages)
 
-    def token_taken(self, seq: int, copies: int, judged: int, *, expired: bool) -> list[Verdict]:
+    def token_taken(
+        self, seq: int, copies: int, judged: int, settling: Collection[int], *, expired: bool
+    ) -> list[Verdict]:
         """
         Look at all networks: a token goes up.
 
         :param seq: of the last message that it tells of.
         :param copies: networks that have brought it, one bit each.
         :param judged: networks to be judged, likewise.
+        :param settling: networks that came back just now: what they bring accuses nobody.
         :param expired: its timer has fired.
         """
         if self._params.mode is RrpMode.ACTIVE:
+            for link in settling:
+                self.problems[link] = 0
             self._brought |= copies
             return self._judge_copies(judged & ~copies if expired else 0, judged)
-        verdicts = self._judge_lags(judged, seq)
+        senders = self._messages.token_arrived(seq)
+        if settling:
+            self._level(settling)
+        verdicts = self._judge_lags(judged, senders)
         self._messages.settle()
         return verdicts
 
@@ -112,13 +126,15 @@ class Judge:
             if self.problems[link] >= threshold
         ]
 
-    def _judge_lags(self, judged: int, seq: int) -> list[Verdict]:
+    def _judge_lags(
+        self, judged: int, senders: Iterable[tuple[int, SenderMonitor]]
+    ) -> list[Verdict]:
         params = self._params
         verdicts = _lagging(
             self._tokens, judged, LinkFaultCause.TOKENS_LAG, 0, params.problem_count_threshold
         )
         threshold_msgs = params.problem_count_mcast_threshold
-        for nodeid, monitor in self._messages.token_arrived(seq):
+        for nodeid, monitor in senders:
             threshold = monitor.allowed_msgs(threshold_msgs)
             verdicts += _lagging(monitor, judged, LinkFaultCause.MESSAGES_LAG, nodeid, threshold)
         return verdicts
@@ -137,9 +153,12 @@ class Judge:
     def level(self, link: int) -> None:
         """Forget all that was counted against a network."""
         self.problems[link] = 0
-        self._tokens.level(link)
+        self._level((link,))
+
+    def _level(self, links: Collection[int]) -> None:
+        self._tokens.level(links)
         for monitor in self._messages.monitors():
-            monitor.level(link)
+            monitor.level(links)
 
     def problem_count(self, link: int) -> int:
         """Count what speaks against a network: problems, or the tokens that it lacks."""

@@ -84,10 +84,13 @@ class Monitor:
             for link, count in enumerate(self.counts)
         ]
 
-    def level(self, link: int) -> None:
-        """Forget that a network lags, or leads: then all others would seem to lag."""
-        others = [count for other, count in enumerate(self.counts) if other != link]
-        self.counts[link] = max(others, default=self.counts[link])
+    def level(self, links: Collection[int]) -> None:
+        """Forget that networks lag, or lead: then all others would seem to lag."""
+        counts = self.counts
+        others = [count for link, count in enumerate(counts) if link not in links]
+        best = max(others or counts)
+        for link in links:
+            counts[link] = best
 
     def level_all(self) -> None:
         """Begin anew."""

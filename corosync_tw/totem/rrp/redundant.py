@@ -265,15 +265,13 @@ class RedundantRing:
         assert token is not None, "no token has come"
         health = self._health
         judged = health.judged(now_ns)
-        if judged != health.sound:
-            for link in self._all:
-                if health.is_settling(link, now_ns):
-                    self._judge.level(link)
         lacks = expired and not self._gate.again
         if lacks and self._params.mode is RrpMode.ACTIVE:
             for link in self._all:
                 self.link_stats[link].tokens_missed += (judged & ~self._gate.copies) >> link & 1
-        verdicts = self._judge.token_taken(token.seq, self._gate.copies, judged, expired=lacks)
+        verdicts = self._judge.token_taken(
+            token.seq, self._gate.copies, judged, health.settling(now_ns), expired=lacks
+        )
         self._note_ring(token)
         for verdict in verdicts:
             self._mark(verdict, now_ns)

@@ -20,7 +20,7 @@ def counted(*packets):
 def test_lag_is_the_difference_to_the_best():
     monitor = counted(5, 3, 0)
     assert [monitor.lag(link) for link in range(3)] == [0, 2, 5]
-    monitor.level(2)
+    monitor.level([2])
     assert monitor.lag(2) == 0
     monitor.level_all()
     assert monitor.counts == [5, 5, 5]
@@ -33,8 +33,16 @@ def test_a_network_that_is_levelled_time_and_again_does_not_run_away():
         for links in ((2, 0), (1, 2), (0, 1)):
             for link in links:
                 monitor.count(link)
-            monitor.level(1)
+            monitor.level([1])
     assert max(monitor.lag(link) for link in range(3)) <= 1
+
+
+def test_networks_that_are_levelled_together_do_not_raise_each_other():
+    monitor = counted(5, 7, 9, 6)
+    monitor.level([1, 2])
+    assert monitor.counts == [5, 6, 6, 6]
+    monitor.level(range(4))
+    assert monitor.counts == [6, 6, 6, 6]
 
 
 def test_only_a_network_that_brings_something_is_forgiven():
