@@ -143,6 +143,8 @@ class RingCarriage:
             journal.troubles.add(f"ring {event.link} {event.kind.name}", said.trouble)
         if event.kind is LinkEventKind.FAULTY:
             self.statuses[event.link] = said.messages[0].text
+            assert self._stack is not None, "attached before it starts"
+            self._stack.srp.window.forget_losses()
         elif event.kind is LinkEventKind.RECOVERED:
             self.statuses[event.link] = active_status(event.link)
         else:

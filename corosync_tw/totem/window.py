@@ -105,6 +105,17 @@ class Window:
         else:
             self._widen()
 
+    def forget_losses(self) -> None:
+        """
+        Open the visits again: what lost messages until now is not used any more.
+
+        What was sent before and is still being repaired narrows nothing.
+        """
+        if self._agreement.window_size_msgs:
+            self.visit_msgs = min(VISIT_MSGS_MAX, self._agreement.window_size_msgs)
+            if self._sent_seqs:
+                self._cut_seq = self._sent_seqs[-1]
+
     def note_sent(self, token_seq: int) -> None:
         """Remember how far the ring had come when we passed the token on."""
         self._sent_seqs = (*self._sent_seqs[-1:], token_seq)

@@ -13,6 +13,7 @@ from corosync_tw.services.cfg.facts import Interface
 from corosync_tw.services.stack import Stack
 from corosync_tw.services.stats.rings import PREFIX
 from corosync_tw.totem.links import LinkEvent, LinkEventKind, LinkFaultCause
+from corosync_tw.totem.window import Agreement
 from tests.unit.config.hosts import conf, host
 from tests.unit.net.net_support import Events
 
@@ -97,6 +98,15 @@ def test_a_fault_is_logged_and_shown(bed):
     bed.carriage.link_event(recovered)
     assert bed.facts.interfaces()[1].status == "ring 1 active with no faults"
     assert bed.lines[-1] == "ring 1: was faulty for 5.0 s, the tests of node 2 were clean"
+
+
+def test_what_a_faulty_network_lost_does_not_slow_the_others_down(bed):
+    window = bed.stack.srp.window
+    window.agree(Agreement(1000))
+    window.note_visit(100, 0, requests=True)
+    narrow_msgs = window.visit_msgs
+    bed.carriage.link_event(FAULT)
+    assert window.visit_msgs == 2 * narrow_msgs
 
 
 def test_what_repeats_is_said_once(bed):

@@ -106,6 +106,26 @@ def test_the_visits_grow_back_slowly_and_not_beyond_their_limit() -> None:
     assert window.max_messages(PARAMS) == VISIT_MSGS_MAX
 
 
+def test_losses_of_a_network_that_is_not_used_any_more_are_forgotten() -> None:
+    window = open_window()
+    for seq in (100, 200, 300):
+        visit(window, seq, 0 if seq == 100 else seq - 100, requests=True)
+    assert window.max_messages(PARAMS) < VISIT_MSGS_MAX
+    window.forget_losses()
+    assert window.max_messages(PARAMS) == VISIT_MSGS_MAX
+    # They are still being repaired.
+    assert visit(window, 400, 250, requests=True) == VISIT_MSGS_MAX
+    assert visit(window, 500, 300) == VISIT_MSGS_MAX
+    # This is a new one.
+    assert visit(window, 600, 400, requests=True) == VISIT_MSGS_MAX // 2
+
+
+def test_without_an_agreement_there_is_nothing_to_forget() -> None:
+    window = Window()
+    window.forget_losses()
+    assert window.max_messages(PARAMS) == 17
+
+
 def test_a_repeated_agreement_does_not_undo_a_cut() -> None:
     window = open_window()
     visit(window, 500, 500, requests=True)
