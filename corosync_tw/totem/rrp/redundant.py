@@ -81,6 +81,9 @@ class RedundantRing:
         self._spread = Spread(params, self._health, self.link_stats, self.stats)
         self._recovery = Recovery(params, self._health, authenticator)
         self._forgive_ns: int | None = None
+        # The last token that came out of turn alone: it counts for every network that brings it,
+        # or else the fastest ones would lead.
+        self._needed_again: Token | None = None
         self._effects: list[LinkEffect] = []
 
     @property
@@ -231,7 +234,10 @@ class RedundantRing:
         gate, stats = self._gate, self.stats
         self.link_stats[link].tokens_rx += 1
         arrived = gate.arrive(link, token, frame, now_ns)
-        if arrived is Arrived.NEW or not is_out_of_turn(frame):
+        again = is_out_of_turn(frame)
+        if again and arrived is Arrived.NEW:
+            self._needed_again = token
+        if not again or token == self._needed_again:
             self._judge.count_token(link)
         if arrived is Arrived.STALE:
             # The ring knows better what it has had: no damaged or forged number stops its tokens.

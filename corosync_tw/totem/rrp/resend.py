@@ -6,8 +6,9 @@ every other token of every node is lost, and the ring sends it again only after 
 which several hops in a row add up to more than the token timeout. So after token_expired without a
 sign of life it is sent on the others in use, and as long after that on the faulty ones: it may be
 that one of them works again and no other does. Whoever has the token already ignores the copies.
-They bear a mark, so that they count only if they were needed: on an idle ring, where a token rests,
-each is sent again, which would hide that a network is not in use.
+They bear a mark, so that they count, for each network that brings one, only if they were needed: on
+an idle ring, where a token rests, each is sent again, which would hide that a network is not in
+use.
 
 How long it waits follows what was seen: four times as long as the last tokens needed to show that
 they had arrived, but not less than WAIT_MIN_NS and not more than token_expired. It doubles when one

@@ -5,6 +5,7 @@ import pytest
 from corosync_tw.corotypes import Guarantee
 from corosync_tw.sim.payload_runs import payload_runs
 from corosync_tw.totem.links import LinkEventKind, LinkFaultCause
+from corosync_tw.totem.rrp.frames import out_of_turn
 from corosync_tw.totem.rrp.judge import Verdict
 from corosync_tw.totem.rrp.params import RrpMode
 from tests.unit.totem.rrp.bed import Bed
@@ -223,6 +224,26 @@ def test_P4_our_silence_makes_others_mark_the_network():
     bed.run_ms(15_000)
     marked = [node for _, node, event in bed.events(LinkEventKind.FAULTY) if event.link == 1]
     assert sorted(marked) == [1, 2, 3]
+
+
+def test_P4_tokens_sent_again_count_for_every_network_that_brings_them():
+    """With networks dead, many tokens are sent again on all others, of which one is fastest."""
+    end = OneEnd(networks=4)
+    for token_seq in range(1, 40):
+        if token_seq % 4 != 3:
+            end.bring(token_seq % 4, orf_token(token_seq))
+        else:
+            for link in (0, 1, 2):
+                end.bring(link, out_of_turn(orf_token(token_seq)))
+    assert end.faulty() == [3]
+    assert max(end.rrp._judge._tokens.lag(link) for link in (0, 1, 2)) <= 1
+
+
+def test_P4_tokens_sent_again_in_vain_count_for_none(end):
+    for token_seq in range(1, 30):
+        end.bring(0, orf_token(token_seq))
+        end.bring(1, out_of_turn(orf_token(token_seq)))
+    assert end.faulty() == [1]
 
 
 def test_P5_sporadic_loss_is_forgiven_with_traffic(end):
