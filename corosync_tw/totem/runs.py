@@ -105,10 +105,11 @@ class SentRun:
     :ivar first_seq: sequence number of the first; the others follow without a gap.
     :ivar count: messages, at least one.
     :ivar safe: whether all are SAFE.
-    :ivar headers: of each message the mcast header, the packet header and the lengths of its items.
-    :ivar header_ends: where each message's headers end, after a 0.
-    :ivar body: the items of all messages, end to end.
-    :ivar body_ends: where each message's items end, after a 0.
+    :ivar headers: of each message the mcast header, the packet header and the lengths of its items,
+        end to end; there may be more before and behind.
+    :ivar header_ends: where each message's headers end, after where the first ones begin.
+    :ivar body: the items of all messages, likewise.
+    :ivar body_ends: where each message's items end, likewise.
     """
 
     nodeid: int
@@ -150,25 +151,18 @@ class SentRun:
         return DeliveredFrame(self.nodeid, seq, self.payload(i), False)
 
     def part(self, start: int, stop: int) -> "SentRun":
-        """Give messages [start, stop), which are at least one."""
+        """Give messages [start, stop), which are at least one; the memory is shared."""
         assert 0 <= start < stop <= self.count
-        headers_at, body_at = self.header_ends[start], self.body_ends[start]
         return SentRun(
             self.nodeid,
             (self.first_seq + start) & SEQ_MASK,
             stop - start,
             self.safe,
-            self.headers[headers_at : self.header_ends[stop]],
-            _rebased(self.header_ends[start : stop + 1]),
-            self.body[body_at : self.body_ends[stop]],
-            _rebased(self.body_ends[start : stop + 1]),
+            self.headers,
+            self.header_ends[start : stop + 1],
+            self.body,
+            self.body_ends[start : stop + 1],
         )
-
-
-def _rebased(ends: "array[int]") -> "array[int]":
-    """Give ends as they are after a 0."""
-    base = ends[0]
-    return array("I", [end - base for end in ends]) if base else ends
 
 
 @dataclass(slots=True)
