@@ -178,7 +178,7 @@ class SentBlob:
     stride: int
 
     def __len__(self) -> int:
-        return -(-len(self.blob) // self.stride)
+        return len(range(0, len(self.blob), self.stride))
 
     def __getitem__(self, at: slice) -> "Datagrams":
         start, stop, step = at.indices(len(self))

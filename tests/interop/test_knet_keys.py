@@ -40,8 +40,8 @@ CHANGES = (
     ("none", "none", False),
     ("aes192", "md5", True),
 )
-# Beside stock nodes a change to a hash alone is left out: libknet 1.25 at times finds an "Invalid MTU"
-# to its stock peer by it, and uses the link no more.
+# Beside stock nodes a change to a hash alone is left out: libknet 1.25 at times finds an "Invalid
+# MTU" to its stock peer by it, and uses the link no more.
 OUR_CHANGES = (*CHANGES[:2], ("none", "sha1", True), *CHANGES[2:])
 
 

@@ -104,9 +104,7 @@ def test_the_links_of_knet_have_no_io(name):
     # Models of compression that the standard library lacks.
     assert foreign(name) <= ALLOWED_IN_CORE | {"lz4", "zstandard"}
     assert all(
-        target in WORDS
-        or target in KNET
-        or layer(target) in {"totem", "kernels"}
+        target in WORDS or target in KNET or layer(target) in {"totem", "kernels"}
         for target in ours(name)
     )
 
