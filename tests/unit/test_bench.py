@@ -14,7 +14,6 @@ from bench.plan import (
     QUICK,
     QUICK_TIMING,
     SIZES,
-    SYSTEMS,
     WHOLE,
     WHOLE_TIMING,
     chosen,
