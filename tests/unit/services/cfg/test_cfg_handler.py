@@ -119,12 +119,12 @@ def test_a_veto(served):
 
 def test_no_opinion_in_time(served):
     one, two = served.client(), served.client()
-    served.facts.timeout_ms = 300
+    served.facts.timeout_ms = 1000
     served.ask(two, CfgRequest.TRACKSTART, bytes(8))
     served.send(one, CfgRequest.TRYSHUTDOWN, number(0))
-    served.run(200)
+    served.run(500)
     assert one.responses == []
-    served.run(200)
+    served.run(700)
     assert one.responses == [(CfgResponse.TRYSHUTDOWN, CsBusy.code, b"")]
 
 
