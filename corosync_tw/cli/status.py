@@ -42,6 +42,8 @@ def as_text(status: Mapping[str, Any]) -> str:
         "Token rotation": _rotation(status["token_rotation_us"]),
         "Send queue": f"{status['queue_level']:.0%} full",
     }
+    if status.get("bad_links"):
+        rows["Faulty links"] = ", ".join(f"{a} to {b}" for a, b in status["bad_links"])
     counters = {name: value for name, value in status["counters"].items() if value}
     lines = [f"{name:16}{value}" for name, value in rows.items()]
     if counters:

@@ -227,13 +227,16 @@ class Cluster:
         if self.network_faults is not None:
             self.network_faults.begin()
         self._run_until(options.fault_phase_ns, progress)
+        self._heal_and_rest(progress)
+
+    def _heal_and_rest(self, progress: Callable[[int], None] | None) -> None:
         if self.network_faults is not None:
             self.network_faults.heal()
         self.faults.heal()
         healed_ns = self.queue.now_ns
-        self._run_while(liveness.not_one_ring, liveness.heal_time_ns(options))
+        self._run_while(liveness.not_one_ring, liveness.heal_time_ns(self.options))
         self.heal_ns = self.queue.now_ns - healed_ns
-        self._run_until(self.queue.now_ns + options.heal_work_ns, progress)
+        self._run_until(self.queue.now_ns + self.options.heal_work_ns, progress)
         self.workload.active = False
         self._run_to_rest()
         self._run_until_all_networks_are_used(healed_ns)

@@ -79,21 +79,24 @@ def is_torn(ring: Ring) -> bool:
     return any(a in candidates and b in candidates for a, b in ring.hearing.bad_links)
 
 
-def fail_unreachable(ring: Ring, now_ns: int) -> list[int] | None:
+def fail_unreachable(ring: Ring, now_ns: int) -> bool:
     """
     Give up on all who do not belong to our set.
 
-    :return: the newly failed, ascending; None when no bad link stands between candidates.
+    :return: False when no bad link stands between candidates: then silence alone counts.
     """
     look(ring, now_ns)
     if not ring.memb.fail_set and not ring.memb.agreed():
         since_ns = now_ns - ring.params.consensus_timeout_ns
         ring.hearing.miss_answers(since_ns, now_ns, ring.params)
     if not is_torn(ring):
-        return None
+        return False
     candidates = set(ring.memb.candidates())
-    own = _own_part(ring, candidates & ring.hearing.alive())
-    return ring.memb.fail(candidates - own)
+    alive = candidates & ring.hearing.alive()
+    failed = ring.memb.fail(candidates - _own_part(ring, alive))
+    ring.trace(TraceCode.CONSENSUS_TIMED_OUT, *sorted(candidates - alive))
+    ring.trace(TraceCode.KEPT_OUT, *[nodeid for nodeid in failed if nodeid in alive])
+    return True
 
 
 def stays_out(ring: Ring, sender: int, now_ns: int) -> bool:

@@ -64,9 +64,7 @@ def on_consensus_timeout(ring: Ring, now_ns: int) -> None:
     if ring.state is not MembState.GATHER:
         return
     ring.stats.consensus_timeouts += 1
-    kept_out = fail_unreachable(ring, now_ns)
-    if kept_out:
-        ring.trace(TraceCode.KEPT_OUT, *kept_out)
+    if fail_unreachable(ring, now_ns):
         enter_gather(ring, GatherFrom.CONSENSUS_TIMEOUT, now_ns)
     elif ring.memb.agreed():
         # All agree but the representative's commit token does not come.

@@ -100,6 +100,11 @@ class Srp:
         return self._ring.params
 
     @property
+    def bad_links(self) -> frozenset[tuple[int, int]]:
+        """Directions that are known not to work, as (nodeid that speaks, nodeid that is deaf)."""
+        return self._ring.hearing.bad_links
+
+    @property
     def backlog_frames(self) -> int:
         """Frames that waited at the last visit of the token."""
         return self._ring.flow.my_cbl

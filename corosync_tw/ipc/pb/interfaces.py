@@ -91,6 +91,7 @@ class ILocalServices(Interface):
         """
         Describe the node with plain types alone.
 
-        Keys: nodeid, ring_rep, ring_seq, members, quorate, state, sync_in_progress, queue_level,
+        Keys: nodeid, ring_rep, ring_seq, members, quorate, bad_links (pairs of the nodeid that
+        speaks and the one that is deaf to it), state, sync_in_progress, queue_level,
         token_rotation_us (None while no token came round) and counters (name: int).
         """

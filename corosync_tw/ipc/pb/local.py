@@ -159,6 +159,7 @@ class LocalServices:
             "ring_seq": stack.ring_id.seq,
             "members": list(stack.members),
             "quorate": stack.quorate,
+            "bad_links": [list(link) for link in sorted(stack.srp.bad_links)],
             "state": stack.srp.state.name.lower(),
             "sync_in_progress": stack.sync_in_progress,
             "queue_level": stack.pg.queue_level,

@@ -27,6 +27,7 @@ from corosync_tw.services.stack import Stack
 from corosync_tw.services.stats.left import LeaveReasons
 from corosync_tw.services.stats.meter import StackMeter
 from corosync_tw.totem.effects import Trace
+from corosync_tw.totem.trace import TraceCode
 
 DUMP_FLIGHT_DATA: Final = "runtime.blackbox.dump_flight_data"
 DUMP_STATE: Final = "runtime.blackbox.dump_state"
@@ -34,6 +35,8 @@ FORCE_GATHER: Final = "runtime.force_gather"
 CANCEL_WAIT_FOR_ALL: Final = "quorum.cancel_wait_for_all"
 OUR_PREFIX: Final = "runtime.corosync_tw."
 KERNELS: Final = f"{OUR_PREFIX}kernels"
+# Links that do not work, as "speaker>deaf listener"; there only once a link has failed.
+BAD_LINKS: Final = f"{OUR_PREFIX}bad_links"
 _NO: Final = TypedValue.string("no")
 _ANY_EVENT: Final = Track.ADD | Track.DELETE | Track.MODIFY
 _SERVICES: Final = "runtime.services."
@@ -143,8 +146,14 @@ class RuntimeKeys:
             TotemConfchg: self._on_configuration,
             QuorumChange: lambda _: self.refresh(),
             SyncDone: lambda _: self.refresh(),
-            Trace: lambda trace: self.reasons.trace(trace.code, trace.values),
+            Trace: self._on_trace,
         }
+
+    def _on_trace(self, trace: Trace) -> None:
+        self.reasons.trace(trace.code, trace.values)
+        if trace.code in (TraceCode.LINK_FAILED, TraceCode.LINK_WORKS):
+            links = (f"{speaker}>{deaf}" for speaker, deaf in sorted(self._stack.srp.bad_links))
+            self._store.set(BAD_LINKS, TypedValue.string(" ".join(links)))
 
     def refresh(self) -> None:
         """Show what votequorum has come to; also once in a while, for changes without effects."""

@@ -11,6 +11,7 @@ from corosync_tw.totem.trace import TraceCode
 
 # What is said of a node of which nothing was seen: another member gave up on it.
 FAILED_BY_OTHERS: Final = "failed: another member gave up on it"
+KEPT_OUT: Final = "kept out by faulty links: not all members hear it, or it not all of them"
 LEAVE_ANNOUNCED: Final = "leave announced"
 SHUT_DOWN: Final = "shut down by its administrator"
 # The marks of a node that another member may learn of, too.
@@ -25,6 +26,7 @@ class LeaveReasons:
         self._shut_down: set[int] = set()
         self._announced: set[int] = set()
         self._silent: set[int] = set()
+        self._kept_out: set[int] = set()
         self._token_timeout_ms = 0
         self._consensus_timeout_ms = 0
 
@@ -44,6 +46,8 @@ class LeaveReasons:
             self._announced.add(values[0])
         elif code == TraceCode.CONSENSUS_TIMED_OUT:
             self._silent.update(values)
+        elif code == TraceCode.KEPT_OUT:
+            self._kept_out.update(values)
         elif code == TraceCode.TOKEN_LOST and values[0] == MembState.OPERATIONAL:
             _, self._token_timeout_ms, self._consensus_timeout_ms = values
 
@@ -54,6 +58,7 @@ class LeaveReasons:
         self._shut_down.clear()
         self._announced.clear()
         self._silent.clear()
+        self._kept_out.clear()
         self._token_timeout_ms = 0
         return reasons
 
@@ -64,6 +69,8 @@ class LeaveReasons:
             return SHUT_DOWN
         if nodeid in self._announced:
             return LEAVE_ANNOUNCED
+        if nodeid in self._kept_out:
+            return KEPT_OUT
         if nodeid not in self._silent:
             return FAILED_BY_OTHERS
         if self._token_timeout_ms:
