@@ -338,8 +338,8 @@ def test_missing_configuration(cluster):
 
 def test_transport_of_another_version(cluster):
     daemon = cluster()
-    daemon.config.write_text(daemon.config.read_text().replace("udpu", "knet"))
-    refusal(daemon, 8, "knet is not in this version")
+    daemon.config.write_text(daemon.config.read_text().replace("udpu", "iba"))
+    refusal(daemon, 8, "iba is not in this version")
 
 
 def test_unknown_node(cluster):
