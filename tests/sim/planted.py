@@ -387,15 +387,6 @@ def trust_the_first_of_a_run() -> list[Patch]:
     return [(srp, "scan_run", scan)]
 
 
-@mutation
-def deliver_a_run_from_its_beginning() -> list[Patch]:
-    def whole(log, seq):
-        item = log._items.get(seq)
-        return item if item is not None else log._run_with(seq)[0]
-
-    return [(RingLog, "_from", whole)]
-
-
 NEEDS_STACK = {
     "begin_to_accelerate_before_all_have_heard_of_it",
     "continue_a_message_with_any_fragment",
