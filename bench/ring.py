@@ -197,11 +197,12 @@ class Ring:
         if not self._wait_until_whole():
             return None
         tokens, frames, again = self._counters()
+        rings = self._rings_formed()
         cpu_s, began = self.cpu_s(), time.monotonic()
         answers = ask_all(clients, f"flood {size} {warm_s} {flood_s}", warm_s + flood_s)
         cpu_s, took = self.cpu_s() - cpu_s, time.monotonic() - began
         later = self._counters()
-        if not self.whole():
+        if not self.whole() or self._rings_formed() != rings:
             return None
         millions = max(sum(sent for _, _, sent, _ in answers), 1) / 1e6
         return Flood(
@@ -211,6 +212,9 @@ class Ring:
             (later[0] - tokens) / took,
             (later[2] - again) / max(later[1] - frames, 1) * 1e3,
         )
+
+    def _rings_formed(self):
+        return sum(node.log_text().count("Members[") for node in self._nodes.values())
 
     def _wait_until_whole(self):
         until_s = time.monotonic() + WHOLE_WITHIN_S
