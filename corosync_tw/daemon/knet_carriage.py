@@ -134,6 +134,9 @@ class KnetCarriage:
             source = self.transport.engine.refused_source(event.values[0])
             journal.write(Message("KNET", Level.WARNING, refusal_text(event, source)))
             return
+        if event.kind is LinkEventKind.HOST_DOWN:
+            assert self._stack is not None, "attached with the journal"
+            self._stack.srp.window.forget_losses()
         for message in describe_knet(event):
             journal.write(message)
 

@@ -23,8 +23,7 @@ from corosync_tw.net.stats import TransportStats
 
 # libknet has one link to ourselves: its number, and what is shown of it.
 LOOPBACK_LINK: Final = 0
-# Shortest time of what never happened, and shortest latency of what is not measured.
-_NO_TIME: Final = 2**64 - 1
+# Shortest latency of what is not measured.
 _NO_LATENCY: Final = 2**32 - 1
 _LOOPBACK: Final = {
     "enabled": 1,
@@ -65,7 +64,7 @@ class KnetTransport(LinkedTransport):
         :param now_ns: monotonic clock; the same as the reactor's.
         :raises NetError: an address is not literal.
         """
-        self.engine = KnetEngine(params, seal)
+        self.engine = KnetEngine(params, seal, now_ns)
         self.params = params
         self.settings = dict(settings)
         self._descriptors = reactor
@@ -160,10 +159,12 @@ class KnetTransport(LinkedTransport):
         return int(getattr(self.engine.loopback_stats, name)) if shown is None else shown
 
     def handle_value(self, name: str) -> int:
-        """Give a number of all links together; times are not measured."""
-        if name.endswith("_time_min"):
-            return _NO_TIME
-        return int(getattr(self.engine.stats, name, 0))
+        """Give a number of all links together; of times ``_min``, ``_max`` and ``_ave``."""
+        found = getattr(self.engine.stats, name, None)
+        if found is None:
+            times, _, which = name.rpartition("_")
+            found = getattr(getattr(self.engine.stats, times), which)
+        return int(found)
 
     def clear_stats(self) -> None:
         """Begin to count anew."""
@@ -183,5 +184,6 @@ def _links_of(params: KnetParams) -> set[tuple[int, int]]:
 
 
 def _zero(counters: LinkStats | HandleStats) -> None:
+    fresh = type(counters)()
     for each in fields(counters):
-        setattr(counters, each.name, 0)
+        setattr(counters, each.name, getattr(fresh, each.name))

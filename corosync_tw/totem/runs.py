@@ -27,6 +27,11 @@ class FrameBlob(NamedTuple):
     blob: memoryview
     stride: int
 
+    @property
+    def datagrams(self) -> int:
+        """Count them."""
+        return -(-len(self.blob) // self.stride)
+
     def frames(self) -> list[memoryview]:
         """Give each datagram by itself."""
         blob, stride = self

@@ -110,7 +110,7 @@ cdef inline bint _fits(const uint8_t* at) noexcept nogil:
     return at[6] + at[7] != 0 and (at[11] < 2 or 0 < at[12] <= at[11])
 
 
-def join_packets(uint8_t[::1] blob, Py_ssize_t stride):
+def join_packets(uint8_t[::1] blob, Py_ssize_t stride, Py_ssize_t gap=0):
     """See plain.fragments."""
     cdef Py_ssize_t length = blob.shape[0]
     cdef Py_ssize_t start = 0, at, size
@@ -119,29 +119,30 @@ def join_packets(uint8_t[::1] blob, Py_ssize_t stride):
     cdef uint8_t* packet
     cdef uint8_t* to
     cdef uint32_t seq, count
+    cdef Py_ssize_t longest = stride - gap
     cdef list found = []
-    if stride < 1:
+    if longest < 1 or gap < 0:
         raise ValueError("stride")
     if not length:
         return found
     memory = &blob[0]
     while start < length:
         first = memory + start
-        size = length - start if length - start < stride else stride
+        size = length - start if length - start < longest else longest
         if not _is_data(first, size) or not _fits(first):
             if size > 1 and first[0] == 1 and first[1] != 0:
                 found.append((<int>first[1], start, start + size, 0, 0, 1, 0, 0, 0, 0))
             else:
                 found.append((-1, start, start + size, 0, 0, 1, 0, 0, 0, 0))
-            start += size
+            start += stride
             continue
         seq = _u16(first + 6)
         count = 1
         to = first + size
-        at = start + size
+        at = start + stride
         while at < length:
             packet = memory + at
-            size = length - at if length - at < stride else stride
+            size = length - at if length - at < longest else longest
             if (
                 not _is_data(packet, size)
                 or memcmp(packet + 2, first + 2, 2)
@@ -162,7 +163,7 @@ def join_packets(uint8_t[::1] blob, Py_ssize_t stride):
             memmove(to, packet + HEADER, size - HEADER)
             to += size - HEADER
             count += 1
-            at += size
+            at += stride
         found.append((
             0,
             start + HEADER,

@@ -71,7 +71,7 @@ def cut_frames(  # noqa: PLR0917 - once a run; a record of them would be slower
     return bytes(packets)
 
 
-def join_packets(blob: memoryview, stride: int) -> list[Found]:
+def join_packets(blob: memoryview, stride: int, gap: int = 0) -> list[Found]:
     """
     Find what belongs together in packets that arrived in one piece, and take the headers out.
 
@@ -79,30 +79,32 @@ def join_packets(blob: memoryview, stride: int) -> list[Found]:
     consecutive fragments of one frame. Their payloads are moved, within ``blob``, so that they
     follow each other behind the first one's header.
 
-    :param blob: writable; packets of ``stride`` bytes each, the last one maybe shorter.
+    :param blob: writable; a packet begins every ``stride`` bytes, the last one maybe shorter.
+    :param gap: bytes of no meaning behind each packet but the last.
     :returns: of each group kind, start and end in ``blob``; of data (payloads without the first
         header) also node, seq of the first, number of packets, frag_num and frag_seq of the first
         (1 and 1 for whole frames), compress, and bcast with the channel in its second byte. Of
         others (one packet, header and all) the kind is the type byte, or MALFORMED.
     """
-    if stride < 1:
+    packet_max = stride - gap
+    if packet_max < 1 or gap < 0:
         raise ValueError("stride")
     length = len(blob)
     found: list[Found] = []
     start = 0
     while start < length:
-        end = min(start + stride, length)
+        end = min(start + packet_max, length)
         first = _read(blob[start:end])
         if first is None:
             kind = blob[start + 1] if end - start > 1 and blob[start] == 1 else 0
             found.append((kind or MALFORMED, start, end, 0, 0, 1, 0, 0, 0, 0))
-            start = end
+            start += stride
             continue
         alike, seq, frag_seq = first
         frag_num = alike[_ALIKE_FRAG_NUM]
-        to, at, count = end, end, 1
+        to, at, count = end, start + stride, 1
         while at < length:
-            end = min(at + stride, length)
+            end = min(at + packet_max, length)
             packet = _read(blob[at:end])
             if packet is None or packet[0] != alike:
                 break
@@ -115,7 +117,7 @@ def join_packets(blob: memoryview, stride: int) -> list[Found]:
             blob[to : to + len(payload)] = payload
             to += len(payload)
             count += 1
-            at = end
+            at += stride
         node = int.from_bytes(alike[:2], "big")
         places = (frag_num, frag_seq) if frag_num > 1 else (1, 1)
         compress, bcast, channel = alike[2], alike[4], alike[-1]

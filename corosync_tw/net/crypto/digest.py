@@ -5,6 +5,7 @@ Source: RFC 2104.
 """
 
 import hashlib
+from collections.abc import Iterable
 from typing import Final
 
 from corosync_tw.corotypes import Buffer
@@ -42,3 +43,14 @@ class Digest:
         inner.update(data)
         outer.update(inner.digest())
         return outer.digest()
+
+    def tags(self, packets: Iterable[Buffer]) -> list[bytes]:
+        """Compute the tag of each packet."""
+        inner_copy, outer_copy = self._inner.copy, self._outer.copy
+        found = []
+        for data in packets:
+            inner, outer = inner_copy(), outer_copy()
+            inner.update(data)
+            outer.update(inner.digest())
+            found.append(outer.digest())
+        return found

@@ -9,14 +9,15 @@ Without a cipher: packet | HMAC(packet).
 A batch costs one call of the cipher: CBC's state runs through all its packets. In front of each
 packet a random block is encrypted, and what comes out is its salt; as the block is random, so is
 the salt, and CBC goes on from there exactly as if the salt were the IV. Opening is the same the
-other way round: a salt decrypts to nothing of use, and what follows it is right.
+other way round: a salt decrypts to nothing of use, and what follows it is right; so is what follows
+a tag that is decrypted with the rest, if it is whole blocks.
 
 Source: libknet 1.25 crypto_openssl.c, crypto_nss.c (both write the same bytes), onwire.c.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from hmac import compare_digest
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 from typing import Final
 
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
@@ -24,11 +25,13 @@ from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algori
 from corosync_tw.corotypes import Buffer
 from corosync_tw.net.crypto.digest import Digest
 from corosync_tw.net.crypto.settings import CIPHER_KEY_LEN_BYTES, NONE, CryptoSettings
+from corosync_tw.net.knet.seal import OpenedBlob
 from corosync_tw.net.slab import RECEIVE_LEN_BYTES_MAX, SlabPool
+from corosync_tw.totem.runs import FrameBlob, SentBlob
 
 BLOCK_LEN_BYTES: Final = 16
 SALT_LEN_BYTES: Final = 16
-# What one sending call takes (net.offload, PAYLOAD_BYTES_MAX), and what the cipher wants beyond.
+# What one call of the cipher gets: what the kernel merges, less what the cipher wants beyond it.
 BATCH_LEN_BYTES_MAX: Final = RECEIVE_LEN_BYTES_MAX - 64
 _PADDINGS: Final = tuple(bytes([count]) * count for count in range(BLOCK_LEN_BYTES + 1))
 
@@ -62,10 +65,9 @@ class Envelope:
             algorithm = algorithms.AES(settings.key[: CIPHER_KEY_LEN_BYTES[settings.cipher]])
             cipher = Cipher(algorithm, modes.CBC(entropy(SALT_LEN_BYTES)))
             self._encryptor, self._decryptor = cipher.encryptor(), cipher.decryptor()
-        # Whether tags may lie between ciphertexts of one batch without disturbing the blocks.
-        self._aligned = self.hash_bytes % BLOCK_LEN_BYTES == 0
-        self._gap = bytes(self.hash_bytes)
-        self._sealed = SlabPool()
+        # Whether blocks behind a tag are where they would be without it.
+        self._opens_blobs = not (self.block_bytes and self.hash_bytes % BLOCK_LEN_BYTES)
+        self._encrypted = bytearray(RECEIVE_LEN_BYTES_MAX)
         self._opened = SlabPool()
 
     def sealed_len_bytes(self, packet_len_bytes: int) -> int:
@@ -82,13 +84,22 @@ class Envelope:
         return length
 
     def seal(self, packets: Sequence[Buffer]) -> list[Buffer]:
-        """Seal packets, in order; those that one sending call takes lie end to end."""
+        """Seal packets, in order."""
         sealed: list[Buffer] = []
         for start, stop in _batches([self.sealed_len_bytes(len(packet)) for packet in packets]):
-            view, ends = self._laid_out(packets[start:stop])
-            self._stamp(view, ends)
-            sealed += [view[at:end] for at, end in pairwise((0, *ends))]
+            sealed += map(b"".join, self._tagged(packets[start:stop]))
         return sealed
+
+    def seal_blob(self, packets: SentBlob) -> SentBlob:
+        """Seal packets that lie end to end, and so they stay."""
+        blob, stride = packets.blob, packets.stride
+        sealed_bytes = self.sealed_len_bytes(stride)
+        batch_bytes = stride * max(1, BATCH_LEN_BYTES_MAX // sealed_bytes)
+        batches = [
+            b"".join(chain.from_iterable(self._tagged(_cut(blob[at : at + batch_bytes], stride))))
+            for at in range(0, len(blob), batch_bytes)
+        ]
+        return SentBlob(batches[0] if len(batches) == 1 else b"".join(batches), sealed_bytes)
 
     def open(self, packets: Sequence[Buffer]) -> list[Buffer | None]:
         """Open packets, in order; None for each that nobody with our key sealed."""
@@ -113,6 +124,52 @@ class Envelope:
                 opened[at] = packet_opened
         return opened
 
+    def open_blob(self, packets: FrameBlob) -> OpenedBlob | None:
+        """
+        Open packets that arrived in one piece, by one call of the cipher.
+
+        :return: None when they are to be opened one by one: one is not genuine, or not padded as
+            the others are.
+        """
+        blob, stride = packets
+        hash_bytes, length = self.hash_bytes, len(blob)
+        last_bytes = (length - 1) % stride + 1
+        if not (
+            self._opens_blobs
+            and length <= BATCH_LEN_BYTES_MAX
+            and self._is_whole(stride - hash_bytes)
+            and self._is_whole(last_bytes - hash_bytes)
+        ):
+            return None
+        sealed = _cut(blob, stride)
+        computed = self._digest.tags([packet[:-hash_bytes] for packet in sealed])
+        tags = b"".join([packet[-hash_bytes:] for packet in sealed])
+        if not compare_digest(b"".join(computed), tags):
+            return None
+        if self._decryptor is None:
+            return OpenedBlob(blob[:-hash_bytes], stride, hash_bytes)
+        self._decryptor.update_into(blob, self._opened.window())
+        return self._trimmed(self._opened.take(length), stride, len(sealed) - 1)
+
+    def _trimmed(self, plain: memoryview, stride: int, count: int) -> OpenedBlob | None:
+        """
+        Find where packets lie that were decrypted together with their tags.
+
+        :param count: of those in front of the last one.
+        """
+        last = _unpadded(plain, count * stride + SALT_LEN_BYTES, len(plain) - self.hash_bytes)
+        if last is None:
+            return None
+        if not count:
+            return OpenedBlob(last, len(last), 0)
+        first = _unpadded(plain, SALT_LEN_BYTES, stride - self.hash_bytes)
+        padding_at = stride - self.hash_bytes - 1
+        paddings = bytes(plain[padding_at : count * stride : stride])
+        if first is None or paddings.count(paddings[0]) != count or len(last) > len(first):
+            return None
+        end = count * stride + SALT_LEN_BYTES + len(last)
+        return OpenedBlob(plain[SALT_LEN_BYTES:end], stride, stride - len(first))
+
     def _decrypted(
         self, packets: Sequence[Buffer | None], batch: Sequence[int]
     ) -> Iterator[memoryview | None]:
@@ -131,49 +188,33 @@ class Envelope:
             return len_bytes > 0
         return len_bytes >= SALT_LEN_BYTES + BLOCK_LEN_BYTES and not len_bytes % BLOCK_LEN_BYTES
 
-    def _laid_out(self, packets: Sequence[Buffer]) -> tuple[memoryview, list[int]]:
-        """Lay packets end to end, encrypted and with room for their tags; say where they end."""
-        if self._encryptor is None:
-            ends = list(accumulate(len(packet) + self.hash_bytes for packet in packets))
-            return self._joined(packets, ends[-1]), ends
-        paddings = [BLOCK_LEN_BYTES - len(packet) % BLOCK_LEN_BYTES for packet in packets]
-        head_and_tail = SALT_LEN_BYTES + self.hash_bytes
-        ends = list(
-            accumulate(
-                head_and_tail + len(packet) + padding
-                for packet, padding in zip(packets, paddings, strict=True)
-            )
-        )
-        salts = self._entropy(SALT_LEN_BYTES * len(packets))
-        gap = self._gap if self._aligned else b""
-        pieces: list[Buffer] = []
-        salt_at = 0
-        for packet, padding in zip(packets, paddings, strict=True):
-            pieces += (salts[salt_at : salt_at + SALT_LEN_BYTES], packet, _PADDINGS[padding], gap)
-            salt_at += SALT_LEN_BYTES
-        stream = b"".join(pieces)
-        if self._aligned:
-            self._encryptor.update_into(stream, self._sealed.window())
-            return self._sealed.take(ends[-1]), ends
-        encrypted = memoryview(self._encryptor.update(stream))
-        lengths = [end - at - self.hash_bytes for at, end in pairwise((0, *ends))]
-        cuts = pairwise((0, *accumulate(lengths)))
-        return self._joined([encrypted[at:end] for at, end in cuts], ends[-1]), ends
+    def _tagged(self, packets: Sequence[Buffer]) -> Iterator[tuple[Buffer, bytes]]:
+        """
+        Give packets that one call of the cipher takes as they are sent, each with its tag.
 
-    def _joined(self, packets: Sequence[Buffer], len_bytes: int) -> memoryview:
-        """Lay packets end to end, each with room for its tag."""
-        view = self._sealed.window()[:len_bytes]
-        view[:] = self._gap.join((*packets, b""))
-        return self._sealed.take(len_bytes)
+        They are good until the next call.
+        """
+        data: Sequence[Buffer] = packets
+        if self._encryptor is not None:
+            pieces: list[Buffer] = []
+            ends = [0]
+            at = salt_at = 0
+            salts = self._entropy(SALT_LEN_BYTES * len(packets))
+            for packet in packets:
+                padding = BLOCK_LEN_BYTES - len(packet) % BLOCK_LEN_BYTES
+                salt = salts[salt_at : salt_at + SALT_LEN_BYTES]
+                pieces += (salt, packet, _PADDINGS[padding])
+                salt_at += SALT_LEN_BYTES
+                at += SALT_LEN_BYTES + len(packet) + padding
+                ends.append(at)
+            self._encryptor.update_into(b"".join(pieces), self._encrypted)
+            view = memoryview(self._encrypted)
+            data = [view[start:end] for start, end in pairwise(ends)]
+        return zip(data, self._digest.tags(data), strict=True)
 
-    def _stamp(self, view: memoryview, ends: Sequence[int]) -> None:
-        """Write the tags."""
-        tag, hash_bytes = self._digest.tag, self.hash_bytes
-        at = 0
-        for end in ends:
-            data_end = end - hash_bytes
-            view[data_end:end] = tag(view[at:data_end])
-            at = end
+
+def _cut(blob: Buffer, stride: int) -> list[Buffer]:
+    return [blob[at : at + stride] for at in range(0, len(blob), stride)]
 
 
 def _batches(lengths: Sequence[int]) -> list[tuple[int, int]]:

@@ -22,6 +22,8 @@ from typing import Final, Protocol
 from corosync_tw.corotypes import Buffer
 from corosync_tw.net.crypto.envelope import Envelope
 from corosync_tw.net.crypto.settings import CLEAR, CryptoSettings
+from corosync_tw.net.knet.seal import OpenedBlob
+from corosync_tw.totem.runs import FrameBlob, SentBlob
 
 # totemconfig.c begins with the first; 0 stands for packets in clear.
 FIRST_SLOT: Final = 1
@@ -181,13 +183,29 @@ class CryptoSlots:
         )
 
     def seal(self, packets: Sequence[Buffer]) -> list[Buffer]:
-        """Seal packets, in order; those that one sending call takes lie end to end."""
+        """Seal packets, in order."""
         if self._current is None:
             return list(packets)
         sealed = self._current.seal(packets)
         self.stats.tx_packets += len(packets)
         self.stats.tx_bytes_overhead += sum(map(len, sealed)) - sum(map(len, packets))
         return sealed
+
+    def seal_blob(self, packets: SentBlob) -> SentBlob:
+        """Seal packets that lie end to end, and so they stay."""
+        if self._current is None:
+            return packets
+        sealed = self._current.seal_blob(packets)
+        self.stats.tx_packets += len(packets)
+        self.stats.tx_bytes_overhead += len(sealed.blob) - len(packets.blob)
+        return sealed
+
+    def open_blob(self, packets: FrameBlob) -> OpenedBlob | None:
+        """Open packets that arrived in one piece; None unless all are of the key in use."""
+        opened = None if self._current is None else self._current.open_blob(packets)
+        if opened is not None:
+            self.stats.rx_packets += packets.datagrams
+        return opened
 
     def open(self, packets: Sequence[Buffer]) -> list[Buffer | None]:
         """Open packets, in order; None for each that nobody with one of our keys sealed."""

@@ -12,7 +12,7 @@ others is left as it is.
 Source: libknet 1.25; corosync 3.1.7 exec/totemknet.c.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from corosync_tw.net.knet.compression import compressor
 from corosync_tw.net.knet.heartbeat import Heartbeat
@@ -36,12 +36,18 @@ class KnetEngine:
     :ivar outbox: counters of refused packets, of compression and sealing.
     """
 
-    def __init__(self, params: KnetParams, seal: Seal | None = None) -> None:
+    def __init__(
+        self,
+        params: KnetParams,
+        seal: Seal | None = None,
+        clock_ns: Callable[[], int] = lambda: 0,
+    ) -> None:
         """
         :param seal: None for packets in clear.
+        :param clock_ns: tells how long sealing and compression take, for the statistics alone.
         :raises corosync_tw.net.knet.compression.CompressionError: the model cannot be used.
         """
-        self.outbox = Outbox()
+        self.outbox = Outbox(clock_ns)
         self.outbox.seal = seal
         self.table = HostTable(params.policy, self.outbox.effects)
         self._discovery = PmtuDiscovery(

@@ -4,7 +4,7 @@ What leaves the engine: sealed where there is a seal, and counted where it goes.
 Packets that lie end to end stay so: they are sealed by one call, once for all links and targets.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from corosync_tw.corotypes import Buffer
@@ -37,13 +37,15 @@ class Outbox:
 
     :ivar effects: since the last poll.
     :ivar seal: None for packets in clear.
+    :ivar clock_ns: tells how long sealing and compression take.
     :ivar stats: of sealing and compression.
     :ivar refusals: how many packets were dropped, and why.
     :ivar refused_sources: where the packet of the last event for each cause came from.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock_ns: Callable[[], int]) -> None:
         self.effects: list[LinkEffect] = []
+        self.clock_ns = clock_ns
         self.seal: Seal | None = None
         self.stats = HandleStats()
         self.refusals: dict[Refusal, int] = {}
@@ -64,16 +66,20 @@ class Outbox:
     def sealed(self, packets: SentBlob) -> tuple[Datagrams, int]:
         """Seal packets that lie end to end; with them goes their length in bytes."""
         seal = self.seal
-        blob, stride = packets.blob, packets.stride
-        length = len(blob)
+        length = len(packets.blob)
         if seal is None:
             return packets, length
-        sealed = seal.seal([blob[at : at + stride] for at in range(0, length, stride)])
-        # One piece is sent by fewer steps than many, to each target and on each link.
-        joined = b"".join(sealed)
-        self.stats.tx_crypt_packets += len(sealed)
-        self.stats.tx_crypt_byte_overhead += len(joined) - length
-        return SentBlob(joined, len(sealed[0])), len(joined)
+        began_ns = self.clock_ns()
+        sealed = seal.seal_blob(packets)
+        sealed_length = len(sealed.blob)
+        self._count_sealed(len(packets), sealed_length - length, began_ns)
+        return sealed, sealed_length
+
+    def _count_sealed(self, count: int, overhead_bytes: int, began_ns: int) -> None:
+        stats = self.stats
+        stats.tx_crypt_packets += count
+        stats.tx_crypt_byte_overhead += overhead_bytes
+        stats.tx_crypt_time.note((self.clock_ns() - began_ns) // count, count)
 
     def data(
         self,
@@ -93,9 +99,9 @@ class Outbox:
         """Send one data packet likewise."""
         sealed: Buffer = packet
         if self.seal is not None:
+            began_ns = self.clock_ns()
             sealed = self.seal.seal((packet,))[0]
-            self.stats.tx_crypt_packets += 1
-            self.stats.tx_crypt_byte_overhead += len(sealed) - len(packet)
+            self._count_sealed(1, len(sealed) - len(packet), began_ns)
         self._send_data(routes, hosts, [(sealed,)], 1, len(sealed), to_members_only)
 
     def _send_data(  # noqa: PLR0917 - once a run

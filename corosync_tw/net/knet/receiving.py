@@ -77,10 +77,13 @@ class Receiver:
         self._discovery = discovery
         self._messages: list[Received] = []
         self._tokens: list[Received] = []
+        # How long it took to open each packet that is taken now; None when it came in clear.
+        self._opened_in_ns: int | None = None
 
     def receive(self, link: int, arrivals: Sequence[Arrival], now_ns: int) -> None:
         """Take what one network brought, and pass up the frames that are complete."""
         self._messages, self._tokens = [], []
+        self._opened_in_ns = None
         sealed = self._outbox.seal is not None
         for frame, source in arrivals:
             if sealed:
@@ -113,6 +116,7 @@ class Receiver:
         stats = link.stats
         stats.rx_data_packets += 1
         stats.rx_data_bytes += len(packet)
+        self._count_opened(1)
         (self._tokens if frame[_TYPE_AT] in _TOKENS else self._messages).append(frame)
         return True
 
@@ -121,10 +125,22 @@ class Receiver:
         outbox = self._outbox
         seal = outbox.seal
         assert seal is not None
-        packets = frame.frames() if isinstance(frame, FrameBlob) else [frame]
+        packets: Sequence[Buffer]
+        began_ns = outbox.clock_ns()
+        if isinstance(frame, FrameBlob):
+            whole = seal.open_blob(frame)
+            if whole is not None:
+                self._opened_in_ns = (outbox.clock_ns() - began_ns) // frame.datagrams
+                self._take(whole.blob, whole.stride, origin, whole.gap)
+                return
+            packets = frame.frames()
+        else:
+            packets = [frame]
         opened = seal.open(packets)
         lost = opened.count(None)
-        outbox.stats.rx_crypt_packets += len(opened) - lost
+        self._opened_in_ns = None
+        if lost < len(opened):
+            self._opened_in_ns = (outbox.clock_ns() - began_ns) // len(opened)
         genuine = [packet for packet in opened if packet is not None]
         if lost and seal.clear_allowed:
             pairs = zip(packets, opened, strict=True)
@@ -142,16 +158,16 @@ class Receiver:
                 self._take(memoryview(bytearray().join(genuine[start:end])), stride, origin)
             start = end
 
-    def _take(self, blob: Buffer, stride: int, origin: Origin) -> None:
-        """Take packets in clear."""
+    def _take(self, blob: Buffer, stride: int, origin: Origin, gap: int = 0) -> None:
+        """Take packets in clear, with a gap of so many bytes behind each but the last."""
         if not blob:
             self._outbox.refuse(Refusal.MALFORMED, origin)
             return
         if isinstance(blob, bytes) or blob.readonly:
             blob = memoryview(bytearray(blob))
-        for found in join_packets(blob, stride):
+        for found in join_packets(blob, stride, gap):
             if found[0] == DATA:
-                self._take_data(blob, stride, found, origin)
+                self._take_data(blob, stride - gap, found, origin)
             else:
                 self._take_control(bytes(blob[found[1] : found[2]]), origin)
 
@@ -165,6 +181,7 @@ class Receiver:
         stats = host.links[origin.link].stats
         stats.rx_data_packets += count
         stats.rx_data_bytes += end - start + count * DATA_HEADER_LEN_BYTES
+        self._count_opened(count)
         if flags >> 8 != CHANNEL:
             self._outbox.refuse(Refusal.CHANNEL, origin, node, count)
             return
@@ -184,6 +201,13 @@ class Receiver:
         if compress:
             frames = self._decompressed(frames, compress, origin, node)
         self._pass(frames, origin, node, is_for_all=flags == _BROADCAST)
+
+    def _count_opened(self, count: int) -> None:
+        """Count data packets that were sealed."""
+        if self._opened_in_ns is not None:
+            stats = self._outbox.stats
+            stats.rx_crypt_packets += count
+            stats.rx_crypt_time.note(self._opened_in_ns, count)
 
     def _whole_frames(
         self, host: Host, payload: memoryview, stride: int, seq: int, count: int
@@ -228,14 +252,16 @@ class Receiver:
     def _decompressed(
         self, frames: list[Received], model: int, origin: Origin, node: int
     ) -> list[Received]:
-        stats = self._outbox.stats
+        stats, clock_ns = self._outbox.stats, self._outbox.clock_ns
         found: list[Received] = []
         for frame in singly(frames):
+            began_ns = clock_ns()
             try:
                 whole = decompress(model, frame)
             except MalformedFrame:
                 self._outbox.refuse(Refusal.COMPRESSION, origin, node)
                 continue
+            stats.rx_compress_time.note(clock_ns() - began_ns)
             stats.rx_compressed_packets += 1
             stats.rx_compressed_original_bytes += len(whole)
             stats.rx_compressed_size_bytes += len(frame)

@@ -8,9 +8,24 @@ Source: libknet 1.25 crypto.c, onwire.c.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from corosync_tw.corotypes import Buffer
+from corosync_tw.totem.runs import FrameBlob, SentBlob
+
+
+class OpenedBlob(NamedTuple):
+    """
+    Packets in clear that arrived in one piece.
+
+    :ivar blob: writable; what is in it may be moved.
+    :ivar stride: from the beginning of one packet to that of the next.
+    :ivar gap: bytes of no meaning behind each packet but the last, which may be shorter.
+    """
+
+    blob: memoryview
+    stride: int
+    gap: int
 
 
 class Seal(Protocol):
@@ -36,7 +51,13 @@ class Seal(Protocol):
         """Tell how long a packet may be to fit when sealed (calc_max_data_outlen)."""
 
     def seal(self, packets: Sequence[Buffer]) -> list[Buffer]:
-        """Seal packets, in order; those of one length stay of one length."""
+        """Seal packets, in order."""
+
+    def seal_blob(self, packets: SentBlob) -> SentBlob:
+        """Seal packets that lie end to end, and so they stay."""
+
+    def open_blob(self, packets: FrameBlob) -> OpenedBlob | None:
+        """Open packets that arrived in one piece; None when ``open`` is to look at each."""
 
     def open(self, packets: Sequence[Buffer]) -> list[Buffer | None]:
         """Open packets, in order; None for each that nobody with the key made."""

@@ -165,10 +165,12 @@ class Sender:
 
     def _compressed(self, frame: bytes, template: bytes) -> tuple[bytes, bytes]:
         """Give a frame, shorter if that can be, and the header that says which."""
-        compressor, stats = self.compressor, self._outbox.stats
+        compressor, stats, clock_ns = self.compressor, self._outbox.stats, self._outbox.clock_ns
         assert compressor is not None
         if len(frame) > compressor.threshold_bytes:
+            began_ns = clock_ns()
             shorter = compressor.compress(frame)
+            stats.tx_compress_time.note(clock_ns() - began_ns)
             stats.tx_compressed_packets += 1
             stats.tx_compressed_original_bytes += len(frame)
             stats.tx_compressed_size_bytes += len(shorter)

@@ -4,12 +4,15 @@ What is counted, under the names that libknet gives and Corosync shows below ``s
 Source: libknet 1.25 libknet.h, knet_link_stats and knet_handle_stats; corosync 3.1.7 exec/stats.c.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Final
 
 from corosync_tw.corotypes import NS_PER_MS
 
-NS_PER_US = NS_PER_MS // 1000
+NS_PER_US: Final = NS_PER_MS // 1000
+# Least time of what never happened (UINT64_MAX).
+NEVER_NS: Final = 2**64 - 1
 
 
 @dataclass(slots=True)
@@ -98,11 +101,37 @@ class LinkStats:
 
 
 @dataclass(slots=True)
+class Times:
+    """
+    How long some work takes for one packet or frame, in nanoseconds.
+
+    :ivar min: NEVER_NS before the first; ``ave`` is the mean of all.
+    """
+
+    min: int = NEVER_NS
+    max: int = 0
+    total_ns: int = 0
+    count: int = 0
+
+    def note(self, each_ns: int, count: int = 1) -> None:
+        """Take in so many that took as long each."""
+        self.min = min(self.min, each_ns)
+        self.max = max(self.max, each_ns)
+        self.total_ns += each_ns * count
+        self.count += count
+
+    @property
+    def ave(self) -> int:
+        """Mean, 0 for none."""
+        return self.total_ns // self.count if self.count else 0
+
+
+@dataclass(slots=True)
 class HandleStats:
     """
-    Compression and encryption of all links together.
+    Compression of frames and encryption of data packets, of all links together.
 
-    Deviation: times of compression and encryption are not measured, for the engine has no clock.
+    Deviation: what packets that go through one call of the cipher take is divided among them.
     """
 
     tx_uncompressed_packets: int = 0
@@ -115,6 +144,10 @@ class HandleStats:
     tx_crypt_packets: int = 0
     tx_crypt_byte_overhead: int = 0
     rx_crypt_packets: int = 0
+    tx_compress_time: Times = field(default_factory=Times)
+    rx_compress_time: Times = field(default_factory=Times)
+    tx_crypt_time: Times = field(default_factory=Times)
+    rx_crypt_time: Times = field(default_factory=Times)
 
 
 class Refusal(IntEnum):

@@ -14,6 +14,7 @@ from corosync_tw.net.knet.stats import Refusal
 from corosync_tw.services.cfg.facts import Interface
 from corosync_tw.services.stack import Stack
 from corosync_tw.totem.links import LinkEvent, LinkEventKind
+from corosync_tw.totem.window import Agreement
 from tests.unit.config.hosts import conf, host
 from tests.unit.net.net_support import Events, FakeReactor
 
@@ -113,6 +114,18 @@ def test_events_are_written_down(bed):
     assert "Packets of node 9 come from" in bed.lines[1]
     bed.carriage.links_failed("broken")
     assert bed.failures == ["broken"]
+
+
+def test_what_a_link_lost_until_it_was_down_does_not_slow_the_others_down(bed):
+    window = bed.stack.srp.window
+    window.agree(Agreement(1000))
+    window.note_visit(100, 0, requests=True)
+    narrow_msgs = window.visit_msgs
+    for kind in (LinkEventKind.HOST_UP, LinkEventKind.BEST_LINK):
+        bed.carriage.link_event(LinkEvent(kind, 1, 2, (0, 0, 1)))
+    assert window.visit_msgs == narrow_msgs
+    bed.carriage.link_event(LinkEvent(LinkEventKind.HOST_DOWN, 1, 2, ()))
+    assert window.visit_msgs == 2 * narrow_msgs
 
 
 def test_clients_of_cfg_are_told_about_links(bed):

@@ -36,10 +36,18 @@ def cut(kernel: ModuleType, frames: list[bytes], payload_max: int, seq: int = 1)
     return packets
 
 
-def join(kernel: ModuleType, packets: bytes, stride: int) -> tuple[bytes, object]:
+def join(
+    kernel: ModuleType, packets: bytes, stride: int, *gap: int
+) -> tuple[bytes, list[tuple[int, ...]]]:
     blob = bytearray(packets)
-    found = kernel.join_packets(memoryview(blob), stride)
+    found = kernel.join_packets(memoryview(blob), stride, *gap)
     return bytes(blob), found
+
+
+def apart(packets: bytes, stride: int, gap: int) -> bytes:
+    """Put bytes of no meaning between packets."""
+    each = [packets[at : at + stride] for at in range(0, len(packets), stride)]
+    return (b"\1" * gap).join(each)
 
 
 @both
@@ -80,6 +88,23 @@ def test_a_gap_parts_two_groups(kernel: ModuleType) -> None:
     packets = cut(kernel, [b"a" * 50], 100, seq=3) + cut(kernel, [b"b" * 50], 100, seq=5)
     _, found = join(kernel, packets, 64)
     assert [group[:6] for group in found] == [(0, 14, 64, 7, 3, 1), (0, 78, 128, 7, 5, 1)]
+
+
+@both
+@pytest.mark.parametrize("gap", [1, 64, 200])
+def test_packets_may_lie_apart(kernel: ModuleType, gap: int) -> None:
+    frame = bytes(range(250)) * 9
+    ping = wire.encode_ping(wire.Ping(wire.PacketType.PING, 7, 0, bytes(16), 0, True))
+    packets = apart(cut(kernel, [frame], 100, seq=5), 114, gap)
+    blob, found = join(kernel, packets, 114 + gap, gap)
+    assert found == [(plain.DATA, HEADER, HEADER + 2250, 7, 5, 23, 23, 1, 0, 1)]
+    assert blob[HEADER : HEADER + 2250] == frame
+    packets = apart(cut(kernel, [b"a" * 50], 100) + ping, 64, gap)
+    blob, found = join(kernel, packets, 64 + gap, gap)
+    assert [group[:3] for group in found] == [(0, 14, 64), (0x81, 64 + gap, 90 + gap)]
+    assert blob[64 + gap :] == ping
+    with pytest.raises(ValueError, match="stride"):
+        join(kernel, packets, gap, gap)
 
 
 @both
@@ -152,5 +177,6 @@ def test_twins_join_alike(
         at = data.draw(st.integers(0, len(packets) - 1))
         packets[at] = data.draw(st.integers(0, 255))
     stride = data.draw(st.integers(1, 80))
+    gap = data.draw(st.integers(0, stride - 1))
     whole = bytes(packets)
-    assert join(compiled, whole, stride) == join(plain, whole, stride)
+    assert join(compiled, whole, stride, gap) == join(plain, whole, stride, gap)

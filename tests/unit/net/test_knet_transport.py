@@ -159,7 +159,13 @@ def test_the_path_is_measured_and_shown(pair):
     assert all(provider.get(name) for name in names)
     assert one.transport.link_value(1, 0, "mtu") == 65535
     assert one.transport.link_value(9, 0, "mtu") == one.transport.link_value(2, 5, "mtu") == 0
+    assert one.transport.handle_value("tx_crypt_time_min") == 2**64 - 1
+    one.transport.engine.stats.tx_crypt_time.note(7_000, 3)
+    one.transport.engine.stats.tx_crypt_time.note(3_000)
+    which = ("min", "max", "ave")
+    assert [one.transport.handle_value(f"tx_crypt_time_{w}") for w in which] == [3000, 7000, 6000]
     one.transport.clear_stats()
+    assert [one.transport.handle_value(f"tx_crypt_time_{w}") for w in which] == [2**64 - 1, 0, 0]
     assert one.value("tx_ping_packets") == 0
     assert one.value("connected") == 1
 
