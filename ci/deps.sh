@@ -15,6 +15,7 @@ for library in cpg cmap cfg quorum votequorum sam; do
     need "lib$library-dev" test -e "/usr/include/corosync/$library.h"
 done
 need libqb-dev test -e /usr/include/qb/qbipcc.h
+need libqb-tools command -v qb-blackbox
 need corosync-notifyd command -v corosync-notifyd
 need corosync-vqsim command -v corosync-vqsim
 need pacemaker command -v pacemakerd

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from corosync_tw.corotypes import NS_PER_MS
+from corosync_tw.daemon.blackbox import BlackboxStore
 from corosync_tw.daemon.dump import state_lines
 from corosync_tw.daemon.ev_tracking import EvTrackingFile
 from corosync_tw.daemon.journal import Journal
@@ -29,6 +30,7 @@ class Errands:
     """
     Runs errands for one node.
 
+    :param blackbox: writes the flight recorder to a file.
     :param more: further records of counters for a dump of the state, by title.
     """
 
@@ -40,6 +42,7 @@ class Errands:
         logsys: Logsys,
         *,
         barrier_file: EvTrackingFile,
+        blackbox: BlackboxStore,
         more: Mapping[str, object],
     ) -> None:
         self._stack = stack
@@ -47,6 +50,7 @@ class Errands:
         self._journal = journal
         self._logsys = logsys
         self._barrier_file = barrier_file
+        self._blackbox = blackbox
         self._more = more
         PloadTrigger(stack.cmap.store, self._start_pload, journal.pload_warning)
 
@@ -60,12 +64,13 @@ class Errands:
     # Actions
 
     def dump_flight_data(self) -> None:
-        """Say that there is none, and write down the state instead."""
-        self._journal.main.warning(
-            "runtime.blackbox.dump_flight_data: this version keeps no flight recorder;"
-            " the state of the node follows instead."
-        )
-        self.dump_state()
+        """Write the last events to a file that qb-blackbox reads."""
+        if self._logsys.history.keeping:
+            self._blackbox.dump()
+        else:
+            self._journal.main.warning(
+                "Can't store blackbox file: logging.blackbox is off, nothing is kept"
+            )
 
     def dump_state(self) -> None:
         """Write the state of the node to the log."""

@@ -20,6 +20,7 @@ from zope.interface import implementer
 from corosync_tw.config.load import service_params, totem_params
 from corosync_tw.config.schema import Config
 from corosync_tw.corotypes import NS_PER_MS
+from corosync_tw.daemon.blackbox import BlackboxStore
 from corosync_tw.daemon.errands import Errands, with_stored_barrier
 from corosync_tw.daemon.ev_tracking import EvTrackingFile
 from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
@@ -146,12 +147,16 @@ class Node:
         time_callbacks(reactor, self.stack.meter.callback_time)
         self.carriage.attach(self.stack, self._journal, self.core_failed)
         self.driver = Driver(reactor, self.stack, self.carriage.transport, store, self)
+        self._blackbox = BlackboxStore(
+            reactor, state_dir, self._journal, self._logsys.history.entries
+        )
         self._errands = Errands(
             self.stack,
             self.driver,
             self._journal,
             self._logsys,
             barrier_file=barrier_file,
+            blackbox=self._blackbox,
             more={"transport": self.carriage.stats, "stack": self.stack.stats},
         )
 
@@ -159,6 +164,7 @@ class Node:
         """Make what stands around the ring: maps, clients, watchers."""
         config, reactor, stack, carriage = self._config, self._reactor, self.stack, self.carriage
         self.maps = Maps(config, stack, Driver.now_ns, carriage.stats)
+        self.maps.show("blackbox", self._blackbox.link)
         for prefix, provider in carriage.stats_providers().items():
             self.maps.stats.provide(prefix, provider)
         parts = Parts(stack, carriage, self._logsys, self._journal, Driver.now_ns, self.driver.pump)

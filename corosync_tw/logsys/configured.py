@@ -33,6 +33,7 @@ def log_settings(logging: LoggingConfig) -> LogSettings:
         logging.fileline,
         logging.function_name,
         logging.syslog_facility or DEFAULT_FACILITY,
+        logging.blackbox,
     )
 
 

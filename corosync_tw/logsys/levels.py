@@ -7,8 +7,6 @@ Source: Corosync exec/logsys.c, prioritynames; libqb log_format.c for the names 
 from enum import IntEnum
 from typing import Final
 
-from twisted.logger import LogLevel
-
 
 class Level(IntEnum):
     """Priority of a message: syslog's eight and libqb's TRACE; a smaller number is more urgent."""
@@ -35,25 +33,4 @@ LEVEL_BY_NAME: Final[dict[str, Level]] = {
     "info": Level.INFO,
     "notice": Level.NOTICE,
     "warning": Level.WARNING,
-}
-
-# The level that other observers of twisted.logger see.
-TWISTED_LEVEL: Final = {
-    Level.EMERG: LogLevel.critical,
-    Level.ALERT: LogLevel.critical,
-    Level.CRIT: LogLevel.critical,
-    Level.ERROR: LogLevel.error,
-    Level.WARNING: LogLevel.warn,
-    Level.NOTICE: LogLevel.info,
-    Level.INFO: LogLevel.info,
-    Level.DEBUG: LogLevel.debug,
-    Level.TRACE: LogLevel.debug,
-}
-
-LEVEL_OF_TWISTED: Final = {
-    LogLevel.critical: Level.CRIT,
-    LogLevel.error: Level.ERROR,
-    LogLevel.warn: Level.WARNING,
-    LogLevel.info: Level.INFO,
-    LogLevel.debug: Level.DEBUG,
 }

@@ -5,7 +5,8 @@ from typing import Any
 
 from twisted.logger import Logger, LogPublisher, globalLogPublisher
 
-from corosync_tw.logsys.levels import TWISTED_LEVEL, Level
+from corosync_tw.logsys.levels import Level
+from corosync_tw.logsys.twisted_levels import TWISTED_LEVEL
 
 
 class SubsysLogger:

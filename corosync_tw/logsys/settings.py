@@ -83,6 +83,7 @@ class LogSettings:
 
     :ivar default: for subsystems without an entry of their own.
     :ivar subsystems: by name, upper case.
+    :ivar blackbox: keep the last lines for a blackbox file.
     """
 
     default: SubsysSettings = field(default_factory=SubsysSettings)
@@ -91,6 +92,7 @@ class LogSettings:
     fileline: bool = False
     function_name: bool = False
     syslog_facility: str = "daemon"
+    blackbox: bool = True
 
     def of(self, subsys: str) -> SubsysSettings:
         """Return the settings of one subsystem."""

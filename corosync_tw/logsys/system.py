@@ -14,9 +14,11 @@ from twisted.logger import ILogObserver, LogEvent, formatEvent
 from zope.interface import implementer
 
 from corosync_tw.logsys.format import LineFormat, Record, clean
-from corosync_tw.logsys.levels import LEVEL_OF_TWISTED, Level
+from corosync_tw.logsys.history import History
+from corosync_tw.logsys.levels import Level
 from corosync_tw.logsys.settings import LogSettings, SubsysSettings
 from corosync_tw.logsys.targets import FdSink, SyslogSink, Target
+from corosync_tw.logsys.twisted_levels import LEVEL_OF_TWISTED
 
 _OWN_NAMESPACE: Final = "corosync_tw"
 LINES_PER_EVENT_MAX: Final = 200
@@ -88,6 +90,8 @@ class Logsys:
 
     def __init__(self, settings: LogSettings, targets: Targets | None = None) -> None:
         self._settings = settings
+        self.history = History()
+        self.history.keeping = settings.blackbox
         self.targets = Targets(settings) if targets is None else targets
         self._started = False
         self._dropped_before = 0
@@ -106,6 +110,7 @@ class Logsys:
         self._dropped_before = self.dropped_lines
         self._settings, self.targets = fresh._settings, fresh.targets
         self._default, self._routes = fresh._default, fresh._routes
+        self.history.keeping = fresh.history.keeping
         self._started = False
         if started:
             self.start()
@@ -168,6 +173,7 @@ class Logsys:
         function = event.get("corosync_function", "") if self._settings.function_name else ""
         for line in _lines(event):
             record = Record(stamp, level, subsys, line, place, function)
+            self.history.add(record)
             for target in wanted:
                 target.put(record)
 

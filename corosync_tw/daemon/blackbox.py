@@ -1,0 +1,117 @@
+"""
+Blackbox files in the state directory, under stock's names: ``fdata-TIME-PID``, and ``fdata``, which
+leads to the last one.
+
+The file is written by a thread, under another name until it is whole: neither a slow disk nor a
+full one is the ring's business.
+Source: Corosync exec/main.c, corosync_blackbox_write_to_file.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from twisted.internet.threads import deferToThreadPool
+
+from corosync_tw.daemon.journal import Journal
+from corosync_tw.logsys.qb_blackbox import BlackboxEntry
+from corosync_tw.logsys.qb_blackbox_write import write_blackbox
+
+LINK_NAME: Final = "fdata"
+_MODE: Final = 0o600
+_NEW: Final = ".new"
+
+
+def link_path(state_dir: str) -> str:
+    """Return where the last file is found."""
+    return os.path.join(state_dir, LINK_NAME)
+
+
+def store(state_dir: str, entries: Iterable[BlackboxEntry], time_s: float, pid: int) -> str:
+    """
+    Write a file and lead the link to it; return its path.
+
+    :param time_s: wall clock, seconds since the epoch, for the name.
+    Raises: OSError; the last file is then still what it was.
+    """
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time_s))
+    path = f"{link_path(state_dir)}-{stamp}-{pid}"
+    data = write_blackbox(entries)
+    fresh = path + _NEW
+    try:
+        fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _MODE)
+        with open(fd, "wb") as file:
+            file.write(data)
+        os.replace(fresh, path)
+    except OSError:
+        _remove(fresh)
+        raise
+    link = link_path(state_dir) + _NEW
+    _remove(link)
+    os.symlink(path, link)
+    os.replace(link, link_path(state_dir))
+    return path
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+
+
+class BlackboxStore:
+    """
+    Writes files when it is told to, one at a time.
+
+    :param history: gives what the file is to hold; called in the thread.
+    :ivar link: where the last file is found.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        state_dir: str,
+        journal: Journal,
+        history: Callable[[], Iterable[BlackboxEntry]],
+    ) -> None:
+        self._reactor = reactor
+        self._state_dir = state_dir
+        self._journal = journal
+        self._history = history
+        self._busy = False
+        self._again = False
+        self.link = link_path(state_dir)
+
+    def dump(self) -> None:
+        """Write a file soon; orders that come meanwhile make one more."""
+        if self._busy:
+            self._again = True
+            return
+        self._busy = True
+        pool = self._reactor.getThreadPool()
+        stored: Any = deferToThreadPool(self._reactor, pool, self._store)
+        stored.addCallbacks(self._stored, self._failed)
+
+    def _store(self) -> str:
+        return store(self._state_dir, self._history(), time.time(), os.getpid())
+
+    def _stored(self, path: str) -> None:
+        self._journal.main.info("Blackbox written to {path}", path=path)
+        self._end()
+
+    def _failed(self, failure: Any) -> None:
+        fault = failure.value
+        if isinstance(fault, OSError):
+            reason = f"{fault.filename}: {fault.strerror} ({fault.errno})"
+        else:
+            reason = failure.getTraceback()
+        self._journal.main.error("Can't store blackbox file: {reason}", reason=reason)
+        self._end()
+
+    def _end(self) -> None:
+        self._busy = False
+        if self._again:
+            self._again = False
+            self.dump()
