@@ -27,7 +27,7 @@ class Message(NamedTuple):
 _Values = Sequence[int]
 _Say = Callable[[_Values], list[Message]]
 
-_GATHER_FROM_TEXTS: Final[dict[GatherFrom, str]] = {
+GATHER_FROM_TEXTS: Final[dict[GatherFrom, str]] = {
     GatherFrom.CONSENSUS_TIMEOUT: "consensus timeout",
     GatherFrom.GATHER_MISSING1: "MISSING",
     GatherFrom.THE_TOKEN_WAS_LOST_IN_THE_OPERATIONAL_STATE: (
@@ -60,7 +60,7 @@ def _state_entered(values: _Values) -> list[Message]:
     state = MembState(new)
     if state is not MembState.GATHER:
         return [_totem(Level.DEBUG, f"entering {state.name} state.")]
-    text = _GATHER_FROM_TEXTS[GatherFrom(reason)]
+    text = GATHER_FROM_TEXTS[GatherFrom(reason)]
     return [_totem(Level.DEBUG, f"entering GATHER state from {reason}({text}).")]
 
 

@@ -1,0 +1,1 @@
+"""The flight recorder: what happens to a node, written as it happens, put into words when read."""

@@ -1,0 +1,225 @@
+"""
+Follow a file while its process writes it, and wraps, and is restarted.
+
+Nothing is locked and the writer knows nothing of readers: one that is overtaken counts what it
+lost, and goes on with the oldest that is left.
+"""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from corosync_tw.kernels.plain.recording import SLOT_LEN_BYTES
+from corosync_tw.logsys.flight.layout import (
+    HEADER_LEN_BYTES,
+    RecordingError,
+    decode_head,
+    decode_marks,
+    lane_offsets,
+)
+from corosync_tw.logsys.flight.reading import first_mark, table_of
+from corosync_tw.logsys.flight.record import FlightRecord, Wording
+from corosync_tw.logsys.flight.slots import (
+    Raw,
+    Slot,
+    assemble,
+    continuations,
+    data_length,
+    decode_slot,
+    whole_slots,
+)
+
+_CHUNK_SLOTS: Final = 512
+
+
+class _LaneReader:
+    """
+    Where the reading of one lane stands.
+
+    :ivar lost: slots that were overwritten before they were read.
+    """
+
+    def __init__(self, descriptor: int, start: int, slots: int) -> None:
+        self._descriptor = descriptor
+        self._start = start
+        self._slots = slots
+        self._next = 1
+        self.lost = 0
+
+    def oldest(self) -> None:
+        """Go to the oldest slot that is not yet read."""
+        numbers = [slot.number for slot in self._whole() if slot.number >= self._next]
+        if numbers:
+            self.lost += min(numbers) - self._next
+            self._next = min(numbers)
+
+    def newest(self) -> None:
+        """Go behind all that is there."""
+        self._next = max((slot.number for slot in self._whole()), default=0) + 1
+
+    def forgive(self) -> None:
+        """Count as lost only what is overwritten from here on."""
+        self.lost = 0
+
+    def _whole(self) -> list[Slot]:
+        data = os.pread(self._descriptor, self._slots * SLOT_LEN_BYTES, self._start)
+        return whole_slots(data)[0]
+
+    def read(self) -> list[Raw]:
+        """Read what is new."""
+        found: list[Raw] = []
+        # No more than the whole ring at once, however fast the writer is.
+        end = self._next + self._slots
+        while self._next < end:
+            slots = self._chunk(self._next)
+            taken = self._take(slots, found)
+            if taken:
+                self._next += taken
+            elif not self._resume(slots):
+                break
+        return found
+
+    def _resume(self, slots: list[Slot | None]) -> bool:
+        """Look what stands where the next slot is to be; tell whether to go on."""
+        here = slots[0] if slots else None
+        if here is not None and here.number > self._next:
+            self.oldest()
+            return True
+        after = slots[1] if len(slots) > 1 else None
+        if here is None and after is not None and after.number == self._next + 1:
+            # Damaged for good, since the writer is beyond it.
+            self._next += 1
+            self.lost += 1
+            return True
+        return False
+
+    def _take(self, slots: list[Slot | None], found: list[Raw]) -> int:
+        """Take the records at the beginning that are all there; count their slots."""
+        at = 0
+        while at < len(slots):
+            slot = slots[at]
+            if slot is None or slot.number != self._next + at:
+                break
+            more = continuations(data_length(slot))
+            rest = slots[at + 1 : at + 1 + more]
+            parts = [
+                part.body
+                for step, part in enumerate(rest, 1)
+                if part is not None
+                and isinstance(part.body, bytes)
+                and part.number == slot.number + step
+            ]
+            if len(parts) < more and not self._passed(rest, slot.number):
+                break
+            raw = assemble(slot, parts)
+            if raw is not None:
+                found.append(raw)
+            at += 1 + more
+        return min(at, len(slots))
+
+    def _passed(self, rest: list[Slot | None], number: int) -> bool:
+        """Tell whether the writer is so far ahead that what lacks of a record will never come."""
+        return any(slot is not None and slot.number > number + len(rest) for slot in rest)
+
+    def _chunk(self, number: int) -> list[Slot | None]:
+        """Read slots from a number on, across the end of the ring."""
+        place = number % self._slots
+        at = self._start + place * SLOT_LEN_BYTES
+        data = os.pread(self._descriptor, _CHUNK_SLOTS * SLOT_LEN_BYTES, at)
+        data = data[: (self._slots - place) * SLOT_LEN_BYTES]
+        missing = min(_CHUNK_SLOTS, self._slots) * SLOT_LEN_BYTES - len(data)
+        if missing > 0:
+            data += os.pread(self._descriptor, missing, self._start)
+        return [
+            decode_slot(data[at : at + SLOT_LEN_BYTES])
+            for at in range(0, len(data) - SLOT_LEN_BYTES + 1, SLOT_LEN_BYTES)
+        ]
+
+
+class Follower:
+    """
+    Reads what is new in one file, whenever it is asked.
+
+    :ivar restarts: how often another file took the place of the one that was read.
+    """
+
+    def __init__(self, path: str, *, from_start: bool = True) -> None:
+        """
+        Begin.
+
+        :param from_start: give what is there already, too.
+        Raises: RecordingError.
+        """
+        self._path = path
+        self._lost_before = 0
+        self.restarts = 0
+        self._open(from_start=from_start)
+
+    def _open(self, *, from_start: bool) -> None:
+        try:
+            self._file = Path(self._path).open("rb", buffering=0)  # noqa: SIM115 - kept open
+        except OSError as error:
+            raise RecordingError(f"{self._path}: cannot be read: {error.strerror}") from error
+        descriptor = self._file.fileno()
+        self._identity = _identity(os.fstat(descriptor))
+        header = os.pread(descriptor, HEADER_LEN_BYTES, 0)
+        head, damage = decode_head(header)
+        if head is None:
+            self._file.close()
+            raise RecordingError(f"{self._path}: cannot be followed: {damage[0]}")
+        marks = decode_marks(header) or first_mark(head)
+        self._wording = Wording(head.nodeid, table_of(head, damage), marks, look_ahead=False)
+        offsets = lane_offsets(head.slots)
+        self._lanes = [
+            _LaneReader(descriptor, start, slots)
+            for start, slots in zip(offsets, head.slots, strict=False)
+        ]
+        for lane in self._lanes:
+            if from_start:
+                lane.oldest()
+                lane.forgive()
+            else:
+                lane.newest()
+
+    @property
+    def lost(self) -> int:
+        """Slots that were overwritten before they were read."""
+        return self._lost_before + sum(lane.lost for lane in self._lanes)
+
+    def poll(self) -> list[FlightRecord]:
+        """Give what came since the last time, by time. Raises: RecordingError."""
+        try:
+            found = self._read()
+            if self._replaced():
+                # What came between the last look and the end.
+                found += self._read()
+                self._lost_before = self.lost
+                self._file.close()
+                self._open(from_start=True)
+                self.restarts += 1
+                found += self._read()
+        except OSError as error:
+            raise RecordingError(f"{self._path}: cannot be read: {error.strerror}") from error
+        return found
+
+    def close(self) -> None:
+        """End."""
+        self._file.close()
+
+    def _read(self) -> list[FlightRecord]:
+        raws = sorted(raw for lane in self._lanes for raw in lane.read())
+        if raws:
+            marks = decode_marks(os.pread(self._file.fileno(), HEADER_LEN_BYTES, 0))
+            self._wording.marks = marks or self._wording.marks
+        return [record for raw in raws for record in self._wording.feed(raw)]
+
+    def _replaced(self) -> bool:
+        try:
+            return _identity(os.stat(self._path)) != self._identity
+        except FileNotFoundError:
+            # Moved away; the next process makes another one.
+            return False
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino

@@ -1,0 +1,93 @@
+"""
+Which files of a recorder there are: the live one, and those of the last incidents.
+
+``flight-NODE.rec`` is written; ``flight-NODE.TIME-WHY.rec`` are kept: of the process before, which
+was ``killed``, had ``failed`` or ``ended``, or copies of a running one that was ``asked`` for them
+or ``lost`` a member.
+"""
+
+import os
+import re
+import time
+from pathlib import Path
+from typing import Final
+
+from corosync_tw.logsys.flight.layout import (
+    HEADER_LEN_BYTES,
+    Ending,
+    decode_ending,
+)
+from corosync_tw.logsys.flight.recorder import FILE_MODE
+
+INCIDENTS_MAX: Final = 8
+_WHY: Final = {Ending.RUNNING: "killed", Ending.ENDED: "ended", Ending.FATAL: "failed"}
+
+
+def live_path(directory: str, nodeid: int) -> str:
+    """Name the file that a node writes."""
+    return os.path.join(directory, f"flight-{nodeid}.rec")
+
+
+def kept_paths(directory: str, nodeid: int) -> list[str]:
+    """List the files of incidents, oldest first. Raises: OSError."""
+    form = re.compile(rf"flight-{nodeid}\.\d{{8}}T\d{{6}}Z(?:\.\d+)?-[a-z]+\.rec")
+    return sorted(
+        os.path.join(directory, name) for name in os.listdir(directory) if form.fullmatch(name)
+    )
+
+
+def set_aside(directory: str, nodeid: int) -> str | None:
+    """
+    Keep the file of the process before, and forget the oldest ones.
+
+    :return: its name now, if there was one.
+    Raises: OSError.
+    """
+    path = live_path(directory, nodeid)
+    try:
+        with open(path, "rb") as file:
+            header = file.read(HEADER_LEN_BYTES)
+            written_s = os.fstat(file.fileno()).st_mtime
+    except FileNotFoundError:
+        return None
+    kept = _free_name(directory, nodeid, written_s, _WHY[decode_ending(header)[0]])
+    os.rename(path, kept)
+    forget_oldest(directory, nodeid)
+    return kept
+
+
+def keep_copy(directory: str, nodeid: int, data: bytes, why: str) -> str:
+    """
+    Write a copy of a recording, and forget the oldest ones.
+
+    :return: its name.
+    Raises: OSError, with nothing left behind.
+    """
+    path = _free_name(directory, nodeid, time.time(), why)
+    new = f"{path}.new"
+    try:
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
+        with open(descriptor, "wb") as file:
+            file.write(data)
+        os.rename(new, path)
+    except OSError:
+        Path(new).unlink(missing_ok=True)
+        raise
+    forget_oldest(directory, nodeid)
+    return path
+
+
+def forget_oldest(directory: str, nodeid: int) -> None:
+    """Remove all but the last INCIDENTS_MAX. Raises: OSError."""
+    for path in kept_paths(directory, nodeid)[:-INCIDENTS_MAX]:
+        os.unlink(path)
+
+
+def _free_name(directory: str, nodeid: int, when_s: float, why: str) -> str:
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(when_s))
+    for number in range(1000):
+        more = f".{number}" if number else ""
+        path = os.path.join(directory, f"flight-{nodeid}.{stamp}{more}-{why}.rec")
+        if not os.path.lexists(path):
+            break
+    return path
