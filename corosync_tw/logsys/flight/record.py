@@ -137,8 +137,16 @@ class Wording:
         event = self._table.event(raw.code)
         values = unpack(event, raw.ints, raw.data)
         return FlightRecord(
-            *(raw.monotonic_ns + self._offset_ns(raw.monotonic_ns), raw.monotonic_ns),
-            *(self._nodeid, raw.lane, raw.number, event, values, ring, raw.whole, self._table),
+            raw.monotonic_ns + self._offset_ns(raw.monotonic_ns),
+            raw.monotonic_ns,
+            self._nodeid,
+            raw.lane,
+            raw.number,
+            event,
+            values,
+            ring,
+            raw.whole,
+            self._table,
         )
 
     def _offset_ns(self, monotonic_ns: int) -> int:

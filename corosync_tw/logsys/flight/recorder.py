@@ -91,7 +91,7 @@ class FlightRecorder(NoRecorder):
         path: str,
         nodeid: int,
         *,
-        slots: Sequence[int] = tuple(SLOTS[lane] for lane in Lane),
+        slots: Sequence[int] = tuple(SLOTS.values()),
         now_ns: Callable[[], int] = time.monotonic_ns,
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -106,8 +106,15 @@ class FlightRecorder(NoRecorder):
         started_ns = now_ns()
         offset_ns = wall_ns() - started_ns
         head = Head(
-            *(nodeid, os.getpid(), started_ns, started_ns + offset_ns),
-            *(_boot_id(), socket.gethostname(), __version__, tuple(slots), OURS.encode()),
+            nodeid=nodeid,
+            pid=os.getpid(),
+            started_monotonic_ns=started_ns,
+            started_ns=started_ns + offset_ns,
+            boot_id=_boot_id(),
+            hostname=socket.gethostname(),
+            version=__version__,
+            slots=tuple(slots),
+            table=OURS.encode(),
         )
         offsets = lane_offsets(head.slots)
         self._map = _make_file(path, offsets[-1])
