@@ -156,9 +156,15 @@ def _address(port: int) -> c.Array[c.c_char]:
 
 @contextlib.contextmanager
 def libknet(settings: CryptoSettings, own_port: int, peer_port: int) -> Iterator[Libknet]:
-    """Give node 1 with a link to node 2, sealing with ``settings``."""
+    """
+    Give node 1 with a link to node 2, sealing with ``settings``.
+
+    Its MTU is fixed: the peer here answers no packet of discovery. While libknet waits for an
+    answer it may hold the lock that whoever notes that the link is up needs, for 20 s.
+    """
     knet = Libknet(1, 2, own_port, peer_port)
     try:
+        knet.set_mtu(1500)
         knet.set_config(1, settings)
         knet.use_config(1)
         knet.refuse_clear()

@@ -20,9 +20,9 @@ from typing import NamedTuple, Self
 LOSS_TABLE = "cti"
 
 
-def address_of(network: int, machine: int) -> str:
+def address_of(network: int, machine: int, *, ipv6: bool = False) -> str:
     """Give a machine's address on a network."""
-    return f"10.77.{5 + network}.{machine}"
+    return f"fd77:{5 + network}::{machine}" if ipv6 else f"10.77.{5 + network}.{machine}"
 
 
 class Fault(NamedTuple):
@@ -184,11 +184,18 @@ class Machine(NameSpace):
     """
 
     def __init__(
-        self, switch: NameSpace, number: int, mtu_bytes: int = 1500, networks: int = 1
+        self,
+        switch: NameSpace,
+        number: int,
+        mtu_bytes: int = 1500,
+        networks: int = 1,
+        ipv6: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.number = number
-        self.addresses = [address_of(network, number) for network in range(networks)]
+        self.addresses = [
+            address_of(network, number, ipv6=network in ipv6) for network in range(networks)
+        ]
         self.address = self.addresses[0]
         for network, address in enumerate(self.addresses):
             self._plug_in(switch, network, address, str(mtu_bytes))
@@ -199,7 +206,10 @@ class Machine(NameSpace):
         peer = ("peer", "name", eth, "netns", str(self.pid))
         switch.run("ip", "link", "add", port, "mtu", mtu, "type", "veth", *peer)
         switch.run("ip", "link", "set", port, "master", f"ctibr{network}", "up")
-        self.run("ip", "addr", "add", f"{address}/24", "dev", eth)
+        if ":" in address:
+            self.run("ip", "addr", "add", f"{address}/64", "dev", eth, "nodad")
+        else:
+            self.run("ip", "addr", "add", f"{address}/24", "dev", eth)
         self.run("ip", "link", "set", eth, "mtu", mtu, "up")
 
     def force_filesystem_sockets(self, kept: Path | None = None) -> None:
@@ -243,7 +253,14 @@ class NetBed:
     :ivar networks: how many networks there are; all machines are on each.
     """
 
-    def __init__(self, machines: Sequence[int], mtu_bytes: int = 1500, networks: int = 1) -> None:
+    def __init__(
+        self,
+        machines: Sequence[int],
+        mtu_bytes: int = 1500,
+        networks: int = 1,
+        ipv6: Sequence[int] = (),
+    ) -> None:
+        """:param ipv6: networks whose addresses are IPv6's; the others have IPv4's."""
         require("unshare", "nsenter", "setpriv", "ip", "nft")
         self.networks = networks
         self._switch = NameSpace()
@@ -252,7 +269,7 @@ class NetBed:
             self._switch.run("ip", "link", "add", bridge, "type", "bridge", "mcast_snooping", "0")
             self._switch.run("ip", "link", "set", bridge, "mtu", str(mtu_bytes), "up")
         self.machines = {
-            number: Machine(self._switch, number, mtu_bytes, networks) for number in machines
+            number: Machine(self._switch, number, mtu_bytes, networks, ipv6) for number in machines
         }
 
     def set_faults(self, *faults: Fault) -> None:

@@ -1,8 +1,8 @@
 """
 Keys and ciphers changed at run time, in rings of stock corosync 3.1.7 and ours over knet.
 
-Under load: no membership changes, the order stays one, and who starts afterwards has to know the
-new key.
+Under load and over two links: no membership changes, no link goes down, the order stays one, and
+who starts afterwards has to know the new key.
 """
 
 import os
@@ -10,7 +10,7 @@ import os
 import pytest
 
 from tests.interop import order
-from tests.interop.link_stories import memberships
+from tests.interop.link_stories import UP_WITHIN_S, memberships, wait_links
 from tests.interop.netbed import NetBed, wait_until
 from tests.interop.nodes import Cluster, corosync_conf
 from tests.interop.stories import Load
@@ -26,9 +26,10 @@ LAYOUTS = {
 TOKEN_MS = 10000
 # A stock node whose link goes down in the middle of a change is cut off for good: the others forget
 # the key that it still seals with. That must not happen by a loaded machine.
-PATIENT_PINGS = (
-    "    interface {\n        linknumber: 0\n        knet_ping_interval: 1000\n"
+PATIENT_PINGS = "".join(
+    f"    interface {{\n        linknumber: {link}\n        knet_ping_interval: 1000\n"
     "        knet_ping_timeout: 30000\n    }\n"
+    for link in range(2)
 )
 RATE = 200
 MESSAGES = 9000
@@ -88,12 +89,14 @@ class Ring:
 
 @pytest.fixture(params=LAYOUTS)
 def ring(request, tmp_path):
-    with NetBed([1, 2, 3]) as bed:
+    with NetBed([1, 2, 3], networks=2) as bed:
         ring = Ring(bed, LAYOUTS[request.param], tmp_path)
         with ring.cluster:
             ring.write("aes256", "sha256")
             ring.cluster.start()
             ring.cluster.wait_quorate()
+            for link in (0, 1):
+                wait_links(ring.cluster, link, set(), UP_WITHIN_S)
             yield ring
 
 
@@ -119,6 +122,8 @@ def test_keys_change_under_load(ring):
     order.check_same(logs, len(logs))
     order.check_none_lost(logs, logs)
     assert memberships(cluster) == before
+    for node in cluster.nodes.values():
+        assert "is down" not in node.log_text(), cluster.tail_logs()
     # The last key is the one in use: a node that starts anew knows no other.
     for nodeid in cluster.nodes:
         cluster.nodes[nodeid].leave()

@@ -2,7 +2,7 @@
 
 import os
 from array import array
-from itertools import accumulate
+from itertools import accumulate, count
 from random import Random
 
 import pytest
@@ -181,7 +181,30 @@ def test_sealed_frames_arrive_and_strangers_do_not(cipher: str) -> None:
     assert len(mesh.passed[2]) == len(frames) + 1
     mesh.forge(2, 0, b"\1\0" + bytes(98), ("10.0.0.1", 5405))
     assert mesh.engines[2].outbox.refusals == {Refusal.UNSEALED: 1}
-    assert mesh.engines[2].stats.rx_crypt_packets > len(frames)
+
+
+@pytest.mark.parametrize("cipher", ["none", "aes256"])
+@pytest.mark.parametrize("hash_name", ["sha1", "sha256"])
+@pytest.mark.parametrize("merges", [False, True])
+def test_sealed_data_is_counted_with_its_time(cipher: str, hash_name: str, merges: bool) -> None:
+    settings = CryptoSettings(cipher, hash_name, bytes(range(256)))
+    mesh = Mesh(merges=merges, seals=lambda _nodeid: CryptoSlots(settings, os.urandom))
+    mesh.connect()
+    for engine in mesh.engines.values():
+        # Each look at the clock comes 6 us after the one before.
+        engine.outbox.clock_ns = count(0, 6000).__next__
+    before = mesh.engines[1].stats.tx_crypt_packets
+    assert before == mesh.engines[2].stats.rx_crypt_packets == 0
+    mesh.mcast(1, [frame(60000)])
+    mesh.token(1, 2, TOKEN)
+    sent, received = mesh.engines[1].stats, mesh.engines[2].stats
+    packets = mesh.engines[2].hosts[1].links[0].stats.rx_data_packets
+    assert sent.tx_crypt_packets == received.rx_crypt_packets == packets > 40
+    assert (sent.tx_crypt_time.min, sent.tx_crypt_time.max) == (6000 // (packets - 1), 6000)
+    each_ns = 6000 // (packets - 1) if merges else 6000
+    assert (received.rx_crypt_time.min, received.rx_crypt_time.max) == (each_ns, 6000)
+    assert sent.tx_crypt_time.count == received.rx_crypt_time.count == packets
+    assert each_ns <= received.rx_crypt_time.ave <= 6000
 
 
 @pytest.mark.parametrize("model", ["zlib", "lz4", "lz4hc", "lzma", "bzip2", "zstd"])
@@ -195,7 +218,10 @@ def test_compressed_frames_arrive(model: str) -> None:
     assert len(mesh.passed[2][-1]) == len(TOKEN * 3)
     stats = mesh.engines[1].stats
     assert stats.tx_compressed_size_bytes < stats.tx_compressed_original_bytes
-    assert mesh.engines[2].stats.rx_compressed_packets >= 5
+    received = mesh.engines[2].stats
+    assert received.rx_compressed_packets >= 5
+    assert received.rx_compress_time.count == received.rx_compressed_packets
+    assert stats.tx_compress_time.count == stats.tx_compressed_packets
     assert not mesh.engines[2].outbox.refusals
 
 
