@@ -170,6 +170,20 @@ def test_the_path_is_measured_and_shown(pair):
     assert one.value("connected") == 1
 
 
+def test_word_that_nobody_listens_takes_no_link_down(pair):
+    """ICMP errors can be forged, pongs cannot."""
+    one, two = pair.nodes
+    pair.run(1)
+    two.transport.stop()
+    for _ in range(3):
+        one.transport.send_mcast([(frame(JOIN, b"x"),)], False)
+        pair.settle()
+    assert one.value("connected") == 1
+    assert one.transport.stats.tx_unreachable == one.transport.stats.rx_errors == 0
+    pair.run(2)
+    assert one.value("connected") == 0
+
+
 def test_a_link_goes_and_comes_while_the_other_one_carries_on(pair):
     one, two = pair.nodes
     pair.run(1)
