@@ -15,7 +15,7 @@ class CryptoConfig:
 
     :ivar model: of knet, likewise cipher and hash_name; none for packets in clear.
     :ivar datagram_cipher: of udp and udpu between nodes of ours; none for stock's datagrams.
-    :ivar key: content of the key file; empty when nothing is encrypted.
+    :ivar key: content of the key file; empty when nothing is encrypted or signed.
     """
 
     model: str = "nss"

@@ -33,6 +33,8 @@ def find_local_node(
         position = _by_host_name(nodes, host.name)
     if position is None:
         position = _by_address(nodes, host, report)
+    if position is None and sections.is_redundant():
+        position = _by_other_rings(nodes, host)
     if position is None and host.running_nodeid:
         # A link that went took the address along by which we were found.
         nodeids = [node.nodeid for node in nodes]
@@ -128,6 +130,14 @@ def _by_address(nodes: tuple[NodeConfig, ...], host: Host, report: Report) -> in
         return local[0]
     for position, node in enumerate(nodes):
         if _leads_here(host, node.name):
+            return position
+    return None
+
+
+def _by_other_rings(nodes: tuple[NodeConfig, ...], host: Host) -> int | None:
+    """Find the node that has an address of ours on any ring: that of ring 0 may be down."""
+    for position, node in enumerate(nodes):
+        if any(_leads_here(host, text) for _, text in node.ring_addrs):
             return position
     return None
 

@@ -28,7 +28,9 @@ def read_crypto(sections: Sections, host: Host, report: Report) -> CryptoConfig:
         _refuse_on_udp(sections, report)
         _read_key(totem, host, report)
     if totem.udp_crypto == NONE:
-        return CryptoConfig()
+        # Of redundant rings the tests of faulty ones are signed all the same.
+        signs = sections.is_redundant() and (totem.given("keyfile") or totem.given("key"))
+        return CryptoConfig(key=_read_key(totem, host, report)) if signs else CryptoConfig()
     report.warning(
         totem,
         "udp_crypto",

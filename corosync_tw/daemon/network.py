@@ -49,6 +49,7 @@ def udp_settings(config: Config, link: Link) -> UdpSettings:
         mcast_address="" if link.mcast_address is None else str(link.mcast_address),
         broadcast=link.broadcast,
         ttl=link.ttl,
+        patient=_has_rings(config),
     )
 
 
@@ -65,7 +66,9 @@ def check_port(config: Config) -> None:
 
     Raises: DaemonError with FATAL_ERR.
     """
-    open_one = open_probing_udp if config.transport() == "knet" else open_udp
+    # Of several networks one may be down.
+    patient = config.transport() == "knet" or _has_rings(config)
+    open_one = open_probing_udp if patient else open_udp
     try:
         for link in config.membership.links:
             open_one(str(link.local_address), link.port).close()
@@ -78,10 +81,14 @@ def make_carriage(reactor: Any, config: Config, observer: INetObserver) -> Carri
     if config.transport() == "knet":
         return KnetCarriage(reactor, config, observer)
     title = _TITLES[config.transport()]
-    if config.is_redundant() and len(config.membership.links) > 1:
+    if _has_rings(config):
         return RingCarriage(reactor, config, observer, _make_transport, title)
     link = config.membership.links[0]
     return UdpCarriage(_make_transport(reactor, config, link, observer, TransportStats()), title)
+
+
+def _has_rings(config: Config) -> bool:
+    return config.is_redundant() and len(config.membership.links) > 1
 
 
 def _make_transport(

@@ -31,6 +31,7 @@ from corosync_tw.services.cmap.values import TypedValue
 from corosync_tw.services.stack import Stack
 from corosync_tw.services.stats.rings import ring_tables
 from corosync_tw.totem.links import LinkEvent, LinkEventKind
+from corosync_tw.totem.rrp.probe import Authenticator, HmacAuthenticator, NoAuthenticator
 from corosync_tw.totem.rrp.redundant import RedundantRing
 
 _SEED_BYTES: Final = 8
@@ -81,7 +82,9 @@ class RingCarriage:
             for link, ear in zip(links, self._ears, strict=True)
         ]
         self.statuses = [active_status(number) for number in range(len(links))]
-        self.layer = RedundantRing(rrp_params(config, self._seed), self._missing)
+        self.layer = RedundantRing(
+            rrp_params(config, self._seed), self._missing, _authenticator(config.crypto.key)
+        )
         self.transport = LinkedTransport(
             reactor,
             self.layer,
@@ -140,7 +143,7 @@ class RingCarriage:
         for message in said.messages:
             journal.write(message)
         if said.trouble:
-            journal.troubles.add(f"ring {event.link} {event.kind.name}", said.trouble)
+            journal.troubles.add(said.kind, said.trouble)
         if event.kind is LinkEventKind.FAULTY:
             self.statuses[event.link] = said.messages[0].text
             assert self._stack is not None, "attached before it starts"
@@ -170,3 +173,8 @@ class RingCarriage:
     def _missing(self, ring_id: RingId, seq: int) -> int | None:
         assert self._stack is not None, "attached before it starts"
         return self._stack.srp.missing(ring_id, seq)
+
+
+def _authenticator(key: bytes) -> Authenticator:
+    """Have tests of faulty networks signed when there is a key."""
+    return HmacAuthenticator(key) if key else NoAuthenticator()

@@ -24,8 +24,11 @@ _REFUSALS: Final = {
         "it is about another ring: two rings share a network, or one node has its rings the other"
         " way round; compare the ringX_addr of all nodes"
     ),
-    ProbeFault.UNAUTHENTICATED: "its tag is wrong: compare the keys of all nodes",
-    ProbeFault.STALE: "it is over, or was played back",
+    ProbeFault.UNAUTHENTICATED: (
+        "its tag is wrong: somebody forges it, or totem.keyfile is another one there; compare that"
+        " on all nodes"
+    ),
+    ProbeFault.STALE: "it was played back, or nobody has sent it: somebody may forge it",
     ProbeFault.STRANGER: "its sender is not in our ring",
     ProbeFault.REFLECTED: "it is our own: the network sends back what we send",
 }
@@ -37,10 +40,12 @@ class Said(NamedTuple):
 
     :ivar messages: for the log, the evidence last.
     :ivar trouble: to be said once in a while only; empty for nothing.
+    :ivar kind: what kinds of trouble are told apart by.
     """
 
     messages: tuple[Message, ...] = ()
     trouble: str = ""
+    kind: str = ""
 
 
 def active_status(number: int) -> str:
@@ -66,9 +71,10 @@ def describe_ring(event: LinkEvent, address: str) -> Said:
                 f"All {event.values[0]} rings are faulty and all are used: look for what they"
                 " share, such as a switch, or this node's load"
             )
-            return Said(trouble=text)
+            return Said(trouble=text, kind="all rings faulty")
         case LinkEventKind.PROBE_REFUSED:
-            return Said(trouble=_refused(event))
+            kind = f"test of ring {event.link} refused {event.values[0]}"
+            return Said(trouble=_refused(event), kind=kind)
         case _:
             return Said()
 
@@ -109,10 +115,11 @@ def _recovered(event: LinkEvent) -> Said:
 
 
 def _refused(event: LinkEvent) -> str:
-    fault, _, generation, expected = event.values
+    fault, _, found, expected = event.values
     who = f"node {event.nodeid}" if event.nodeid else "somebody"
-    reason = _REFUSALS.get(ProbeFault(fault), "it is not believed")
-    return (
-        f"A test of ring {event.link} from {who} is not believed, {reason}"
-        f" ({generation} where {expected} is expected)"
-    )
+    said = f"A test of ring {event.link} from {who} is not believed, {_REFUSALS[ProbeFault(fault)]}"
+    if fault == ProbeFault.WRONG_NETWORK:
+        return f"{said} (it came by ring {expected} and says that it is of ring {found})"
+    if fault == ProbeFault.STALE:
+        return f"{said} (generation {found}, the last one known is {expected})"
+    return said

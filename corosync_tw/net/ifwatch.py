@@ -78,6 +78,11 @@ class InterfaceWatch:
             self._table.close()
             self._table = None
 
+    @property
+    def is_absent(self) -> bool:
+        """Tell whether the address is known to be nowhere, or its interface to be down."""
+        return self._table is not None and self.interface is None
+
     def addresses(self) -> list[InterfaceAddress]:
         """List all addresses of the machine; empty without rtnetlink."""
         return self._table.read() if self._table is not None else []

@@ -31,6 +31,7 @@ class UdpSettings:
     :ivar multicast_loop: whether other nodes on this machine hear our multicasts; None: if a
         member has an address of this machine, or there is no list of members.
     :ivar offload: use GSO and GRO where the kernel has them.
+    :ivar patient: start while our address is not there: one network of several may be down.
     """
 
     nodeid: int
@@ -44,6 +45,7 @@ class UdpSettings:
     ttl: int = TTL
     multicast_loop: bool | None = None
     offload: bool = True
+    patient: bool = False
 
 
 def member_address(settings: UdpSettings, nodeid: int, address: str) -> SockAddr:

@@ -88,15 +88,24 @@ def open_probing_udp(address: str, port: int, *, ip_dscp: int = 0) -> socket.soc
     It can be bound while its address is not there yet, and stays bound when the address goes.
     :raises NetError: the port is taken, and so on.
     """
-    family, _ = socket_address(address, port)
-    is_v6 = family == socket.AF_INET6
-    level = socket.IPPROTO_IPV6 if is_v6 else socket.IPPROTO_IP
-    before_bind = (level, _IPV6_FREEBIND if is_v6 else _IP_FREEBIND, 1)
-    sock = open_udp(address, port, ip_dscp=ip_dscp, before_bind=before_bind)
+    sock = open_udp(address, port, ip_dscp=ip_dscp, before_bind=free_bind(address))
+    is_v6 = sock.family == socket.AF_INET6
     with contextlib.suppress(OSError):
+        level = socket.IPPROTO_IPV6 if is_v6 else socket.IPPROTO_IP
         option = _IPV6_MTU_DISCOVER if is_v6 else _IP_MTU_DISCOVER
         sock.setsockopt(level, option, _PMTUDISC_PROBE)
     return sock
+
+
+def free_bind(address: str) -> tuple[int, int, int]:
+    """
+    Give the option by which a socket can be bound while its address is not there yet.
+
+    :raises NetError: the address is not literal.
+    """
+    if socket_address(address, 0)[0] == socket.AF_INET6:
+        return socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1
+    return socket.IPPROTO_IP, _IP_FREEBIND, 1
 
 
 def receive_capacity_bytes(family: int) -> int:

@@ -12,6 +12,8 @@ import contextlib
 import ipaddress
 import socket
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorFDSet, IReactorTime
@@ -38,6 +40,7 @@ from corosync_tw.net.slab import SlabPool
 from corosync_tw.net.sockets import (
     aim_multicast,
     check_route,
+    free_bind,
     hear_own_groups_only,
     join_group,
     open_udp,
@@ -46,6 +49,9 @@ from corosync_tw.net.stats import TransportStats
 from corosync_tw.net.turn import Turn
 from corosync_tw.timers.interludes import interludes_of
 from corosync_tw.totem.runs import Datagrams
+
+# Groups of this scope and below live on one interface.
+_IPV6_LINK_LOCAL_SCOPE: Final = 2
 
 
 @implementer(ITransport, IMemberTable)
@@ -124,6 +130,8 @@ class UdpTransport:
             clock=IReactorTime(self._reactor),
         )
         self._watch.start()
+        if self._is_waiting():
+            self._interface_changed(None)
 
     def drain(self) -> None:
         """Hand over what the sockets hold."""
@@ -196,21 +204,25 @@ class UdpTransport:
         settings = self._settings
         address, port = settings.bind_address, settings.port
         with contextlib.ExitStack() as undo:
-            heard = open_udp(address, port, ip_dscp=settings.ip_dscp)
+            before_bind = free_bind(address) if settings.patient else None
+            open_one = partial(open_udp, address, ip_dscp=settings.ip_dscp, before_bind=before_bind)
+            heard = open_one(port)
             undo.callback(heard.close)
-            sender = open_udp(address, port - 1, ip_dscp=settings.ip_dscp)
+            sender = open_one(port - 1)
             undo.callback(sender.close)
-            check_route(address, self._ifindex(), self._group, port)
+            if not self._is_waiting():
+                check_route(address, self._ifindex(), self._group, port)
             # Any interface may bring the group's datagrams; membership decides which one does.
-            group = open_udp(self._scoped_group(), port, shared=True)
+            group = open_udp(self._bound_group(), port, shared=True)
             undo.callback(group.close)
             try:
                 if settings.broadcast:
                     sender.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
                 else:
                     hear_own_groups_only(group)
-                    self._aim(sender)
-                    join_group(group, self._group, address, self._ifindex())
+                    if not self._is_waiting():
+                        self._aim(sender)
+                        join_group(group, self._group, address, self._ifindex())
             except OSError as cause:
                 raise NetError(
                     self._group,
@@ -221,6 +233,10 @@ class UdpTransport:
                 ) from cause
             undo.pop_all()
         return heard, group, sender
+
+    def _is_waiting(self) -> bool:
+        """Tell whether our address is yet to come; the group is joined when it does."""
+        return self._settings.patient and self._watch is not None and self._watch.is_absent
 
     def _aim(self, sender: socket.socket) -> None:
         aim_multicast(
@@ -235,13 +251,24 @@ class UdpTransport:
         interface = self._watch.interface if self._watch is not None else None
         return interface.ifindex if interface is not None else 0
 
-    def _scoped_group(self) -> str:
-        """Give the group as a socket is bound to it: link-local IPv6 ones need the interface."""
+    def _bound_group(self) -> str:
+        """
+        Give the group as a socket is bound to it: link-local IPv6 ones need the interface.
+
+        :raises NetError: they do, and it is yet to come.
+        """
         group = ipaddress.ip_address(self._group)
-        interface = self._watch.interface if self._watch is not None else None
-        if interface is not None and group.version == 6 and group.packed[1] & 0x0F <= 2:
-            return f"{self._group}%{interface.ifindex}"
-        return self._group
+        if group.version == 4 or group.packed[1] & 0x0F > _IPV6_LINK_LOCAL_SCOPE:
+            return self._group
+        if self._is_waiting():
+            raise NetError(
+                self._group,
+                self._settings.port,
+                f"a link-local group needs the interface of {self._settings.bind_address}",
+                "Bring that interface up, or use a group of a wider scope, such as ff15::1",
+            )
+        ifindex = self._ifindex()
+        return f"{self._group}%{ifindex}" if ifindex else self._group
 
     def _is_loop_wanted(self) -> bool:
         if self._settings.multicast_loop is not None:

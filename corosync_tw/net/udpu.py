@@ -11,6 +11,7 @@ Source: Corosync exec/totemudpu.c.
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorFDSet
@@ -32,7 +33,7 @@ from corosync_tw.net.offload import plan_runs
 from corosync_tw.net.sendqueue import SendQueue
 from corosync_tw.net.settings import UdpSettings, member_address
 from corosync_tw.net.slab import SlabPool
-from corosync_tw.net.sockets import open_udp
+from corosync_tw.net.sockets import free_bind, open_udp
 from corosync_tw.net.stats import TransportStats
 from corosync_tw.net.turn import Turn
 from corosync_tw.timers.interludes import interludes_of
@@ -84,10 +85,13 @@ class UdpuTransport:
         """Open both sockets and hear. Raises NetError with nothing left open."""
         assert self._turn is None
         settings = self._settings
+        address = settings.bind_address
+        before_bind = free_bind(address) if settings.patient else None
+        open_one = partial(open_udp, address, ip_dscp=settings.ip_dscp, before_bind=before_bind)
         with contextlib.ExitStack() as undo:
-            bound = open_udp(settings.bind_address, settings.port, ip_dscp=settings.ip_dscp)
+            bound = open_one(settings.port)
             undo.callback(bound.close)
-            sending = open_udp(settings.bind_address, 0, ip_dscp=settings.ip_dscp)
+            sending = open_one(0)
             undo.pop_all()
         pool = SlabPool()
         shared = (pool, self.stats, self._observer)
@@ -98,6 +102,8 @@ class UdpuTransport:
         self._turn = Turn(receiver, (), (self._token_socket,), self._filter, self.stats)
         self._watch = InterfaceWatch(self._reactor, settings.bind_address, self._interface_changed)
         self._watch.start()
+        if settings.patient and self._watch.is_absent:
+            self._interface_changed(None)
 
     def drain(self) -> None:
         """Hand over what the socket holds."""

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from tests.interop import ring_stories
+from tests.interop.link_stories import memberships
 from tests.interop.netbed import Fault, NetBed, require
 from tests.interop.nodes import Cluster
 from tests.interop.ring_stories import BRISK, LOSS_PERCENT, wait_faulty
@@ -117,3 +118,39 @@ def test_a_file_of_1x_without_a_nodelist(bed, tmp_path):
         cluster.start()
         cluster.wait_quorate()
         ring_stories.rings_fail_and_heal(cluster, bed, [Fault(0), Fault(1)])
+
+
+@pytest.mark.parametrize(("transport", "network"), [("udpu", 0), ("udp", 1)])
+@pytest.mark.parametrize("bed", [2], indirect=True)
+def test_interfaces_and_nodes_come_and_go_while_a_ring_is_dead(bed, tmp_path, transport, network):
+    """A node begins without an address on one of its networks, and loses the interface later."""
+    machine, eth, other = bed.machines[2], f"eth{network}", 1 - network
+
+    def wait(ring, value):
+        within_s = ring_stories.FAULTY_WITHIN_S if value == "1" else ring_stories.SOUND_WITHIN_S
+        wait_faulty(cluster, ring, value, within_s)
+
+    with ring(bed, tmp_path, "passive", transport) as cluster:
+        machine.run("ip", "addr", "flush", "dev", eth)
+        cluster.start()
+        cluster.wait_quorate()
+        wait(network, "1")
+        before = memberships(cluster)
+        machine.run("ip", "addr", "add", f"{machine.addresses[network]}/24", "dev", eth)
+        wait(network, "0")
+        machine.run("ip", "link", "set", eth, "down")
+        wait(network, "1")
+        machine.run("ip", "link", "set", eth, "up")
+        wait(network, "0")
+        assert memberships(cluster) == before, cluster.tail_logs()
+        # A node is killed and comes back by the ring that is left.
+        bed.set_faults(Fault(other))
+        wait(other, "1")
+        cluster.nodes[3].sigkill()
+        cluster.nodes[3].start()
+        cluster.wait_quorate()
+        wait(other, "1")
+        bed.set_faults()
+        wait(other, "0")
+        cluster.assert_alive(NODES)
+        assert "not believed" not in cluster.nodes[1].log_text()

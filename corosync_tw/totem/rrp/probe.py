@@ -100,6 +100,12 @@ def _pack(probe: Probe, target: int, tag_len_bytes: int) -> bytes:
     )
 
 
+def claimed_sender(frame: Buffer) -> int:
+    """Tell who is said to have sent a datagram that was read; anybody may write that."""
+    _, _, _, _, sender, *_ = _PROBE.unpack_from(frame)
+    return int(sender)
+
+
 def decode_probe(frame: Buffer, authenticator: Authenticator) -> Probe | ProbeFault:
     """Read a datagram, whatever its bytes; the tag is checked before anything is believed."""
     data = bytes(frame[: _PROBE.size])

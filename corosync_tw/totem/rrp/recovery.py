@@ -14,7 +14,6 @@ whoever says so.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 from corosync_tw.corotypes import Buffer, RingId
@@ -35,79 +34,19 @@ from corosync_tw.totem.rrp.probe import (
     LAP_UNICAST,
     Authenticator,
     Probe,
+    claimed_sender,
     decode_probe,
     encode_probe,
 )
-from corosync_tw.totem.seqno import seq_add, seq_lt
+from corosync_tw.totem.rrp.stats import RrpStats
+from corosync_tw.totem.rrp.trials import LinkTests, Recovered, Trial, successor
+from corosync_tw.totem.seqno import seq_add
 
 # How often all are told.
 ACTIVATE_REPEATS: Final = 3
 # A fault of probes is reported so often at most, for each kind and network.
 REFUSAL_INTERVAL_NS: Final = 10_000_000_000
 _STAMP_BITS: Final = 64
-
-
-@dataclass(slots=True)
-class Trial:
-    """
-    The newest test of one activator on one network.
-
-    :ivar probe: as its activator sent it.
-    :ivar heard: members whose first lap was heard.
-    :ivar first_lap_sent: we have multicast it.
-    :ivar second_lap_here: it has come to us by unicast.
-    :ivar second_lap_sent: we have passed it on by unicast.
-    :ivar told: its activation was heard.
-    """
-
-    probe: Probe
-    heard: set[int] = field(default_factory=set)
-    first_lap_sent: bool = False
-    second_lap_here: bool = False
-    second_lap_sent: bool = False
-    told: bool = False
-
-
-@dataclass(slots=True)
-class LinkTests:
-    """
-    What we do about one network.
-
-    :ivar generation: of our tests; likewise number and stamp.
-    :ivar clean: tests of ours in a row that came back.
-    :ivar pending: a test of ours is under way.
-    :ivar led: somebody of a lower nodeid tests it.
-    :ivar check_ns: when we test next, None while there is no need.
-    :ivar tell_ns: when we tell again, None when all was said.
-    :ivar tellings: how often we shall.
-    """
-
-    generation: int
-    number: int
-    stamp: int = 0
-    clean: int = 0
-    pending: bool = False
-    led: bool = False
-    check_ns: int | None = None
-    tell_ns: int | None = None
-    tellings: int = 0
-    trials: dict[int, Trial] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Recovered:
-    """
-    A network works again.
-
-    :ivar cause: how we know.
-    :ivar nodeid: whose tests they were.
-    :ivar clean: how many were clean; 0 if not ours.
-    """
-
-    link: int
-    cause: LinkRecoveryCause
-    nodeid: int
-    clean: int
 
 
 class Recovery:
@@ -117,14 +56,16 @@ class Recovery:
     :ivar ring_id: of the last token; None before the first one.
     :ivar effects: what is to be sent and told; taken by our owner.
     :ivar recovered: networks that work again, likewise.
-    :ivar refused: probes that were not believed, by fault.
     """
 
-    def __init__(self, params: RrpParams, health: Health, authenticator: Authenticator) -> None:
+    def __init__(
+        self, params: RrpParams, health: Health, authenticator: Authenticator, stats: RrpStats
+    ) -> None:
         """Begin without a ring."""
         self._params = params
         self._health = health
         self._authenticator = authenticator
+        self._stats = stats
         self._random = generator(params.seed, f"rrp/recovery/{params.my_id}")
         start = params.test_start
         self._tests = [LinkTests(start, start) for _ in range(params.networks)]
@@ -133,7 +74,6 @@ class Recovery:
         self.ring_id: RingId | None = None
         self.effects: list[LinkEffect] = []
         self.recovered: list[Recovered] = []
-        self.refused = dict.fromkeys(ProbeFault, 0)
 
     def reconfigure(self, params: RrpParams) -> None:
         """Go on with another number of tests and interval."""
@@ -215,7 +155,8 @@ class Recovery:
             ring_id,
         )
         tests.pending = True
-        tests.trials[my_id] = Trial(probe, first_lap_sent=True)
+        trial = tests.trials[my_id] = successor(tests.trials.get(my_id), probe)
+        trial.first_lap_sent = True
         self._send((link,), probe)
 
     def _passed(self, link: int, tests: LinkTests, now_ns: int) -> None:
@@ -257,7 +198,8 @@ class Recovery:
             return
         probe = decode_probe(frame, self._authenticator)
         if isinstance(probe, ProbeFault):
-            self._refuse(link, probe, 0, (kind_of(frame), 0, 0), now_ns)
+            nodeid = claimed_sender(frame) if probe is ProbeFault.UNAUTHENTICATED else 0
+            self._refuse(link, probe, nodeid, (kind_of(frame), 0, 0), now_ns)
             return
         fault = self._fault_of(link, probe)
         if fault is None and probe.kind == KIND_RING_TEST:
@@ -299,7 +241,7 @@ class Recovery:
         evidence: tuple[int, int, int],
         now_ns: int,
     ) -> None:
-        self.refused[fault] += 1
+        self._stats.probes_refused += 1
         last_ns = self._refusals_ns.get((link, fault))
         if last_ns is None or now_ns - last_ns >= REFUSAL_INTERVAL_NS:
             self._refusals_ns[link, fault] = now_ns
@@ -314,6 +256,10 @@ class Recovery:
 
     def _on_test(self, link: int, probe: Probe, now_ns: int) -> ProbeFault | None:
         tests = self._tests[link]
+        trial = tests.trials.get(probe.activator)
+        if trial is not None and trial.take_late(probe):
+            self._stats.probes_late += 1
+            return None
         trial = self._trial(tests, probe)
         if trial is None:
             return ProbeFault.STALE
@@ -322,20 +268,20 @@ class Recovery:
             return None
         before, _ = self._neighbours()
         mine = probe.activator == self._params.my_id
-        over = not tests.pending if mine else trial.second_lap_sent
-        if over or probe.sender != before:
+        over = trial.second_lap_from is not None if mine else trial.second_lap_sent
+        if over or probe.sender != before or (mine and not trial.second_lap_sent):
             return ProbeFault.STALE
-        trial.second_lap_here = True
-        if mine and self._all_heard(trial):
-            self._passed(link, tests, now_ns)
-        elif not mine:
+        trial.second_lap_from = before
+        if not mine:
             self._on_second_lap(link, trial, probe)
+        elif tests.pending:
+            self._passed(link, tests, now_ns)
         return None
 
     def _on_second_lap(self, link: int, trial: Trial, probe: Probe) -> None:
         """Pass a test on by unicast when all first laps are here: it may have overtaken some."""
         if (
-            trial.second_lap_here
+            trial.second_lap_from is not None
             and not trial.second_lap_sent
             and self._all_heard(trial)
             and self._health.links[link].state is not LinkState.HELD_DOWN
@@ -367,15 +313,11 @@ class Recovery:
             known = trial.probe
             if (known.generation, known.number) == (probe.generation, probe.number):
                 return trial if known.stamp == probe.stamp else None
-            newer = seq_lt(known.generation, probe.generation) or (
-                (known.generation, known.stamp) == (probe.generation, probe.stamp)
-                and seq_lt(known.number, probe.number)
-            )
-            if not newer:
+            if not trial.precedes(probe):
                 return None
         if probe.activator == self._params.my_id:
             return None
-        trial = tests.trials[probe.activator] = Trial(probe)
+        trial = tests.trials[probe.activator] = successor(trial, probe)
         return trial
 
     def _pass_on(self, link: int, probe: Probe, lap: int, target: int | None) -> None:

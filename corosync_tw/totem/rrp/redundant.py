@@ -79,7 +79,7 @@ class RedundantRing:
         self._judge = Judge(params)
         self._gate = TokenGate(params, missing)
         self._spread = Spread(params, self._health, self.link_stats, self.stats)
-        self._recovery = Recovery(params, self._health, authenticator)
+        self._recovery = Recovery(params, self._health, authenticator, self.stats)
         self._forgive_ns: int | None = None
         # The last token that came out of turn alone: it counts for every network that brings it,
         # or else the fastest ones would lead.
@@ -106,10 +106,6 @@ class RedundantRing:
     def clean_tests(self, link: int) -> int:
         """Count the tests of a faulty network that came back in a row."""
         return self._recovery.clean_tests(link)
-
-    def refused_probes(self) -> int:
-        """Count the test packets that were not believed."""
-        return sum(self._recovery.refused.values())
 
     def start(self, now_ns: int) -> None:
         """Begin with all networks in use."""

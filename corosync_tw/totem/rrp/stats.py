@@ -36,6 +36,8 @@ class RrpStats:
     :ivar tokens_late: copies of a token that had gone up.
     :ivar tokens_stale: tokens older than the present one.
     :ivar tokens_resent: tokens sent on another network, because nobody seemed to have them.
+    :ivar probes_refused: packets of tests of faulty networks that were not believed.
+    :ivar probes_late: such packets that came when their test was over.
     """
 
     tokens_waited: int = 0
@@ -43,3 +45,5 @@ class RrpStats:
     tokens_late: int = 0
     tokens_stale: int = 0
     tokens_resent: int = 0
+    probes_refused: int = 0
+    probes_late: int = 0

@@ -96,6 +96,19 @@ def test_datagrams_of_our_own_keep_their_key_while_the_node_runs():
     assert change.keys == config_keys(old)
 
 
+@pytest.mark.parametrize(
+    ("totem", "key"),
+    [
+        ("rrp_mode: passive\nkeyfile: /k", KEY),
+        (f"rrp_mode: passive\nkey: {TEXT_KEY}", TEXT_KEY.encode() + b"\0"),
+        ("rrp_mode: passive", b""),
+        ("keyfile: /k", b""),
+    ],
+)
+def test_tests_of_faulty_rings_are_signed_when_there_is_a_key(totem, key):
+    assert load(totem, "udpu").crypto == CryptoConfig(key=key)
+
+
 def test_a_seal_has_its_room_in_a_frame():
     plain, sealed = load(transport="udpu"), load("udp_crypto: chacha20-poly1305", "udpu")
     assert frame_len_bytes_max(plain) - frame_len_bytes_max(sealed) == OVERHEAD_BYTES

@@ -1,21 +1,33 @@
 """Redundant rings as the daemon shows them."""
 
+from dataclasses import replace
+
 import pytest
 from twisted.internet.task import Clock
 from twisted.logger import LogPublisher, formatEvent
 
 from corosync_tw.config.load import load_text, service_params, totem_params
+from corosync_tw.corotypes import RingId
 from corosync_tw.daemon.journal import Journal
 from corosync_tw.daemon.ring_carriage import RingCarriage
 from corosync_tw.daemon.ring_facts import RingFacts
 from corosync_tw.net.interfaces import NetEvent, NetEventKind
 from corosync_tw.services.cfg.facts import Interface
 from corosync_tw.services.stack import Stack
-from corosync_tw.services.stats.rings import PREFIX
-from corosync_tw.totem.links import LinkEvent, LinkEventKind, LinkFaultCause
+from corosync_tw.services.stats.rings import ALL_PREFIX, PREFIX
+from corosync_tw.totem.links import Arrival, LinkEvent, LinkEventKind, LinkFaultCause, LinkSend
+from corosync_tw.totem.rrp.frames import KIND_RING_TEST
+from corosync_tw.totem.rrp.probe import (
+    LAP_MULTICAST,
+    HmacAuthenticator,
+    NoAuthenticator,
+    Probe,
+    encode_probe,
+)
 from corosync_tw.totem.window import Agreement
 from tests.unit.config.hosts import conf, host
 from tests.unit.net.net_support import Events
+from tests.unit.totem.rrp.one_end import orf_token
 
 MACHINE = host("here", "192.168.1.1/24", "10.1.0.1/16")
 NODES = [
@@ -24,8 +36,13 @@ NODES = [
 FAULT = LinkEvent(LinkEventKind.FAULTY, 1, 0, (LinkFaultCause.TOKENS_LAG, 11, 40, 10))
 
 
+KEY = b"key" * 50
+RING = RingId(1, 400)
+
+
 def load(nodes=NODES, totem="rrp_mode: passive"):
-    return load_text(conf(nodes=nodes, totem=totem), "f", MACHINE)
+    machine = replace(MACHINE, read_key=lambda _: KEY)
+    return load_text(conf(nodes=nodes, totem=totem), "f", machine)
 
 
 class Network:
@@ -54,8 +71,8 @@ class Ring:
 
 
 class Bed:
-    def __init__(self):
-        self.config, self.networks, self.lines, self.failures = load(), [], [], []
+    def __init__(self, totem="rrp_mode: passive"):
+        self.config, self.networks, self.lines, self.failures = load(totem=totem), [], [], []
         self.observer = Events()
         self.carriage = RingCarriage(Clock(), self.config, self.observer, self.make, "UDP")
         self.stack = Stack(totem_params(self.config, 1), service_params(self.config), 0, 0)
@@ -107,6 +124,30 @@ def test_what_a_faulty_network_lost_does_not_slow_the_others_down(bed):
     narrow_msgs = window.visit_msgs
     bed.carriage.link_event(FAULT)
     assert window.visit_msgs == 2 * narrow_msgs
+
+
+def test_a_forged_test_is_refused_and_counted_and_said_once():
+    bed = Bed("rrp_mode: passive\nkeyfile: /k")
+    layer = bed.carriage.layer
+    layer.start(0)
+    layer.set_ring_members(frozenset({1, 2, 3}))
+    bed.carriage.link_event(FAULT)
+    del bed.lines[:]
+    probe = Probe(KIND_RING_TEST, 3, 1, LAP_MULTICAST, 2, 5, 9, 77, RING)
+    layer.receive(0, [Arrival(orf_token(1, ring_id=RING), None)], 1)
+    for number in range(3):
+        forged = encode_probe(probe._replace(number=number), NoAuthenticator())
+        layer.receive(1, [Arrival(forged, None)], number * 20_000_000_000)
+        for effect in layer.poll():
+            if isinstance(effect, LinkEvent):
+                bed.carriage.link_event(effect)
+    (line,) = bed.lines
+    assert "A test of ring 1 from node 3 is not believed, its tag is wrong" in line
+    assert "totem.keyfile" in line
+    table = bed.carriage.stats_providers()[ALL_PREFIX]
+    assert table.get(f"{ALL_PREFIX}probes_refused").value == 3
+    layer.receive(1, [Arrival(encode_probe(probe, HmacAuthenticator(KEY)), None)], 60_000_000_000)
+    assert [type(effect) for effect in layer.poll()] == [LinkSend]
 
 
 def test_what_repeats_is_said_once(bed):

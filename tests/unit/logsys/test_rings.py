@@ -1,7 +1,7 @@
 import pytest
 
 from corosync_tw.logsys.levels import Level
-from corosync_tw.logsys.rings import active_status, describe_ring
+from corosync_tw.logsys.rings import Said, active_status, describe_ring
 from corosync_tw.totem.links import (
     LinkEvent,
     LinkEventKind,
@@ -74,7 +74,7 @@ def test_all_faulty_is_said_once_in_a_while():
 
 
 def test_what_is_of_knet_is_not_said_here():
-    assert said(LinkEventKind.MTU_CHANGED, 1400) == ((), "")
+    assert said(LinkEventKind.MTU_CHANGED, 1400) == Said()
 
 
 def test_the_status_of_a_sound_ring():

@@ -265,3 +265,18 @@ def test_the_differentiated_services_code_point_is_set(nodes):
     (one,) = nodes(UdpuTransport, 1, ip_dscp=46)
     sock = one.transport._token_socket._sock
     assert sock.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) == 46 << 2
+
+
+@pytest.mark.parametrize("transport", [UdpuTransport, UdpTransport])
+def test_one_network_of_several_may_be_down_at_the_start(transport):
+    # TEST-NET-1: nobody has it.
+    settings = {"nodeid": 1, "bind_address": "192.0.2.1", "port": free_port()}
+    settings |= {"mcast_address": GROUP, "multicast_loop": False}
+    with pytest.raises(NetError):
+        Node(transport, **settings).transport.start(Inbox())
+    node = Node(transport, patient=True, **settings)
+    node.transport.start(node.inbox)
+    try:
+        assert node.events.kinds() == [NetEventKind.INTERFACE_DOWN]
+    finally:
+        node.transport.stop()

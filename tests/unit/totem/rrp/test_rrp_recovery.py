@@ -25,6 +25,7 @@ from corosync_tw.totem.rrp.probe import (
     encode_probe,
 )
 from corosync_tw.totem.rrp.redundant import RedundantRing
+from corosync_tw.totem.rrp.trials import PAST_TESTS_MAX
 from tests.unit.totem.rrp.bed import Bed
 from tests.unit.totem.rrp.one_end import ME, OTHER, PEER, RING, OneEnd, orf_token
 
@@ -191,7 +192,7 @@ def test_generations_and_numbers_of_tests_wrap(start):
             mark(node, bed.now)
         bed.run_ms(4500)
         assert not any(node.links.faulty(1) for node in bed.all())
-    refused = sum(node.links.refused_probes() for node in bed.all())
+    refused = sum(node.links.stats.probes_refused for node in bed.all())
     assert refused == 0
 
 
@@ -265,7 +266,7 @@ def test_the_second_lap_waits_for_a_first_lap_that_it_has_overtaken(end):
 def test_the_second_lap_ends_where_somebody_was_not_heard(end):
     bring(end, probe())
     assert bring(end, probe(lap=LAP_UNICAST)) == []
-    assert end.rrp.refused_probes() == 0
+    assert end.rrp.stats.probes_refused == 0
 
 
 def test_word_of_a_recovery_is_believed_after_its_test(end):
@@ -275,7 +276,7 @@ def test_word_of_a_recovery_is_believed_after_its_test(end):
     assert end.events[-1].values[0] == LinkRecoveryCause.TOLD
     # All networks bring it, several times.
     told(end)
-    assert end.rrp.refused_probes() == 0
+    assert end.rrp.stats.probes_refused == 0
 
 
 @pytest.mark.parametrize(
@@ -313,6 +314,55 @@ def test_trap_a_replayed_test_is_not_passed_on(end):
     assert bring(end, probe(generation=4, number=99)) == []
 
 
+def test_what_comes_of_a_test_that_is_over_is_late_but_no_lie(end):
+    """Address resolution gives back what waited while a network was cut."""
+    bring(end, probe(sender=PEER), probe(sender=PEER, number=12))
+    late = [probe(), probe(lap=LAP_UNICAST), probe(number=10), probe(number=11, sender=PEER)]
+    assert bring(end, *late) == []
+    assert (end.rrp.stats.probes_late, end.rrp.stats.probes_refused) == (4, 0)
+    # What has come of a test is played back when it comes again.
+    assert bring(end, probe(sender=PEER), *late) == []
+    assert (end.rrp.stats.probes_late, end.rrp.stats.probes_refused) == (4, 5)
+
+
+def test_a_test_that_was_over_long_ago_is_not_late_any_more(end):
+    bring(end, probe(sender=PEER), probe(sender=PEER, number=9 + PAST_TESTS_MAX))
+    bring(end, probe())
+    assert end.rrp.stats.probes_refused == 0
+    bring(end, probe(sender=PEER, number=10 + PAST_TESTS_MAX), probe(number=9))
+    assert last_fault(end) is ProbeFault.STALE
+
+
+@pytest.mark.parametrize("start", [(1 << bits) - 20 for bits in (15, 16, 31, 32)])
+def test_what_is_remembered_of_past_tests_is_bounded(end, start):
+    for number in range(start, start + 3 * PAST_TESTS_MAX):
+        whole_test(end, number=number & 0xFFFFFFFF)
+    (trial,) = end.rrp._recovery._tests[1].trials.values()
+    assert len(trial.past) == PAST_TESTS_MAX
+    assert end.rrp.stats.probes_refused == 0
+
+
+def test_our_own_test_that_comes_home_late_is_not_counted_and_no_lie(end):
+    end.after(1000)
+    tests = end.rrp._recovery._tests[1]
+    own = Probe(KIND_RING_TEST, ME, 1, LAP_MULTICAST, ME, 1, 1, tests.stamp, RING)
+    bring(end, own._replace(sender=PEER), own._replace(sender=OTHER))
+    end.after(1000)
+    bring(end, own._replace(sender=OTHER, lap=LAP_UNICAST))
+    assert end.rrp.clean_tests(1) == 0
+    assert (end.rrp.stats.probes_late, end.rrp.stats.probes_refused) == (1, 0)
+
+
+def test_a_second_lap_that_we_have_not_begun_is_a_lie(end):
+    end.after(1000)
+    tests = end.rrp._recovery._tests[1]
+    own = Probe(KIND_RING_TEST, OTHER, 1, LAP_UNICAST, ME, 1, 1, tests.stamp, RING)
+    bring(end, own)
+    assert last_fault(end) is ProbeFault.STALE
+    bring(end, *(own._replace(sender=nodeid, lap=LAP_MULTICAST) for nodeid in (PEER, OTHER)), own)
+    assert end.rrp.clean_tests(1) == 1
+
+
 @pytest.mark.parametrize(
     ("lie", "fault"),
     [
@@ -328,7 +378,7 @@ def test_trap_a_replayed_test_is_not_passed_on(end):
 def test_what_speaks_against_a_probe_is_counted_and_told(end, lie, fault):
     assert bring(end, probe(**lie)) == []
     assert last_fault(end) is fault
-    assert end.rrp.refused_probes() == 1
+    assert end.rrp.stats.probes_refused == 1
 
 
 def test_swapped_networks_are_named(end):
@@ -347,7 +397,7 @@ def test_a_flood_is_counted_and_told_once_in_ten_seconds(end):
     for _ in range(100):
         bring(end, probe(sender=9))
     end.poll()
-    assert end.rrp.refused_probes() == 200
+    assert end.rrp.stats.probes_refused == 200
     assert len(end.events) - before == 2
 
 
@@ -356,7 +406,7 @@ def test_while_a_ring_forms_nobody_tests_or_is_believed(end):
     end.rrp.set_ring_members(None)
     told(end)
     assert end.faulty() == [1]
-    assert end.rrp.refused_probes() == 0
+    assert end.rrp.stats.probes_refused == 0
     end.now += 1_000_000_000
     end.rrp.advance(end.now)
     assert end.sends() == []
