@@ -41,14 +41,19 @@ _SEED_BYTES: Final = 8
 class _Ear:
     """Follows the interface of one network, and passes on what is said of it."""
 
-    def __init__(self, observer: INetObserver) -> None:
+    def __init__(self, observer: INetObserver, address: str) -> None:
+        """:param address: ours on that network."""
         self._observer = observer
+        self._address = address
         self.up = True
 
     def net_event(self, event: NetEvent) -> None:
-        """Take note of ``event``."""
-        if event.kind in {NetEventKind.INTERFACE_DOWN, NetEventKind.INTERFACE_UP}:
-            self.up = event.kind is NetEventKind.INTERFACE_UP
+        """Take note of ``event``, and say which of several interfaces is down."""
+        if event.kind is NetEventKind.INTERFACE_DOWN:
+            self.up = False
+            event = NetEvent(event.kind, f"The network interface [{self._address}] is down.")
+        elif event.kind is NetEventKind.INTERFACE_UP:
+            self.up = True
         self._observer.net_event(event)
 
 
@@ -76,7 +81,7 @@ class RingCarriage:
         self._failed: Failed | None = None
         self._seed = int.from_bytes(os.urandom(_SEED_BYTES), "little")
         self._addresses = [str(link.local_address) for link in links]
-        self._ears = [_Ear(observer) for _ in links]
+        self._ears = [_Ear(observer, address) for address in self._addresses]
         self._networks = [
             UdpNetwork(make(reactor, config, link, ear, self.stats))
             for link, ear in zip(links, self._ears, strict=True)

@@ -110,7 +110,7 @@ def _recovered(event: LinkEvent) -> Said:
     evidence = f"ring {event.link}: was faulty for {faulty_ns / NS_PER_MS / _MS_PER_S:.1f} s, {why}"
     if hold_ns:
         hold_s = hold_ns / NS_PER_MS / _MS_PER_S
-        evidence += f"; the next fault within a while keeps it out for {hold_s:.0f} s at least"
+        evidence += f"; the next fault within a while keeps it out for {hold_s:g} s at least"
     return Said((_totem(Level.NOTICE, head), _totem(Level.NOTICE, evidence)))
 
 

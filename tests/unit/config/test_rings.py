@@ -51,6 +51,20 @@ def test_a_nodelist_with_two_addresses_makes_two_networks(mode, transport):
         assert len(groups) == 2
 
 
+def test_a_node_is_known_by_its_address_on_any_ring():
+    machine = host("here", "10.1.0.2/16")
+    nodes = [(n, f"name: x{n}", *lines[1:]) for n, *lines in TWO]
+    content = conf(transport="udpu", nodes=nodes, totem="rrp_mode: passive")
+    config = load_text(content, "f", machine)
+    assert config.nodeid == 2
+    assert [str(link.local_address) for link in config.membership.links] == [
+        "192.168.1.2",
+        "10.1.0.2",
+    ]
+    with pytest.raises(ConfigError, match="No valid name found for local host"):
+        load_text(conf(transport="knet", nodes=nodes), "f", machine)
+
+
 def test_a_file_of_1x_has_two_rings():
     config = load(legacy(("192.168.1.0", ""), ("10.1.0.0", "")))
     assert [str(link.local_address) for link in config.membership.links] == [

@@ -164,7 +164,8 @@ def test_a_link_is_connected_while_its_interface_is_up(bed):
     assert connected() == [True, True]
     bed.networks[1].observer.net_event(NetEvent(NetEventKind.INTERFACE_DOWN, "down"))
     assert connected() == [True, False]
-    assert bed.observer.kinds() == [NetEventKind.INTERFACE_DOWN]
+    text = "The network interface [10.1.0.1] is down."
+    assert bed.observer.events == [NetEvent(NetEventKind.INTERFACE_DOWN, text)]
     bed.networks[1].observer.net_event(NetEvent(NetEventKind.INTERFACE_UP, "up"))
     assert connected() == [True, True]
     assert [link.connected for link in facts.node_state(3).links] == [False, False]
