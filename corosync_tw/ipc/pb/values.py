@@ -14,6 +14,9 @@ def plain(value: TypedValue) -> list[object]:
             encoded.decode()
         except UnicodeDecodeError:
             content = encoded
+    elif isinstance(content, int):
+        # Not one of a subclass, such as the number of a service: only plain types travel.
+        content = int(content)
     return [int(value.kind), content]
 
 
