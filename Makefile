@@ -23,13 +23,15 @@ PLAIN := COROSYNC_TW_KERNELS=plain
 USERS_OF_KERNELS := kernels totem services net ipc
 KERNELS := setup.py $(wildcard corosync_tw/kernels/compiled/*.pyx corosync_tw/kernels/compiled/*.pxd)
 
-.PHONY: help run kernels test deps lint types test-unit test-sim test-interop bench bench-compare soak clean
+.PHONY: help run kernels test deps lint types docs test-unit test-sim test-interop test-pythons bench bench-compare soak clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run            three nodes form a ring, stream a text, lose a node, get it back (FILE=..., STAY=1)"
 	@echo "make test           lint, types, unit, simulator and interop tests; installs what is missing first"
 	@echo "make test-unit | test-sim | test-interop | lint | types      one tier alone"
+	@echo "make test-pythons   builds, installs and tests the package with each Python of 3.11 to 3.14 that is here (PYTHONS=...)"
+	@echo "make docs           the guide, the references and the manual as pages for a browser: docs/_build/index.html"
 	@echo "make kernels        compiles what changed of corosync_tw/kernels/compiled"
 	@echo "make bench          ours beside stock corosync, ten minutes (ARGS=--quick: one; ARGS=--profile; ARGS=--help)"
 	@echo "make bench-compare  a quick run beside the last kept result (ARGS='before.json after.json': those two)"
@@ -62,14 +64,19 @@ deps:
 	@sh ci/deps.sh
 
 test: deps
-	@$(MAKE) --no-print-directory lint types test-unit test-sim test-interop
+	@$(MAKE) --no-print-directory lint types docs test-unit test-sim test-interop
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python ci/spelling.py
+	$(BIN)/python ci/licences.py
 
 types: $(VENV)/.test
 	$(BIN)/mypy
+
+docs: $(VENV)/.test
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
 
 test-unit: $(VENV)/.test
 	$(COMPILED) $(PYTEST) tests/unit -n $(WORKERS)
@@ -81,6 +88,9 @@ test-sim: $(VENV)/.test
 
 test-interop: $(VENV)/.test
 	$(COMPILED) $(AS_ROOT) $(PYTEST) tests/interop -n $(WORKERS) --dist loadfile
+
+test-pythons:
+	@sh ci/pythons.sh $(PYTHONS)
 
 bench: deps $(VENV)/.bench
 	$(AS_ROOT) $(BIN)/python -m bench $(ARGS)
@@ -97,5 +107,5 @@ soak: deps $(VENV)/.test
 	$(AS_ROOT) $(BIN)/python -m tests.soak.kill_loop --kills $(KILLS) --stock 2 $(if $(SEED),--seed $(SEED))
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .hypothesis var
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .hypothesis var docs/_build docs/man
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

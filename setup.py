@@ -1,5 +1,6 @@
 """
-Build the kernels: every corosync_tw/kernels/compiled/*.pyx.
+Build the kernels: every corosync_tw/kernels/compiled/*.pyx, and the page of the manual that is made
+of a document.
 
 Without Cython, a compiler or Python's headers the package installs all the same; its plain Python
 twins run then.
@@ -8,6 +9,7 @@ twins run then.
 from glob import glob
 from importlib.util import find_spec
 from pathlib import Path
+from runpy import run_path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -59,4 +61,5 @@ def kernels() -> list[Extension]:
     ]
 
 
+run_path("ci/deviations_page.py")["main"]()
 setup(ext_modules=kernels(), cmdclass={"build_ext": BuildKernels})

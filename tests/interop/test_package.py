@@ -19,7 +19,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 KERNELS = sorted(path.stem for path in ROOT.glob("corosync_tw/kernels/compiled/*.pyx"))
-TREE = ("corosync_tw", "twisted", "LICENSE", "MANIFEST.in", "README.md", "pyproject.toml")
+TREE = ("ci", "corosync_tw", "docs", "man", "twisted", "LICENSE", "MANIFEST.in", "README.md")
+MANUAL = {path.name for path in ROOT.glob("man/*.[1-9]")} | {"corosync_tw_deviations.7"}
 BUILD = "import sys; from setuptools import build_meta as b; print(getattr(b, sys.argv[1])('.'))"
 TWISTD = "from twisted.scripts.twistd import run; run()"
 SIMULATE = ("-m", "corosync_tw.sim", "--seed", "1", "--nodes", "3")
@@ -73,8 +74,8 @@ def history(python: Path, kernels: str) -> str:
 @pytest.fixture(scope="module")
 def sdist(tmp_path_factory):
     tree = tmp_path_factory.mktemp("tree")
-    built = shutil.ignore_patterns("__pycache__", "*.so", "*.c")
-    for name in (*TREE, "setup.cfg", "setup.py"):
+    built = shutil.ignore_patterns("__pycache__", "_build", "*.so", "*.c", "*.html")
+    for name in (*TREE, "pyproject.toml", "setup.cfg", "setup.py"):
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, tree / name, ignore=built)
@@ -91,8 +92,11 @@ def test_a_wheel_of_the_sources_runs_with_either_twin(sdist, tmp_path):
     compiled = {f"corosync_tw/kernels/compiled/{name}{suffix}" for name in KERNELS}
     assert compiled == {name for name in names if name.endswith(suffix)}
     assert not [name for name in names if name.endswith((".pyx", ".c"))]
+    pages = {path.name for path in map(Path, names) if "/share/man/man" in str(path)}
+    assert pages == MANUAL
 
     python = install(wheel, tmp_path / "installed")
+    assert (tmp_path / "installed" / "share/man/man5/corosync.conf.5").is_file()
     where = run(python, "-c", "import corosync_tw.kernels as k; print(k.__file__)")
     assert Path(where).is_relative_to(tmp_path)
     version = run(python.with_name("corosync-tw"), "--version")

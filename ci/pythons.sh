@@ -1,0 +1,34 @@
+#!/bin/sh
+# pythons.sh [PYTHON...]: build sdist and wheel with each Python that is here, install the wheel with all that the tests need,
+# and run the unit tests and the simulator in what was installed. Needs an index for packages.
+set -eu
+[ $# -gt 0 ] || set -- python3.11 python3.12 python3.13 python3.14
+root=$(cd "$(dirname "$0")/.." && pwd)
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+tested=''
+for python in "$@"; do
+    version=$("$python" -c 'import venv, sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null) || continue
+    here=$scratch/$version
+    mkdir "$here"
+    "$python" -m venv "$here/venv"
+    bin=$here/venv/bin
+    "$bin/pip" install --quiet --disable-pip-version-check build
+    "$bin/python" -m build --outdir "$here" "$root" >"$here/log" 2>&1 || { tail -n 30 "$here/log" >&2; exit 1; }
+    wheel=$(echo "$here"/*.whl)
+    "$bin/pip" install --quiet --disable-pip-version-check "$wheel[test]"
+    # The tests read files of the tree; the package itself is the installed one.
+    mkdir "$here/tree"
+    (cd "$root" && tar -cf - --exclude=__pycache__ --exclude=_build --exclude='*.so' \
+        LICENSE Makefile README.md setup.cfg setup.py pyproject.toml MANIFEST.in bench ci conf docs man newsfragments tests) |
+        tar -xf - -C "$here/tree"
+    cd "$here/tree"
+    echo "Python $version: $("$bin/corosync-tw" --version)"
+    "$bin/python" -m corosync_tw.sim --seed 1 --nodes 3 | tail -n 1
+    "$bin/python" -m pytest -q -p no:cacheprovider tests/unit --deselect tests/unit/test_tidy.py --ignore tests/unit/test_tidy.py \
+        --ignore tests/unit/test_import_rules.py
+    cd "$root"
+    tested="$tested $version"
+done
+[ -n "$tested" ] || { echo "none of $* is here" >&2; exit 1; }
+echo "built, installed and tested with Python$tested"
