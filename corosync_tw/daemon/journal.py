@@ -104,7 +104,9 @@ class Journal:
 
     def write(self, message: Message) -> None:
         """Print one line."""
-        self._loggers[message.subsys].emit(message.level, "{text}", text=message.text)
+        self._loggers[message.subsys].emit(
+            message.level, "{text}", text=message.text, corosync_kind=message.kind
+        )
 
     def qb_line(self, level: str, text: str) -> None:
         """Print what the server of C clients has to say."""

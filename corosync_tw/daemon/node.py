@@ -27,6 +27,8 @@ from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
 from corosync_tw.daemon.journal import Journal
 from corosync_tw.daemon.listening import listen_for_clients, listen_for_programs
 from corosync_tw.daemon.lockfile import LockFile
+from corosync_tw.daemon.log_keeper import PREFIX as LOG_PREFIX
+from corosync_tw.daemon.log_keeper import LogKeeper, log_table
 from corosync_tw.daemon.map_keeper import MapKeeper
 from corosync_tw.daemon.maps import Maps
 from corosync_tw.daemon.network import make_carriage, receive_msgs_max
@@ -167,6 +169,7 @@ class Node:
         self.maps.show("blackbox", self._blackbox.link)
         for prefix, provider in carriage.stats_providers().items():
             self.maps.stats.provide(prefix, provider)
+        self.maps.stats.provide(LOG_PREFIX, log_table(self._logsys))
         parts = Parts(stack, carriage, self._logsys, self._journal, Driver.now_ns, self.driver.pump)
         running = Running(config, parts)
         map_keeper = MapKeeper(reactor, running, self.maps.stats, self._errands, load=self._reread)
@@ -182,7 +185,7 @@ class Node:
         upkeep = Upkeep(reactor, stack, self.driver, self._journal.wd_line)
         watch = Watch(reactor, self._journal.troubles, stack.srp.stats, carriage.stats)
         # The map is filled before upkeep reads it.
-        self._company = (watch, map_keeper, upkeep)
+        self._company = (watch, map_keeper, upkeep, LogKeeper(reactor, self._logsys))
         self._routes: dict[type, tuple[Callable[[Any], None], ...]] = {}
         every = (map_keeper.routes(), self._errands.routes(), upkeep.effect_handlers())
         networks = {

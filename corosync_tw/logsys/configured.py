@@ -5,13 +5,10 @@ Source: Corosync exec/logconfig.c, corosync_main_config_set; exec/coroparse.c fo
 """
 
 from dataclasses import replace
-from typing import Final
 
 from corosync_tw.config.schema_services import LoggerConfig, LoggingConfig
 from corosync_tw.logsys.levels import LEVEL_BY_NAME, Level
 from corosync_tw.logsys.settings import Debug, LogSettings, SubsysSettings, Timestamp
-
-DEFAULT_FACILITY: Final = "daemon"
 
 
 def log_settings(logging: LoggingConfig) -> LogSettings:
@@ -32,7 +29,6 @@ def log_settings(logging: LoggingConfig) -> LogSettings:
         Timestamp(logging.timestamp),
         logging.fileline,
         logging.function_name,
-        logging.syslog_facility or DEFAULT_FACILITY,
         logging.blackbox,
     )
 
@@ -47,6 +43,7 @@ def _override(base: SubsysSettings, logger: LoggerConfig) -> SubsysSettings:
         logfile_priority=_level(logger.logfile_priority, base.logfile_priority),
         syslog_priority=_level(logger.syslog_priority or logger.syslog_level, base.syslog_priority),
         debug=base.debug if logger.debug is None else Debug(logger.debug),
+        syslog_facility=logger.syslog_facility or base.syslog_facility,
     )
 
 

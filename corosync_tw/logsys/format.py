@@ -7,6 +7,8 @@ The three targets differ (exec/logsys.c, logsys_format_set and logsys_file_forma
     file     Nov 22 23:04:07.885 [8282] host corosync notice  [MAIN  ] text
     syslog     [MAIN  ] text
 
+``fileline`` and ``function_name`` put file, function and line before the text, in this order.
+
 Nothing of a message can start a line of its own: control characters are written as escapes.
 """
 
@@ -87,8 +89,9 @@ class LineFormat:
 
     @staticmethod
     def _body(record: Record) -> str:
-        where = f"{record.place}:{record.function}".strip(":")
-        where = f" {where}" if where else ""
+        file, _, line_no = record.place.rpartition(":")
+        words = [word for word in (file, record.function, line_no) if word]
+        where = f" {':'.join(words)}" if words else ""
         return f"[{record.subsys[:6]:<6}]{where} {record.text}"
 
     def stderr(self, record: Record) -> str:
@@ -104,4 +107,13 @@ class LineFormat:
 
     def syslog(self, record: Record) -> str:
         """Return what follows syslog's own stamp, without newline."""
-        return f"  {self._body(record)}"
+        # Stock cuts time and level out of its format, and leaves the blanks behind them.
+        blanks = " " if self._timestamp is Timestamp.OFF else "  "
+        return f"{blanks}{self._body(record)}"
+
+    @staticmethod
+    def syslog_time(record: Record) -> str:
+        """Return a time as RFC 3164 has it."""
+        now = time.localtime(record.time_s)
+        clock = f"{now.tm_hour:02d}:{now.tm_min:02d}:{now.tm_sec:02d}"
+        return f"{_MONTHS[now.tm_mon - 1]} {now.tm_mday:2d} {clock}"

@@ -14,7 +14,8 @@ class SubsysLogger:
     Emits events of one subsystem.
 
     Formats are twisted.logger's: ``{name}`` refers to a keyword argument; ``level`` and ``format``
-    are not free as names.
+    are not free as names. An argument ``corosync_kind`` says what the text has in common with
+    others, of which only a few are to be printed.
 
     :ivar level_max: least urgent level anybody prints; cheaper events are not even made.
     :ivar with_place: find the caller's file, line and function, at a frame look-up a message.

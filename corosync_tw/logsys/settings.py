@@ -66,6 +66,7 @@ class SubsysSettings:
     logfile_priority: Level = Level.INFO
     syslog_priority: Level = Level.INFO
     debug: Debug = Debug.OFF
+    syslog_facility: str = "daemon"
 
     def threshold(self, priority: Level) -> Level:
         """Return the least urgent level printed where ``priority`` is asked for."""
@@ -91,7 +92,6 @@ class LogSettings:
     timestamp: Timestamp = Timestamp.HIRES
     fileline: bool = False
     function_name: bool = False
-    syslog_facility: str = "daemon"
     blackbox: bool = True
 
     def of(self, subsys: str) -> SubsysSettings:

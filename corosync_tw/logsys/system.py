@@ -3,11 +3,12 @@ The log system: an observer of twisted.logger that sorts events by subsystem and
 
 Events made by ``SubsysLogger`` carry ``corosync_subsys`` and ``corosync_level``. Any other event of
 the process belongs to MAIN; what Twisted says for its own information counts as debug.
+Lines that repeat are limited (``repeats``), and lines that a target loses are counted.
 Source: Corosync exec/logsys.c.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from twisted.logger import ILogObserver, LogEvent, formatEvent
@@ -16,8 +17,10 @@ from zope.interface import implementer
 from corosync_tw.logsys.format import LineFormat, Record, clean
 from corosync_tw.logsys.history import History
 from corosync_tw.logsys.levels import Level
+from corosync_tw.logsys.repeats import Repeats
 from corosync_tw.logsys.settings import LogSettings, SubsysSettings
-from corosync_tw.logsys.targets import FdSink, SyslogSink, Target
+from corosync_tw.logsys.sinks import FdSink, SocketSink, system_log_sink
+from corosync_tw.logsys.targets import Target
 from corosync_tw.logsys.twisted_levels import LEVEL_OF_TWISTED
 
 _OWN_NAMESPACE: Final = "corosync_tw"
@@ -38,7 +41,6 @@ class Targets:
 
     def __init__(self, settings: LogSettings, *, stderr_fd: int = 2) -> None:
         self._format = LineFormat(settings)
-        self._settings = settings
         self._stderr_fd = stderr_fd
         self._by_name: dict[str, Target] = {}
 
@@ -53,7 +55,9 @@ class Targets:
             route.append((file_level, self._get(path, lambda: self._file(path))))
         if subsys.to_syslog:
             level = subsys.threshold(subsys.syslog_priority)
-            route.append((level, self._get("syslog", self._syslog)))
+            facility = subsys.syslog_facility
+            name = f"syslog {facility}"
+            route.append((level, self._get(name, lambda: self._syslog(name, facility))))
         return route
 
     def _get(self, name: str, make: Callable[[], Target]) -> Target:
@@ -72,8 +76,8 @@ class Targets:
             text = f"Can't open logfile '{path}' for reason: {error.strerror} ({error.errno})."
             raise LogFileError(text) from error
 
-    def _syslog(self) -> Target:
-        return Target(SyslogSink(self._format, self._settings.syslog_facility), "syslog")
+    def _syslog(self, name: str, facility: str) -> Target:
+        return Target(system_log_sink(self._format, facility), name)
 
     def close(self) -> None:
         """Close every target that is open."""
@@ -86,10 +90,23 @@ class Targets:
 
 @implementer(ILogObserver)
 class Logsys:
-    """Observer that prints events where the ``logging`` section wants them."""
+    """
+    Observer that prints events where the ``logging`` section wants them.
 
-    def __init__(self, settings: LogSettings, targets: Targets | None = None) -> None:
+    :ivar history: the last lines.
+    :ivar repeats: which lines are too many.
+    """
+
+    def __init__(
+        self,
+        settings: LogSettings,
+        targets: Targets | None = None,
+        *,
+        now_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
         self._settings = settings
+        self.repeats = Repeats(now_ns)
+        self._failing: dict[str, str] = {}
         self.history = History()
         self.history.keeping = settings.blackbox
         self.targets = Targets(settings) if targets is None else targets
@@ -115,10 +132,6 @@ class Logsys:
         if started:
             self.start()
         old.close()
-        for target in self.targets:
-            if isinstance(target.sink, SyslogSink):
-                # The old one closed the connection of the process.
-                target.sink.open()
 
     def level_max(self, subsys: str) -> Level:
         """Return the least urgent level of a subsystem that any target prints."""
@@ -139,11 +152,23 @@ class Logsys:
     def stop(self) -> None:
         """Write out what is pending; whatever comes later is written at once."""
         self._started = False
+        self._print(self.repeats.all())
         for target in self.targets:
             target.stop()
 
+    def tick(self) -> None:
+        """Tell of repeated lines, and of targets that began to lose lines; once in a while."""
+        self._print(self.repeats.due())
+        failing = {target.name: _fault(target) for target in self.targets}
+        for name, fault in failing.items():
+            if fault and not self._failing.get(name):
+                text = f"Log messages are lost at {name}: {fault}."
+                self._print([Record(time.time(), Level.WARNING, "MAIN", text)])
+        self._failing = failing
+
     def close(self) -> None:
         """Write out what is pending and close the targets."""
+        self._print(self.repeats.all())
         self.targets.close()
 
     def reopen(self) -> None:
@@ -165,17 +190,30 @@ class Logsys:
         """Print one event of twisted.logger."""
         subsys, level = _classify(event)
         route = self._routes.get(subsys, self._default)
-        wanted = [target for threshold, target in route if level <= threshold]
-        if not wanted:
+        if not any(level <= threshold for threshold, _ in route):
             return
         stamp = event.get("log_time") or time.time()
         place = event.get("corosync_place", "") if self._settings.fileline else ""
         function = event.get("corosync_function", "") if self._settings.function_name else ""
+        kind = event.get("corosync_kind", "")
         for line in _lines(event):
             record = Record(stamp, level, subsys, line, place, function)
+            self._print(self.repeats.admit(record, kind))
+
+    def _print(self, records: Iterable[Record]) -> None:
+        for record in records:
             self.history.add(record)
-            for target in wanted:
-                target.put(record)
+            for threshold, target in self._routes.get(record.subsys, self._default):
+                if record.level <= threshold:
+                    target.put(record)
+
+
+def _fault(target: Target) -> str:
+    """Say why a target loses lines; nothing of a system log that this machine never had."""
+    sink = target.sink
+    if isinstance(sink, SocketSink) and not sink.was_there:
+        return ""
+    return sink.fault
 
 
 def _classify(event: LogEvent) -> tuple[str, Level]:

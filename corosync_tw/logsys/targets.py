@@ -1,104 +1,21 @@
 """
-Where log lines end up, and the thread that keeps a slow target from stopping the ring.
+The thread that keeps a slow target of the log from stopping the ring.
 
-A target's lines go through a bounded spool. When the writer cannot keep up, new lines are dropped
-and counted, and the count is printed once there is room again.
+A target's lines go through a bounded spool. When the writer cannot keep up, new lines are dropped;
+when a write fails, what was to be written is. Both are counted, and the count is printed once
+there is room again.
 """
 
-import os
-import syslog
 import threading
 from collections import deque
-from typing import Final, Protocol
+from typing import Final
 
-from corosync_tw.logsys.format import LineFormat, Record
+from corosync_tw.logsys.format import Record
 from corosync_tw.logsys.levels import Level
+from corosync_tw.logsys.sinks import Sink
 
 SPOOL_LINES_MAX: Final = 4096
 CLOSE_TIMEOUT_S: Final = 1.0
-
-
-class Sink(Protocol):
-    """The slow end: may block, is called by one thread at a time, never raises OSError."""
-
-    def render(self, record: Record) -> str:
-        """Turn a record into this target's line."""
-
-    def write(self, lines: list[tuple[Level, str]]) -> int:
-        """Write the lines; return how many were lost."""
-
-    def close(self) -> None:
-        """Release what is held."""
-
-
-class FdSink:
-    """
-    Lines for a descriptor: standard error or a file.
-
-    :param path: opened for append when ``fd`` is negative.
-    Raises: OSError when the file cannot be opened.
-    """
-
-    def __init__(self, line_format: LineFormat, *, fd: int = -1, path: str | None = None) -> None:
-        self.path = path
-        self.render = line_format.stderr if path is None else line_format.file
-        self._own = path is not None
-        self._fd = fd if path is None else self._open(path)
-
-    @staticmethod
-    def _open(path: str) -> int:
-        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
-
-    def reopen(self) -> None:
-        """Open the file by its name again, as after a log rotation."""
-        if self.path is not None:
-            fresh = self._open(self.path)
-            old, self._fd = self._fd, fresh
-            os.close(old)
-
-    def write(self, lines: list[tuple[Level, str]]) -> int:
-        """Write all lines with as few calls as the kernel allows."""
-        rest = "".join(line for _, line in lines).encode("utf-8", "backslashreplace")
-        try:
-            while rest:
-                rest = rest[os.write(self._fd, rest) :]
-        except OSError:
-            return max(1, rest.count(b"\n"))
-        return 0
-
-    def close(self) -> None:
-        """Close the file; standard error stays open."""
-        if self._own and self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-
-
-class SyslogSink:
-    """
-    Lines for the system log.
-
-    Debug and trace arrive one level more urgent, as stock's priority bump has it: log daemons that
-    throw debug away still show what ``debug: on`` asked for.
-    """
-
-    def __init__(self, line_format: LineFormat, facility: str) -> None:
-        self.render = line_format.syslog
-        self._facility = getattr(syslog, f"LOG_{facility.upper()}")
-        self.open()
-
-    def open(self) -> None:
-        """Name ourselves and the facility; of a process's connections the last one counts."""
-        syslog.openlog("corosync", syslog.LOG_PID, self._facility)
-
-    def write(self, lines: list[tuple[Level, str]]) -> int:
-        """Hand the lines to the system log one by one."""
-        for level, line in lines:
-            syslog.syslog(min(level - 1, Level.DEBUG) if level > Level.INFO else level, line)
-        return 0
-
-    def close(self) -> None:
-        """Close the connection to the system log."""
-        syslog.closelog()
 
 
 class Target:
@@ -115,7 +32,9 @@ class Target:
         self.sink = sink
         self.name = name
         self.dropped_lines = 0
-        self._unreported_lines = 0
+        # Of these, the last ones that no line told of: for want of room, and by a write error.
+        self._overflowed_lines = 0
+        self._failed_lines = 0
         self._lines_max = lines_max
         self._spool: deque[Record] = deque()
         self._wake = threading.Condition()
@@ -132,12 +51,12 @@ class Target:
         """Take one record; never blocks once started."""
         if self._thread is None:
             if not self._stuck:
-                self._write([record])
+                self._write([record], 0)
             return
         with self._wake:
             if len(self._spool) >= self._lines_max:
                 self.dropped_lines += 1
-                self._unreported_lines += 1
+                self._overflowed_lines += 1
                 return
             self._spool.append(record)
             self._wake.notify()
@@ -166,18 +85,32 @@ class Target:
                     self._wake.wait()
                 batch = list(self._spool)
                 self._spool.clear()
-                lost, self._unreported_lines = self._unreported_lines, 0
+                overflowed, self._overflowed_lines = self._overflowed_lines, 0
             if not batch:
                 return
-            if lost:
-                batch.append(self._loss(batch[-1], lost))
-            self._write(batch)
+            self._write(batch, overflowed)
 
-    @staticmethod
-    def _loss(last: Record, lost: int) -> Record:
-        text = f"{lost} messages lost: the log target could not keep up."
-        return Record(last.time_s, Level.WARNING, "MAIN", text)
+    def _write(self, batch: list[Record], overflowed: int) -> None:
+        """
+        Write lines, and of what was lost: by failed writes before them, for want of room after.
 
-    def _write(self, batch: list[Record]) -> None:
-        render = self.sink.render
-        self.dropped_lines += self.sink.write([(r.level, render(r)) for r in batch])
+        :param overflowed: lines of which nothing was told yet.
+        """
+        fault = self.sink.fault or "it could not be written"
+        records = list(batch)
+        if self._failed_lines:
+            records.insert(0, _loss(batch[0], self._failed_lines, fault))
+        if overflowed:
+            records.append(_loss(batch[-1], overflowed, "the log target could not keep up"))
+        lost = self.sink.write(records)
+        lost_of_batch = min(max(0, lost - bool(overflowed)), len(batch))
+        with self._wake:
+            self.dropped_lines += lost_of_batch
+            if lost < len(records):
+                self._failed_lines = 0
+            self._failed_lines += lost_of_batch + (overflowed if lost else 0)
+
+
+def _loss(beside: Record, lost: int, reason: str) -> Record:
+    text = f"{lost} messages lost: {reason}."
+    return Record(beside.time_s, Level.WARNING, "MAIN", text)

@@ -14,14 +14,20 @@ from corosync_tw.totem.const import GatherFrom, MembState
 from corosync_tw.totem.trace import TraceCode
 
 _QUORUM_LINE_LEN_CHARS_MAX: Final = 63
+RETRANSMIT_LIST: Final = "Retransmit List: "
 
 
 class Message(NamedTuple):
-    """A line for the log."""
+    """
+    A line for the log.
+
+    :ivar kind: what it has in common with other lines, of which only a few are to be printed.
+    """
 
     subsys: str
     level: Level
     text: str
+    kind: str = ""
 
 
 _Values = Sequence[int]
@@ -51,8 +57,8 @@ GATHER_FROM_TEXTS: Final[dict[GatherFrom, str]] = {
 }
 
 
-def _totem(level: Level, text: str) -> Message:
-    return Message("TOTEM", level, text)
+def _totem(level: Level, text: str, kind: str = "") -> Message:
+    return Message("TOTEM", level, text, kind)
 
 
 def _state_entered(values: _Values) -> list[Message]:
@@ -100,7 +106,11 @@ _TEXTS: Final[dict[TraceCode, _Say]] = {
         Level.TRACE, "Received a message of type {0} and {1} bytes that is malformed...  ignoring."
     ),
     TraceCode.RETRANSMIT_LIST: lambda values: [
-        _totem(Level.NOTICE, "Retransmit List: " + "".join(f"{seq:x} " for seq in values))
+        _totem(
+            Level.NOTICE,
+            RETRANSMIT_LIST + "".join(f"{seq:x} " for seq in values),
+            RETRANSMIT_LIST,
+        )
     ],
     TraceCode.FAILED_TO_RECEIVE: _one(Level.ERROR, "FAILED TO RECEIVE"),
     TraceCode.PROCESS_PAUSED: _one(

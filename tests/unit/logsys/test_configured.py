@@ -12,12 +12,12 @@ from corosync_tw.logsys.settings import Debug, LogSettings, SubsysSettings, Time
 
 def test_nothing_said_is_stocks_default():
     assert log_settings(LoggingConfig()) == LogSettings(
-        SubsysSettings(True, True, False, None, Level.INFO, Level.INFO, Debug.OFF),
+        SubsysSettings(True, True, False, None, Level.INFO, Level.INFO, Debug.OFF, "daemon"),
         {},
         Timestamp.HIRES,
         False,
         False,
-        "daemon",
+        True,
     )
 
 
@@ -35,15 +35,18 @@ def test_everything_said_is_taken():
             timestamp="off",
             fileline=True,
             function_name=True,
+            blackbox=False,
         )
     )
     assert settings == LogSettings(
-        SubsysSettings(False, False, True, "/x.log", Level.ERROR, Level.DEBUG, Debug.TRACE),
+        SubsysSettings(
+            False, False, True, "/x.log", Level.ERROR, Level.DEBUG, Debug.TRACE, "local3"
+        ),
         {},
         Timestamp.OFF,
         True,
         True,
-        "local3",
+        False,
     )
 
 
@@ -59,7 +62,7 @@ def test_subsystems_inherit_and_override():
             to_syslog=False,
             logfile="/x.log",
             subsystems=(
-                LoggerSubsysConfig(subsys="totem", debug="on"),
+                LoggerSubsysConfig(subsys="totem", debug="on", syslog_facility="user"),
                 LoggerSubsysConfig(subsys="CPG", to_stderr=False, logfile="/cpg.log"),
                 LoggerSubsysConfig(),
             ),
@@ -73,4 +76,5 @@ def test_subsystems_inherit_and_override():
     totem, cpg = settings.of("TOTEM"), settings.of("CPG")
     assert (totem.debug, totem.to_logfile, totem.logfile) == (Debug.ON, True, "/x.log")
     assert (cpg.to_stderr, cpg.to_syslog, cpg.logfile) == (False, False, "/cpg.log")
+    assert (totem.syslog_facility, cpg.syslog_facility) == ("user", "daemon")
     assert settings.of("MAIN") is settings.default
