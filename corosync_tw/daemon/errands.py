@@ -5,18 +5,23 @@ Source: Corosync exec/main.c corosync_fplay_control_init, corosync_state_dump; e
 message_handler_req_lib_cfg_reopen_log_files; exec/pload.c.
 """
 
+import errno
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
-from corosync_tw.corotypes import NS_PER_MS
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.failure import Failure
+
+from corosync_tw.corotypes import CS_OK, NS_PER_MS
 from corosync_tw.daemon.blackbox import BlackboxStore
 from corosync_tw.daemon.dump import state_lines
 from corosync_tw.daemon.ev_tracking import EvTrackingFile
 from corosync_tw.daemon.journal import Journal
-from corosync_tw.errors import CsTryAgain
+from corosync_tw.errors import CsAccess, CsError, CsNoSpace, CsNotExist, CsTryAgain
 from corosync_tw.logsys.system import Logsys
 from corosync_tw.net.driver import Driver
 from corosync_tw.services.cfg.effects import ReopenLogs
@@ -24,6 +29,13 @@ from corosync_tw.services.params import ServiceParams
 from corosync_tw.services.pload.trigger import PloadTrigger
 from corosync_tw.services.stack import Stack
 from corosync_tw.services.votequorum.effects import StoreEvTracking
+
+_REOPEN_ERRORS: Final = {
+    errno.EACCES: CsAccess.code,
+    errno.EPERM: CsAccess.code,
+    errno.ENOENT: CsNotExist.code,
+    errno.ENOSPC: CsNoSpace.code,
+}
 
 
 class Errands:
@@ -36,6 +48,7 @@ class Errands:
 
     def __init__(
         self,
+        reactor: Any,
         stack: Stack,
         driver: Driver,
         journal: Journal,
@@ -45,6 +58,7 @@ class Errands:
         blackbox: BlackboxStore,
         more: Mapping[str, object],
     ) -> None:
+        self._reactor = reactor
         self._stack = stack
         self._driver = driver
         self._journal = journal
@@ -93,15 +107,30 @@ class Errands:
 
     # Effects
 
-    def _reopen_logs(self, _effect: object) -> None:
-        try:
-            self._logsys.reopen()
-        except OSError as error:
-            self._journal.cfg.error(
-                "Cannot open the log file {path} again, the old one stays in use: {reason}",
-                path=error.filename,
-                reason=error.strerror,
-            )
+    def _reopen_logs(self, effect: object) -> None:
+        """Open the files in a thread: a slow disk is none of the ring's business."""
+        assert isinstance(effect, ReopenLogs)
+        pool = self._reactor.getThreadPool()
+        opened: Any = deferToThreadPool(self._reactor, pool, self._logsys.reopen)
+        opened.addCallbacks(lambda _: CS_OK, self._not_reopened)
+        if effect.conn is not None:
+            opened.addCallback(partial(self._reopened, effect.conn))
+
+    def _not_reopened(self, failure: Failure) -> int:
+        error = failure.value
+        if not isinstance(error, OSError):
+            self._journal.cfg.error("{text}", text=failure.getTraceback())
+            return CsError.code
+        self._journal.cfg.error(
+            "Cannot open the log file {path} again, the old one stays in use: {reason}",
+            path=error.filename,
+            reason=error.strerror,
+        )
+        return _REOPEN_ERRORS.get(error.errno or 0, CsError.code)
+
+    def _reopened(self, conn: int, code: int) -> None:
+        self._stack.cfg.reopen_done(conn, code)
+        self._driver.pump()
 
     def _store_barrier(self, effect: object) -> None:
         assert isinstance(effect, StoreEvTracking)

@@ -12,6 +12,7 @@ import socket
 import stat
 import struct
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Final, Protocol
 
@@ -144,7 +145,7 @@ def _writable(fd: int, wait_s: float) -> bool:
     return bool(poller.poll(wait_s * _MS_PER_S))
 
 
-class SocketSink:
+class SocketSink(ABC):
     """
     Lines for whoever listens on a UNIX socket, one datagram each.
 
@@ -161,9 +162,9 @@ class SocketSink:
         self._tried_s = -RECONNECT_INTERVAL_S
         self._connect()
 
+    @abstractmethod
     def encode(self, record: Record) -> bytes:
         """Turn a line into a datagram."""
-        raise NotImplementedError
 
     def write(self, records: Sequence[Record]) -> int:
         """Send the lines one by one, up to the first that cannot be sent."""

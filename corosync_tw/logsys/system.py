@@ -173,13 +173,19 @@ class Logsys:
 
     def reopen(self) -> None:
         """
-        Open the log files by name again.
+        Open all log files by name again; in any thread.
 
-        Raises: OSError when one cannot be opened; the old file then stays in use.
+        Raises: OSError of the first that cannot be opened; its old file then stays in use.
         """
-        for target in self.targets:
+        faults = []
+        for target in list(self.targets):
             if isinstance(target.sink, FdSink):
-                target.sink.reopen()
+                try:
+                    target.sink.reopen()
+                except OSError as fault:
+                    faults.append(fault)
+        if faults:
+            raise faults[0]
 
     @property
     def dropped_lines(self) -> int:

@@ -55,7 +55,27 @@ class KeysSettled(LocalEffect):
 
 @dataclass(slots=True)
 class ReopenLogs(LocalEffect):
-    """Close the log files and open them again by their names, after a rotation."""
+    """
+    Close the log files and open them again by their names, after a rotation.
+
+    The daemon calls ``CfgEngine.reopen_done`` for each that names a connection.
+
+    :ivar conn: of who waits for it; None when nobody does.
+    """
+
+    conn: int | None = None
+
+
+@dataclass(slots=True)
+class LogsReopened(LocalEffect):
+    """
+    What a local client asked for of the log files is done.
+
+    :ivar error: cs_error_t.
+    """
+
+    conn: int
+    error: int
 
 
 @dataclass(slots=True)

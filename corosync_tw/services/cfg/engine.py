@@ -15,6 +15,7 @@ from corosync_tw.corotypes import CS_OK, NS_PER_MS, Buffer, Guarantee
 from corosync_tw.errors import CsAccess, CsBusy, CsExist, CsNotExist, CsTimeout, CsTryAgain
 from corosync_tw.services.cfg.crypto_change import CryptoChange
 from corosync_tw.services.cfg.effects import (
+    LogsReopened,
     NodeKilled,
     NodeShutDown,
     ReloadAnswered,
@@ -185,9 +186,13 @@ class CfgEngine:
         message = encode_ring_reenable(RingReenable(self._nodeid, conn))
         self._bus.mcast((message,), Guarantee.AGREED)
 
-    def reopen_log_files(self) -> None:
-        """Have this node open its log files anew."""
-        self._bus.emit(ReopenLogs())
+    def reopen_log_files(self, conn: int | None = None) -> None:
+        """
+        Have this node open its log files anew.
+
+        :param conn: of who is told of the end, by a LogsReopened.
+        """
+        self._bus.emit(ReopenLogs(conn))
 
     # For the daemon
 
@@ -204,6 +209,14 @@ class CfgEngine:
         """
         assert self._reloads, "a reload nobody asked for"
         self._answer_reload(self._reloads.popleft(), error)
+
+    def reopen_done(self, conn: int, error: int) -> None:
+        """
+        Take note that the log files were opened anew.
+
+        :param error: cs_error_t.
+        """
+        self._bus.emit(LogsReopened(conn, error))
 
     def keys_changed(self, now_ns: int) -> None:
         """Take note that packets are sealed with another key from now on."""

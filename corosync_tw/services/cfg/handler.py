@@ -10,6 +10,7 @@ from functools import partial
 from corosync_tw.errors import CsBusy, CsNotExist, CsNotSupported
 from corosync_tw.services.cfg import lib_wire as wire
 from corosync_tw.services.cfg.effects import (
+    LogsReopened,
     ReloadAnswered,
     RingsReenabled,
     ShutdownAnswered,
@@ -128,6 +129,7 @@ class CfgHandler:
             TestShutdown: self._on_test_shutdown,
             ShutdownAnswered: partial(self._on_answer, CfgResponse.TRYSHUTDOWN),
             ReloadAnswered: partial(self._on_answer, CfgResponse.RELOAD_CONFIG),
+            LogsReopened: partial(self._on_answer, CfgResponse.REOPEN_LOG_FILES),
             RingsReenabled: self._on_rings_reenabled,
         }
 
@@ -146,7 +148,7 @@ class CfgHandler:
             self._clients[effect.conn].respond(response(CfgResponse.RINGREENABLE))
 
     def _on_answer(self, response_id: CfgResponse, effect: object) -> None:
-        assert isinstance(effect, ShutdownAnswered | ReloadAnswered)
+        assert isinstance(effect, ShutdownAnswered | ReloadAnswered | LogsReopened)
         if self._waiting.get(effect.conn) is response_id:
             del self._waiting[effect.conn]
             self._clients[effect.conn].respond(response(response_id, error=effect.error))
@@ -213,11 +215,12 @@ class CfgHandler:
         self._waiting[client.conn] = CfgResponse.RELOAD_CONFIG
         self._shell.pump()
 
-    def _reopen_log_files(self, client: LibClient, data: bytes) -> bytes:
-        del client, data
-        self._cfg.reopen_log_files()
+    def _reopen_log_files(self, client: LibClient, data: bytes) -> None:
+        del data
+        self._check_free(client)
+        self._cfg.reopen_log_files(client.conn)
+        self._waiting[client.conn] = CfgResponse.REOPEN_LOG_FILES
         self._shell.pump()
-        return response(CfgResponse.REOPEN_LOG_FILES)
 
     def _node_status(self, client: LibClient, data: bytes) -> bytes:
         del client

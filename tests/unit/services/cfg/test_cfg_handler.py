@@ -6,6 +6,7 @@ from struct import pack
 import pytest
 
 from corosync_tw.errors import (
+    CsAccess,
     CsBusy,
     CsInvalidParam,
     CsNameTooLong,
@@ -183,10 +184,17 @@ def test_a_client_has_one_long_request_under_way(served):
 
 
 def test_reopen_log_files(served):
-    answer = served.ask(served.client(), CfgRequest.REOPEN_LOG_FILES)
-    assert answer == (CfgResponse.REOPEN_LOG_FILES, OK, b"")
+    client = served.client()
+    served.send(client, CfgRequest.REOPEN_LOG_FILES, b"")
+    assert client.responses == []
+    busy = served.ask(client, CfgRequest.RELOAD_CONFIG, bytes(8))
+    assert busy == (CfgResponse.RELOAD_CONFIG, CsBusy.code, b"")
     served.run()
-    assert logged(served, ReopenLogs) == [ReopenLogs()]
+    assert logged(served, ReopenLogs) == [ReopenLogs(client.conn)]
+    before = len(client.responses)
+    served.stack.cfg.reopen_done(client.conn, CsAccess.code)
+    served.run()
+    assert client.responses[before:] == [(CfgResponse.REOPEN_LOG_FILES, CsAccess.code, b"")]
 
 
 def test_node_status(served):
@@ -215,7 +223,8 @@ def test_requests_that_send_wait_for_synchronization(served):
     served.ring.partition({1}, {2})
     served.ring.run_until(lambda: served.stack.sync_in_progress)
     client = served.client()
-    for request in CfgRequest:
+    # The answer about log files waits for the disk.
+    for request in set(CfgRequest) - {CfgRequest.REOPEN_LOG_FILES}:
         body = kill(2, b"x") if request is CfgRequest.KILLNODE else pack("=I4xI4x", 2, 1)
         _, error, _ = served.ask(client, request, body)
         assert (error == CsTryAgain.code) is (request in SENDING), request
@@ -247,7 +256,11 @@ class TestHostile:
     def test_any_bytes_get_one_answer_at_most(self, served):
         dice = random.Random(7)
         clients = [served.client() for _ in range(4)]
-        long_ones = (CfgRequest.TRYSHUTDOWN, CfgRequest.RELOAD_CONFIG)
+        long_ones = (
+            CfgRequest.TRYSHUTDOWN,
+            CfgRequest.RELOAD_CONFIG,
+            CfgRequest.REOPEN_LOG_FILES,
+        )
         for _ in range(3000):
             client = dice.choice(clients)
             before = len(client.responses)
