@@ -28,7 +28,7 @@ def test_a_file_and_its_link(tmp_path):
 def test_a_failure_leaves_nothing_but_what_was_there(tmp_path):
     first = blackbox.store(str(tmp_path), ENTRIES, 0.0, 7)
     # The second file cannot take the place of a directory.
-    os.mkdir(first.replace("-7", "-8"))
+    os.mkdir(first.removesuffix("-7") + "-8")
     with pytest.raises(OSError, match="directory"):
         blackbox.store(str(tmp_path), ENTRIES, 0.0, 8)
     assert os.readlink(tmp_path / "fdata") == first
