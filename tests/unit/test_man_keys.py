@@ -12,6 +12,7 @@ from corosync_tw.cli.cmapctl import _CLEARABLE
 from corosync_tw.config.keys import config_keys
 from corosync_tw.config.load import load_text
 from corosync_tw.net.stats import TransportStats
+from corosync_tw.services.cmap.runtime_keys import OUR_PREFIX
 from corosync_tw.services.cmap.store import CmapStore
 from corosync_tw.services.mon.engine import MonEngine
 from corosync_tw.services.stats.knet import KnetKeys
@@ -62,6 +63,9 @@ def configured_keys():
 
 def text_of(node, known):
     """A string as it stands in the code, with a star for what is put in; None for no string."""
+    if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "show" and node.args:
+        # A key of ours that the daemon shows by its last word.
+        return OUR_PREFIX + (text_of(node.args[0], known) or "*")
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else None
     if isinstance(node, ast.JoinedStr):
