@@ -7,13 +7,14 @@ from tests.interop import order
 from tests.interop.link_stories import memberships
 from tests.interop.netbed import Fault, NetBed, wait_until
 from tests.interop.nodes import Client, Cluster
-from tests.interop.stories import Load
+from tests.interop.stories import MESSAGES_ALL, Load
 
 FAULTY_WITHIN_S = 30.0
 SOUND_WITHIN_S = 60.0
 FLOWING_WITHIN_S = 30.0
 LOSSY_S = 5.0
 RATE = 150
+SECONDS_EACH = 6
 LOSS_PERCENT = 30
 # Tests come often and rings come back at once, so that stories are short.
 BRISK = (
@@ -54,7 +55,8 @@ def rings_fail_and_heal(cluster: Cluster, bed: NetBed, faults: list[Fault]) -> l
     :return: a line about each, with the seconds until all nodes knew.
     """
     everybody = sorted(cluster.nodes)
-    load = Load(cluster, RATE)
+    seconds = SECONDS_EACH * len(faults)
+    load = Load(cluster, RATE, min(MESSAGES_ALL, RATE * len(everybody) * seconds))
     clients = list(load.clients.values())
     before = memberships(cluster)
     told = []
@@ -76,4 +78,6 @@ def rings_fail_and_heal(cluster: Cluster, bed: NetBed, faults: list[Fault]) -> l
     order.check_none_lost(logs, logs)
     cluster.assert_alive(everybody)
     assert memberships(cluster) == before, cluster.tail_logs(40)
+    for node in cluster.nodes.values():
+        assert "not believed" not in node.log_text(), f"n{node.nodeid}\n{cluster.tail_logs(40)}"
     return told

@@ -1,12 +1,13 @@
 """Redundant rings over real sockets: no single network failure changes the membership."""
 
+import os
 import sys
 
 import pytest
 
 from tests.interop import ring_stories
 from tests.interop.link_stories import memberships
-from tests.interop.netbed import Fault, NetBed, require
+from tests.interop.netbed import Fault, NetBed, require, wait_until
 from tests.interop.nodes import Cluster
 from tests.interop.ring_stories import BRISK, LOSS_PERCENT, wait_faulty
 
@@ -37,6 +38,7 @@ def ring(bed, workdir, mode, transport, extra=BRISK):
 
 
 EVERY_WAY = [
+    Fault(0),
     Fault(1),
     Fault(1, sender=1),
     Fault(0, receiver=2),
@@ -47,7 +49,7 @@ CASES = [
     pytest.param(2, "passive", "udpu", EVERY_WAY, id="passive-udpu"),
     pytest.param(2, "passive", "udp", [Fault(0), Fault(1, sender=3)], id="passive-udp"),
     pytest.param(2, "active", "udpu", EVERY_WAY, id="active-udpu"),
-    pytest.param(3, "active-passive", "udpu", [Fault(n) for n in range(3)], id="active-passive"),
+    pytest.param(3, "active-passive", "udpu", [*EVERY_WAY, Fault(2)], id="active-passive"),
 ]
 
 
@@ -96,6 +98,41 @@ def test_the_administrator_sees_a_fault_and_re_enables_the_ring(bed, tmp_path):
         for each in cluster.nodes.values():
             assert "Marking ringid 1 interface" in each.log_text()
             assert "Ring 1 is used again by order of an administrator" in each.log_text()
+
+
+FORGER = """
+import socket
+from corosync_tw.corotypes import RingId
+from corosync_tw.totem.rrp import frames, probe
+forged = probe.Probe(frames.KIND_RING_TEST, 3, 1, probe.LAP_MULTICAST, 3, 5, 9, 77, RingId(1, 8))
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+    sock.bind(("10.77.6.3", 0))
+    for kind in (frames.KIND_RING_TEST, frames.KIND_RING_ACTIVATE) * 4:
+        sock.sendto(
+            probe.encode_probe(forged._replace(kind=kind), probe.NoAuthenticator()),
+            ("10.77.6.1", 5406),
+        )
+"""
+
+
+@pytest.mark.parametrize("bed", [2], indirect=True)
+def test_a_forged_recovery_changes_nothing(bed, tmp_path):
+    keyfile = tmp_path / "authkey"
+    keyfile.write_bytes(os.urandom(256))
+    with ring(bed, tmp_path, "passive", "udpu", f"{BRISK}    keyfile: {keyfile}\n") as cluster:
+        cluster.start()
+        cluster.wait_quorate()
+        node = cluster.nodes[1]
+        bed.set_faults(Fault(1, receiver=2))
+        wait_faulty(cluster, 1, "1", ring_stories.FAULTY_WITHIN_S)
+        bed.machines[3].run(sys.executable, "-c", FORGER)
+        key = "stats.corosync_tw.rrp.probes_refused"
+        count = lambda: node.machine.run("corosync-cmapctl", "-m", "stats", "-g", key).stdout
+        wait_until("all are refused", lambda: count().endswith(" = 8\n"), 10)
+        assert node.log_text().count("A test of ring 1 from node 3 is not believed, its tag") == 1
+        assert set(ring_stories.faulty(cluster, 1).values()) == {"1"}
+        bed.set_faults()
+        wait_faulty(cluster, 1, "0", ring_stories.SOUND_WITHIN_S)
 
 
 RING_BLOCK = (
