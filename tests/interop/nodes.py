@@ -311,7 +311,7 @@ class Cluster:
     def wait_quorate(
         self,
         nodeids: Iterable[int] = (),
-        timeout_s: float = 30.0,
+        timeout_s: float = 90.0,
         *,
         members: Iterable[int] = (),
     ) -> float:

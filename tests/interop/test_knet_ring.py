@@ -5,6 +5,8 @@ Ours is once the highest node, once the lowest (the ring's representative), and 
 frame two stock nodes; in clear, and with stock's usual encryption.
 """
 
+import contextlib
+
 import pytest
 
 from tests.interop import link_stories, stories
@@ -35,18 +37,24 @@ TOKEN_MS = 3000
 VISIT_MSGS = 1100
 
 
-@pytest.fixture(params=LAYOUTS)
-def bed_and_ring(request, tmp_path):
-    stock, ours, crypto = LAYOUTS[request.param]
-    conf = {"transport": "knet", "token_ms": TOKEN_MS, "totem_extra": crypto + SHORT_PINGS}
+@contextlib.contextmanager
+def standing(layout, workdir, pings=SHORT_PINGS):
+    stock, ours, crypto = LAYOUTS[layout]
+    conf = {"transport": "knet", "token_ms": TOKEN_MS, "totem_extra": crypto + pings}
     with (
         NetBed([*stock, *ours], networks=2) as bed,
-        Cluster(bed.machines, stock, ours, tmp_path, **conf) as cluster,
+        Cluster(bed.machines, stock, ours, workdir, **conf) as cluster,
     ):
         cluster.straddling_max = VISIT_MSGS
         cluster.start()
         cluster.wait_quorate()
         yield bed, cluster
+
+
+@pytest.fixture(params=LAYOUTS)
+def bed_and_ring(request, tmp_path):
+    with standing(request.param, tmp_path) as both:
+        yield both
 
 
 def of_kind(cluster: Cluster, kind: str) -> int:
@@ -55,8 +63,10 @@ def of_kind(cluster: Cluster, kind: str) -> int:
     return max(found or cluster.nodes)
 
 
-def test_calm(bed_and_ring):
-    stories.calm(bed_and_ring[1])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_calm_with_the_timers_of_a_default_cluster(layout, tmp_path):
+    with standing(layout, tmp_path, pings="") as (_, cluster):
+        stories.calm(cluster)
 
 
 def test_links_cut_in_turn(bed_and_ring):

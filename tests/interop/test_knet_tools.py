@@ -1,5 +1,6 @@
 """What tools show of a knet ring: theirs and ours the same, beside stock nodes and beside ours."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -57,6 +58,24 @@ def test_links_are_shown_alike(bed_and_ring):
         for nodeid, node in cluster.nodes.items()
     }
     assert keys[1] == keys[2] == keys[3]
+
+
+def test_time_and_bytes_of_encryption_are_counted(bed_and_ring):
+    _, cluster = bed_and_ring
+    for node in cluster.nodes.values():
+        said = node.machine.run("corosync-cmapctl", "-m", "stats", "stats.knet.handle.").stdout
+        shown = dict(
+            re.findall(r"^stats\.knet\.handle\.(\w+) \(u64\) = (\d+)$", said, re.MULTILINE)
+        )
+        count = {name: int(number) for name, number in shown.items()}
+        for way in ("tx", "rx"):
+            least, mean, most = (count[f"{way}_crypt_time_{w}"] for w in ("min", "ave", "max"))
+            assert 0 < least <= mean <= most < 10**10, node.kind
+            assert count[f"{way}_crypt_packets"] > 0
+            assert count[f"{way}_compress_time_min"] == 2**64 - 1
+        if node.kind == "ours":
+            # Salt, padding and hash.
+            assert 48 < count["tx_crypt_byte_overhead"] / count["tx_crypt_packets"] <= 64
 
 
 def test_notifyd_tells_of_links(bed_and_ring, tmp_path):
