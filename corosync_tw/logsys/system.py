@@ -7,6 +7,7 @@ Lines that repeat are limited (``repeats``), and lines that a target loses are c
 Source: Corosync exec/logsys.c.
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
@@ -131,7 +132,10 @@ class Logsys:
         self._started = False
         if started:
             self.start()
-        old.close()
+            # A target that stands still is waited for, but not by the ring.
+            threading.Thread(target=old.close, name="log end", daemon=True).start()
+        else:
+            old.close()
 
     def level_max(self, subsys: str) -> Level:
         """Return the least urgent level of a subsystem that any target prints."""

@@ -236,3 +236,26 @@ def test_targets_close_all_when_one_cannot_be_opened(tmp_path):
     with pytest.raises(LogFileError):
         targets.route(bad)
     assert [target.sink._fd for target in targets] == [-1]
+
+
+def test_other_settings_take_over_and_wait_for_no_target_that_stands_still(tmp_path, logfile):
+    _, settings = logfile
+    logsys = Logsys(settings)
+    (slow,) = logsys.targets
+    stuck = ListSink()
+    stuck.gate.clear()
+    slow.sink, real = stuck, slow.sink
+    logsys.start()
+    log = SubsysLogger("MAIN", publisher=LogPublisher(logsys))
+    log.notice("one")
+    assert stuck.entered.wait(10)
+    other = tmp_path / "other.log"
+    target = SubsysSettings(False, False, True, str(other), debug=Debug.ON)
+    logsys.take_over(Logsys(LogSettings(target, timestamp=Timestamp.OFF, blackbox=False)))
+    assert logsys.level_max("MAIN") is Level.DEBUG
+    assert not logsys.history.keeping
+    log.notice("two")
+    logsys.close()
+    assert other.read_text().endswith("[MAIN  ] two\n")
+    stuck.gate.set()
+    real.close()
