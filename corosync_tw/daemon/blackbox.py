@@ -19,6 +19,7 @@ from corosync_tw.logsys.qb_blackbox import BlackboxEntry
 from corosync_tw.logsys.qb_blackbox_write import write_blackbox
 
 LINK_NAME: Final = "fdata"
+LINK_KEY: Final = "runtime.corosync_tw.blackbox"
 _MODE: Final = 0o600
 _NEW: Final = ".new"
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from corosync_tw.config.keys import readonly_keys
 from corosync_tw.config.schema import Config
-from corosync_tw.services.cmap.runtime_keys import OUR_PREFIX
 from corosync_tw.services.cmap.session import CmapSessions, MapId
 from corosync_tw.services.cmap.values import TypedValue
 from corosync_tw.services.lib_interfaces import LibClient
@@ -67,8 +66,7 @@ class Maps:
         self.stats = StatsMap(stack, self.connections, now_ns, transport_stats)
         self.sessions = CmapSessions({MapId.ICMAP: self.icmap, MapId.STATS: self.stats})
 
-    def show(self, name: str, text: str) -> None:
+    def show(self, key: str, text: str) -> None:
         """Show a fact of this daemon, which no client changes."""
-        key = f"{OUR_PREFIX}{name}"
         self.icmap.set(key, TypedValue.string(text))
         self.icmap.set_readonly(key)

@@ -21,7 +21,7 @@ from corosync_tw.config.load import service_params, totem_params
 from corosync_tw.config.schema import Config
 from corosync_tw.corotypes import NS_PER_MS
 from corosync_tw.daemon.announcing import interface_lines, member_lines
-from corosync_tw.daemon.blackbox import BlackboxStore
+from corosync_tw.daemon.blackbox import LINK_KEY, BlackboxStore
 from corosync_tw.daemon.errands import Errands, with_stored_barrier
 from corosync_tw.daemon.ev_tracking import EvTrackingFile
 from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
@@ -175,7 +175,7 @@ class Node:
         """Make what stands around the ring: maps, clients, watchers."""
         config, reactor, stack, carriage = self._config, self._reactor, self.stack, self.carriage
         self.maps = Maps(config, stack, Driver.now_ns, carriage.stats)
-        self.maps.show("blackbox", self._blackbox.link)
+        self.maps.show(LINK_KEY, self._blackbox.link)
         for prefix, provider in carriage.stats_providers().items():
             self.maps.stats.provide(prefix, provider)
         self.maps.stats.provide(LOG_PREFIX, log_table(self._logsys))

@@ -11,6 +11,10 @@ import corosync_tw
 from corosync_tw.cli.cmapctl import _CLEARABLE
 from corosync_tw.config.keys import config_keys
 from corosync_tw.config.load import load_text
+from corosync_tw.daemon.log_keeper import PREFIX as LOG_PREFIX
+from corosync_tw.daemon.log_keeper import log_table
+from corosync_tw.logsys.settings import LogSettings, SubsysSettings
+from corosync_tw.logsys.system import Logsys
 from corosync_tw.net.stats import TransportStats
 from corosync_tw.services.cmap.runtime_keys import OUR_PREFIX
 from corosync_tw.services.cmap.store import CmapStore
@@ -46,6 +50,8 @@ def live_keys():
     stats = StatsMap(ring.first, server, lambda: ring.now_ns, TransportStats())
     stats.schedmiss.add(1, 0.5)
     stats.provide("stats.knet.", KnetKeys(State()))
+    nothing = SubsysSettings(to_stderr=False, to_syslog=False)
+    stats.provide(LOG_PREFIX, log_table(Logsys(LogSettings(nothing))))
     layer = RedundantRing(RrpParams(my_id=1), lambda _ring, _seq: None)
     for prefix, table in ring_tables(layer).items():
         stats.provide(prefix, table)
