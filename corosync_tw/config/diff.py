@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Final
 
+from corosync_tw.config.crypto import NONE
 from corosync_tw.config.directive import SectionConfig, directives
 from corosync_tw.config.file_keys import Keys
 from corosync_tw.config.keys import config_keys
@@ -31,7 +32,7 @@ from corosync_tw.config.schema_services import QuorumConfig
 from corosync_tw.config.schema_totem import TotemConfig
 from corosync_tw.config.unsupported import unsupported
 
-# Directives of totem and quorum that stay as they were at the start, LIVE_CRYPTO apart.
+# Directives of totem and quorum that stay as they were at the start, ``_live_crypto`` apart.
 FIXED_TOTEM: Final = frozenset(
     {
         "version", "transport", "cluster_name", "nodeid", "clear_node_high_bit", "ip_version",
@@ -45,11 +46,12 @@ FIXED_QUORUM: Final = frozenset(
         "auto_tie_breaker", "auto_tie_breaker_node", "allow_downscale", "expected_votes_tracking",
     }
 )  # fmt: skip
-# How knet's packets are encrypted changes with the file, but not by keys that clients set.
+# How packets are encrypted changes with the file, but not by keys that clients set.
 LIVE_CRYPTO: Final = frozenset(
     {"crypto_model", "crypto_cipher", "crypto_hash", "secauth", "keyfile", "key"}
 )
-_CRYPTO_KEYS: Final = frozenset(f"totem.{key}" for key in LIVE_CRYPTO)
+# Of udp and udpu the key and the cipher change, but not whether there is one: frames are shorter.
+LIVE_DATAGRAM_CRYPTO: Final = frozenset({"udp_crypto", "keyfile", "key"})
 # Whole subtrees that do.
 _FIXED_PREFIXES: Final = ("totem.interface.", "system.")
 # Where a key that the file lacks is deleted; elsewhere services keep keys of their own.
@@ -118,10 +120,20 @@ def _by_nodeid(config: Config) -> dict[int, Member]:
     return {member.nodeid: member for member in config.membership.links[0].members}
 
 
+def _live_crypto(old: Config, new: Config) -> frozenset[str]:
+    """Name the directives of encryption that may change."""
+    if is_knet(old):
+        return LIVE_CRYPTO
+    if NONE in (old.crypto.datagram_cipher, new.crypto.datagram_cipher):
+        return frozenset()
+    return LIVE_DATAGRAM_CRYPTO
+
+
 def _in_force(old: Config, new: Config) -> Config:
     """Make the configuration with what stays and what is new."""
-    fixed = FIXED_TOTEM - LIVE_CRYPTO if is_knet(old) else FIXED_TOTEM
-    crypto = new.crypto if is_knet(old) else old.crypto
+    live = _live_crypto(old, new)
+    fixed = FIXED_TOTEM - live
+    crypto = new.crypto if live else old.crypto
     totem = replace(
         new.totem,
         interfaces=interfaces_in_force(old, new) if is_knet(old) else old.totem.interfaces,
@@ -188,10 +200,11 @@ def _check_nodes(old: Config, new: Config, report: Report) -> None:
 
 def _keep_fixed(old: Config, old_keys: Keys, keys: Keys, new: Config) -> Iterator[str]:
     """Put back what cannot change, and yield a line about each; stock's words come first."""
+    live = {f"totem.{name}" for name in _live_crypto(old, new)}
     for key in sorted(old_keys.keys() | keys.keys()):
         if key not in _FIXED_KEYS and not key.startswith(_FIXED_PREFIXES):
             continue
-        if may_change(key, old, new) or (key in _CRYPTO_KEYS and is_knet(old)):
+        if may_change(key, old, new) or key in live:
             continue
         if new.nodelist and key.endswith(".bindnetaddr"):
             # Follows from the nodelist, where another spelling of one address is no change.

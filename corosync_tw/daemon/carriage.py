@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 
 from corosync_tw.config.links import Link
 from corosync_tw.config.schema import Config
+from corosync_tw.daemon.datagram_keys import DatagramKeys
 from corosync_tw.daemon.facts import NodeFacts
 from corosync_tw.daemon.journal import Journal
 from corosync_tw.net.guarded import AnyUdpTransport
@@ -79,6 +80,9 @@ class Carriage(Protocol):
     def reenable(self) -> None:
         """Use all networks again."""
 
+    def use_keys(self) -> None:
+        """Seal with the key that all members have by now."""
+
     def forget_keys(self) -> None:
         """Open nothing any more that an old key sealed."""
 
@@ -93,18 +97,22 @@ class UdpCarriage:
         self.transport = transport
         self.stats = transport.stats
         self.title = title
+        self._keys = DatagramKeys([transport])
 
     def attach(self, stack: Stack, journal: Journal, failed: Failed) -> None:
-        """Do nothing."""
+        """Have keys agreed on."""
+        del failed
+        self._keys.attach(stack, journal)
 
     def facts(self, config: GiveConfig, stack: Stack, store: CmapStore) -> NodeFacts:
         """Make what clients of cfg are told."""
         return NodeFacts(config, stack, store)
 
     def adopt(self, old: Config, new: Config) -> None:
-        """Follow the nodelist."""
+        """Follow the nodelist and the key."""
         follow(self.transport, old.membership.links, new.membership.links)
         self.transport.block_unlisted(new.totem.block_unlisted_ips)
+        self._keys.follow(old, new)
 
     def learnt(self, nodeid: int) -> list[str]:
         """Give the address that was learnt."""
@@ -114,8 +122,13 @@ class UdpCarriage:
     def reenable(self) -> None:
         """Do nothing: there is one network."""
 
+    def use_keys(self) -> None:
+        """Seal with the new key."""
+        self._keys.use()
+
     def forget_keys(self) -> None:
-        """Do nothing: there are none."""
+        """Forget the old key."""
+        self._keys.forget_old()
 
     def stats_providers(self) -> Mapping[str, Provider]:
         """Give nothing more."""

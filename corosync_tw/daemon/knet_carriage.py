@@ -95,6 +95,9 @@ class KnetCarriage:
         assert self._stack is not None, "attached before"
         self._stack.cfg.keys_changed(Driver.now_ns())
 
+    def use_keys(self) -> None:
+        """Do nothing: a key is used as soon as it is read."""
+
     def forget_keys(self) -> None:
         """Open nothing any more that an old key sealed."""
         self._keys.forget_old()

@@ -14,10 +14,10 @@ from corosync_tw.config.links import Link
 from corosync_tw.config.load import frame_len_bytes_max
 from corosync_tw.config.schema import Config
 from corosync_tw.daemon.carriage import Carriage, UdpCarriage
+from corosync_tw.daemon.datagram_keys import cluster_key
 from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
 from corosync_tw.daemon.knet_carriage import KnetCarriage
 from corosync_tw.daemon.ring_carriage import RingCarriage
-from corosync_tw.net.crypto.aead import ClusterKey
 from corosync_tw.net.crypto.guard import Guard
 from corosync_tw.net.driver import Driver
 from corosync_tw.net.errors import NetError
@@ -96,10 +96,8 @@ def _make_transport(
 ) -> AnyUdpTransport:
     make = _TRANSPORTS[config.transport()]
     transport = make(reactor, udp_settings(config, link), observer, stats)
-    crypto = config.crypto
-    if crypto.datagram_cipher == NONE:
+    if config.crypto.datagram_cipher == NONE:
         return transport
     # Each network has a guard of its own: what one repeats of another is for the ring to judge.
-    key = ClusterKey(crypto.datagram_cipher, crypto.key)
-    guard = Guard(config.nodeid, key, os.urandom, Driver.now_ns)
+    guard = Guard(config.nodeid, cluster_key(config), os.urandom, Driver.now_ns)
     return GuardedTransport(transport, guard, observer, Driver.now_ns)

@@ -46,7 +46,7 @@ from corosync_tw.net.errors import NetError, StorageError
 from corosync_tw.net.interfaces import IDriverObserver, INetObserver, NetEvent
 from corosync_tw.net.reactor import time_callbacks
 from corosync_tw.net.ringid_store import FileRingIdStore
-from corosync_tw.services.cfg.effects import KeysSettled, RingsReenabled
+from corosync_tw.services.cfg.effects import KeysKnown, KeysSettled, RingsReenabled
 from corosync_tw.services.cpg.effects import CpgDeliverRun, CpgPart
 from corosync_tw.services.effects import CpgConfchg, CpgDeliver, FatalError, SyncDone
 from corosync_tw.services.exec_wire import ServiceId
@@ -199,6 +199,7 @@ class Node:
         every = (map_keeper.routes(), self._errands.routes(), upkeep.effect_handlers())
         networks = {
             RingsReenabled: lambda _: carriage.reenable(),
+            KeysKnown: lambda _: carriage.use_keys(),
             KeysSettled: lambda _: carriage.forget_keys(),
         }
         for routes in (*every, networks):

@@ -16,6 +16,7 @@ from corosync_tw.config.load import rrp_params
 from corosync_tw.config.schema import Config
 from corosync_tw.corotypes import RingId
 from corosync_tw.daemon.carriage import Failed, GiveConfig, follow
+from corosync_tw.daemon.datagram_keys import DatagramKeys
 from corosync_tw.daemon.facts import NodeFacts
 from corosync_tw.daemon.journal import Journal
 from corosync_tw.daemon.ring_facts import RingFacts
@@ -86,6 +87,7 @@ class RingCarriage:
             UdpNetwork(make(reactor, config, link, ear, self.stats))
             for link, ear in zip(links, self._ears, strict=True)
         ]
+        self._keys = DatagramKeys(network.transport for network in self._networks)
         self.statuses = [active_status(number) for number in range(len(links))]
         self.layer = RedundantRing(
             rrp_params(config, self._seed), self._missing, _authenticator(config.crypto.key)
@@ -102,6 +104,7 @@ class RingCarriage:
     def attach(self, stack: Stack, journal: Journal, failed: Failed) -> None:
         """Show the state of the rings in the map, and write down what happens to them."""
         self._stack, self._journal, self._failed = stack, journal, failed
+        self._keys.attach(stack, journal)
         for number in range(len(self._networks)):
             self._show(number, "")
 
@@ -110,13 +113,14 @@ class RingCarriage:
         return RingFacts(config, stack, store, self)
 
     def adopt(self, old: Config, new: Config) -> None:
-        """Follow the nodelist, and take over timeouts and thresholds."""
+        """Follow the nodelist and the key, and take over timeouts and thresholds."""
         for number, network in enumerate(self._networks):
             follow(network.transport, old.membership.links, new.membership.links, number)
             network.transport.block_unlisted(new.totem.block_unlisted_ips)
         params = rrp_params(new, self._seed)
         if params != self.layer.params:
             self.transport.order(lambda now_ns: self.layer.reconfigure(params, now_ns))
+        self._keys.follow(old, new)
 
     def learnt(self, nodeid: int) -> list[str]:
         """Give the addresses that were learnt, by ring, as far as they are known."""
@@ -127,8 +131,13 @@ class RingCarriage:
         """Use all networks again."""
         self.transport.order(lambda now_ns: self.layer.reenable(None, now_ns))
 
+    def use_keys(self) -> None:
+        """Seal with the new key on all rings."""
+        self._keys.use()
+
     def forget_keys(self) -> None:
-        """Do nothing: there are none."""
+        """Forget the old key."""
+        self._keys.forget_old()
 
     def stats_providers(self) -> Mapping[str, Provider]:
         """Give the counters of the rings."""

@@ -10,7 +10,8 @@ from typing import Final
 
 # Times in windows (see ``hearing``).
 SUSPICION_WINDOWS: Final = 1
-HOLD_WINDOWS_MIN: Final = 1
+# More than one, for a single frame makes a link work for a window.
+HOLD_WINDOWS_MIN: Final = 2
 HOLD_WINDOWS_MAX: Final = 64
 # Without evidence a link is forgotten after so many hold-downs.
 FORGET_HOLDS: Final = 4

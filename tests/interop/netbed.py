@@ -32,18 +32,22 @@ class Fault(NamedTuple):
     :ivar network: which switch.
     :ivar sender: machine whose datagrams are lost, 0 for any; likewise ``receiver``.
     :ivar percent: share that is lost.
+    :ivar ip_only: address resolution passes, without which one direction takes the other along.
     """
 
     network: int
     sender: int = 0
     receiver: int = 0
     percent: int = 100
+    ip_only: bool = False
 
     def rule(self) -> str:
         """Give the words of nft's rule."""
         words = [f'iifname "cti{self.network}p{self.sender or "*"}"']
         if self.receiver:
             words.append(f'oifname "cti{self.network}p{self.receiver}"')
+        if self.ip_only:
+            words.append("ether type ip")
         if self.percent < 100:
             words.append(f"numgen random mod 100 < {self.percent}")
         return " ".join([*words, "counter drop"])

@@ -55,6 +55,10 @@ class ClusterKey:
         self._key = key
         self.key_id = self._derived(b"", b"key id")[0]
 
+    def is_same(self, other: "ClusterKey") -> bool:
+        """Tell whether another one seals alike."""
+        return (self._cipher_name, self._key) == (other._cipher_name, other._key)
+
     def of_sender(self, nodeid: int, boot: int) -> Aead:
         """Make the cipher of one process; ``boot`` is the number that it drew."""
         key = self._derived(_IDENTITY.pack(nodeid, boot), b"datagrams")

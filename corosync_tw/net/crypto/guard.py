@@ -13,6 +13,10 @@ what was recorded while another process of that node lived is worth nothing, als
 just started. Whoever hears an unknown process asks it, and drops its data until it has answered;
 the ring asks for what was lost.
 
+Keys change in steps, each of which all nodes take before the next one: to open with another key
+what known processes seal with it, to seal with it, to forget the old one. A process keeps its boot
+and its counter through all of them, so nobody is asked anew.
+
 Deviation: stock has nothing of the kind on udp and udpu; its nodes cannot join.
 
 Clock and random numbers are parameters; ``take_letters`` gives what is to be sent besides.
@@ -44,6 +48,7 @@ HEADER_LEN_BYTES: Final = _HEADER.size
 OVERHEAD_BYTES: Final = HEADER_LEN_BYTES + TAG_LEN_BYTES
 _ASKED_LEN_BYTES: Final = 16
 BOOT_LEN_BYTES: Final = 8
+_KEY_ID_OFFSET: Final = 2
 COUNTER_MAX: Final = 2**64 - 1
 # An unknown process is asked again, at most so often, as long as it sends.
 ASK_INTERVAL_NS: Final = 50 * NS_PER_MS
@@ -103,11 +108,12 @@ class GuardStats:
 class _Process:
     """A process of another node, as far as it is known."""
 
-    __slots__ = ("aead", "asked_ns", "boot", "question", "window")
+    __slots__ = ("aeads", "asked_ns", "boot", "question", "window")
 
-    def __init__(self, boot: int, aead: Aead) -> None:
+    def __init__(self, boot: int, aeads: tuple[Aead, ...]) -> None:
         self.boot = boot
-        self.aead = aead
+        # Of the key that we seal with, then of the other one.
+        self.aeads = aeads
         self.window = ReplayWindow()
         self.question = b""
         self.asked_ns: int | None = None
@@ -139,24 +145,67 @@ class Guard:
         """
         self._nodeid = nodeid
         self._key = key
+        # What known processes may seal with besides: the next key, or the last one.
+        self._other: ClusterKey | None = None
+        self._is_other_next = False
         self._entropy = entropy
         self._now_ns = now_ns
         self.stats = GuardStats()
         self.refused: dict[Refused, int] = dict.fromkeys(Refused, 0)
         self._counter = counter_start
-        self._begin()
         # Who proved to live, by nodeid; who is being asked, by nodeid and boot.
         self._known: dict[int, _Process] = {}
         self._asked: dict[tuple[int, int], _Process] = {}
         self._letters: list[Letter] = []
+        self._begin()
 
     def _begin(self) -> None:
         self._boot = int.from_bytes(self._entropy(BOOT_LEN_BYTES), "big")
+        self._take_key()
+
+    def _take_key(self) -> None:
+        """Seal with the key in use."""
         self._aead = self._key.of_sender(self._nodeid, self._boot)
         self._senders = {
             kind: _SENDER.pack(MARKER, kind, self._key.key_id, _TYPE, self._nodeid, self._boot)
             for kind in map(int, Kind)
         }
+
+    # Changing keys
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether another key is known that we do not seal with yet."""
+        return self._is_other_next
+
+    def prepare(self, key: ClusterKey) -> None:
+        """Open, from now on, what known processes seal with another key, too."""
+        self._set_keys(self._key, None if key.is_same(self._key) else key)
+        self._is_other_next = self._other is not None
+
+    def activate(self) -> None:
+        """Seal with the key that was prepared; what the old one seals is still opened."""
+        if self._other is None or not self._is_other_next:
+            return
+        self._is_other_next = False
+        self._set_keys(self._other, self._key)
+        # They are asked again, if they still speak.
+        self._asked.clear()
+
+    def forget_old(self) -> None:
+        """Open nothing any more that an old key sealed."""
+        if not self._is_other_next:
+            self._set_keys(self._key, None)
+
+    def _set_keys(self, key: ClusterKey, other: ClusterKey | None) -> None:
+        self._key, self._other = key, other
+        self._take_key()
+        for nodeid, process in self._known.items():
+            process.aeads = self._aeads_of(nodeid, process.boot)
+
+    def _aeads_of(self, nodeid: int, boot: int) -> tuple[Aead, ...]:
+        keys = (self._key,) if self._other is None else (self._key, self._other)
+        return tuple(key.of_sender(nodeid, boot) for key in keys)
 
     # Sending
 
@@ -208,17 +257,16 @@ class Guard:
         header = datagram[:HEADER_LEN_BYTES]
         _, kind, key_id, _, nodeid, boot, counter = _HEADER.unpack(header)
         if key_id != self._key.key_id:
-            return Refused.OTHER_KEY
+            other = self._other
+            if other is None or key_id != other.key_id:
+                return Refused.OTHER_KEY
         process = self._known.get(nodeid)
         if process is None or process.boot != boot:
             return self._from_unknown(datagram, nodeid, boot)
         if not process.window.is_fresh(counter):
             return Refused.REPLAYED
-        try:
-            content = process.aead.decrypt(
-                nonce(kind, counter), datagram[HEADER_LEN_BYTES:], header
-            )
-        except InvalidTag:
+        content = self._content(process, nonce(kind, counter), datagram, header)
+        if content is None:
             return Refused.FORGED
         process.window.take(counter)
         if kind == _DATA:
@@ -228,17 +276,32 @@ class Guard:
             self._answer(nodeid, content)
         return None
 
+    def _content(
+        self, process: _Process, number: bytes, datagram: Buffer, header: Buffer
+    ) -> bytes | None:
+        """Decrypt what a known process sealed with any key that we have; None: with no such key."""
+        for place, aead in enumerate(process.aeads):
+            try:
+                content = aead.decrypt(number, datagram[HEADER_LEN_BYTES:], header)
+            except InvalidTag:
+                continue
+            if place:
+                # Who seals with the next key knows that all members of its ring have it.
+                self.activate()
+            return content
+        return None
+
     def _from_unknown(self, datagram: Buffer, nodeid: int, boot: int) -> Refused | None:
         """Take a datagram of a process that has not proved to live; its data are dropped."""
         if nodeid == self._nodeid and boot == self._boot:
             return Refused.REFLECTED
         header = datagram[:HEADER_LEN_BYTES]
+        if header[_KEY_ID_OFFSET] != self._key.key_id:
+            return Refused.OTHER_KEY
         kind, counter = header[1], _COUNTER.unpack(header[-_COUNTER.size :])[0]
-        process = self._asked.get((nodeid, boot)) or _Process(
-            boot, self._key.of_sender(nodeid, boot)
-        )
+        process = self._asked.get((nodeid, boot)) or _Process(boot, self._aeads_of(nodeid, boot))
         try:
-            content = process.aead.decrypt(
+            content = process.aeads[0].decrypt(
                 nonce(kind, counter), datagram[HEADER_LEN_BYTES:], header
             )
         except InvalidTag:
@@ -257,6 +320,7 @@ class Guard:
 
     def _believe(self, nodeid: int, process: _Process, counter: int) -> None:
         process.window.take(counter)
+        process.aeads = self._aeads_of(nodeid, process.boot)
         del self._asked[nodeid, process.boot]
         self._known[nodeid] = process
         self.stats.processes += 1

@@ -49,6 +49,11 @@ class CryptoPhaseReached(LocalEffect):
 
 
 @dataclass(slots=True)
+class KeysKnown(LocalEffect):
+    """All members have the new key: seal with it."""
+
+
+@dataclass(slots=True)
 class KeysSettled(LocalEffect):
     """All members seal with the new key, or have said nothing for long: forget the old one."""
 

@@ -26,6 +26,7 @@ from corosync_tw.services.cfg.effects import (
     ShutdownDecided,
     TestShutdown,
 )
+from corosync_tw.services.cfg.key_agreement import KeyAgreement
 from corosync_tw.services.cfg.shutdown import Opinion, ShutdownFlag, ShutdownVote
 from corosync_tw.services.cfg.wire import (
     CfgFunction,
@@ -78,7 +79,7 @@ class CfgEngine:
         self._past_requesters: set[int] = set()
         self._vote: ShutdownVote | None = None
         self._announce_ns: int | None = None
-        self._crypto = CryptoChange(nodeid, bus)
+        self._crypto: CryptoChange | KeyAgreement = CryptoChange(nodeid, bus)
 
     def exec_handlers(self) -> dict[int, ExecHandler]:
         """Name the handlers by function number."""
@@ -218,8 +219,12 @@ class CfgEngine:
         """
         self._bus.emit(LogsReopened(conn, error))
 
+    def agree_on_keys(self) -> None:
+        """Have no key used before all members have it; before the first ring."""
+        self._crypto = KeyAgreement(self._nodeid, self._bus)
+
     def keys_changed(self, now_ns: int) -> None:
-        """Take note that packets are sealed with another key from now on."""
+        """Take note of another key: packets are sealed with it, or will be as soon as agreed."""
         self._crypto.begin(self.members, now_ns)
 
     def next_deadline(self) -> int | None:

@@ -86,8 +86,23 @@ def test_a_changed_file_changes_encryption(totem, key):
     assert change.keys == config_keys(new)
 
 
-def test_datagrams_of_our_own_keep_their_key_while_the_node_runs():
-    old, new = load("udp_crypto: aes256-gcm", "udpu"), load(transport="udpu", key=KEY[::-1])
+@pytest.mark.parametrize(
+    ("totem", "key"),
+    [("udp_crypto: aes256-gcm", KEY[::-1]), ("udp_crypto: chacha20-poly1305", KEY)],
+)
+def test_a_changed_file_changes_the_key_of_datagrams_of_our_own(totem, key):
+    old, new = load("udp_crypto: aes256-gcm", "udpu"), load(totem, "udpu", key)
+    change, faults = plan_change(old, config_keys(old), new)
+    assert not faults
+    assert change.config.crypto == new.crypto != old.crypto
+    assert not change.kept
+    assert change.keys == config_keys(new)
+
+
+@pytest.mark.parametrize("encrypted_first", [True, False])
+def test_whether_datagrams_are_encrypted_stays_while_the_node_runs(encrypted_first):
+    files = [load("udp_crypto: aes256-gcm", "udpu"), load(transport="udpu", key=KEY[::-1])]
+    old, new = files if encrypted_first else files[::-1]
     change, faults = plan_change(old, config_keys(old), new)
     assert not faults
     assert change.config.crypto == old.crypto

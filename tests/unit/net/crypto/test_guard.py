@@ -208,6 +208,84 @@ def test_the_last_counter_begins_a_new_key(net):
     meet(a, b)
 
 
+NEXT = ClusterKey("chacha20-poly1305", bytes(range(100, 228)))
+
+
+def exchanged(a, b):
+    """Tell whether frames pass in both directions."""
+    return b.open(a.seal_one(b"x")) == b"x" and a.open(b.seal_one(b"y")) == b"y"
+
+
+def test_a_key_changes_step_by_step_and_no_datagram_is_lost(net):
+    a, b = net.pair()
+    for step in ("prepare", "activate", "forget_old"):
+        for guard in (a, b):
+            guard.prepare(NEXT) if step == "prepare" else getattr(guard, step)()
+            assert exchanged(a, b)
+            assert exchanged(b, a)
+    assert not any(guard.refused[why] for guard in (a, b) for why in set(Refused) - {7})
+    assert a.stats.questions == b.stats.questions == 1
+    # A node that starts now needs the new key.
+    assert b.open(net.guard(3).seal_one(b"x")) is Refused.OTHER_KEY
+    meet(net.guard(4, NEXT._key, "chacha20-poly1305"), b)
+
+
+def test_the_old_key_is_worth_nothing_when_it_is_forgotten(net):
+    a, b = net.pair()
+    old = a.seal_one(b"old")
+    for guard in (a, b):
+        guard.prepare(NEXT)
+        guard.activate()
+    assert b.open(old) == b"old"
+    old = net.guard(3).seal_one(b"x")
+    assert b.open(old) is Refused.OTHER_KEY
+    b.forget_old()
+    late = a.seal_one(b"x")
+    assert b.open(late) == b"x"
+    assert b.open(late) is Refused.REPLAYED
+
+
+def test_who_hears_a_known_process_use_the_next_key_uses_it(net):
+    a, b = net.pair()
+    a.prepare(NEXT)
+    b.prepare(NEXT)
+    a.activate()
+    assert b.is_waiting
+    assert b.open(a.seal_one(b"x")) == b"x"
+    assert not b.is_waiting
+    a.forget_old()
+    assert exchanged(a, b)
+
+
+def test_strangers_are_heard_under_the_key_in_use_alone(net):
+    a, _ = net.pair()
+    a.prepare(NEXT)
+    newcomer = net.guard(3, NEXT._key, "chacha20-poly1305")
+    assert a.open(newcomer.seal_one(b"x")) is Refused.OTHER_KEY
+    assert a.take_letters() == []
+    a.activate()
+    meet(newcomer, a)
+
+
+def test_a_change_can_be_taken_back(net):
+    a, b = net.pair()
+    a.prepare(NEXT)
+    a.prepare(ClusterKey(CIPHER, KEY))
+    assert not a.is_waiting
+    a.activate()
+    a.forget_old()
+    assert exchanged(a, b)
+
+
+def test_forgetting_comes_too_early(net):
+    a, b = net.pair()
+    a.prepare(NEXT)
+    a.forget_old()
+    b.prepare(NEXT)
+    b.activate()
+    assert exchanged(b, a)
+
+
 def test_a_window_against_a_set():
     """The dumb twin remembers every counter."""
     window, seen = ReplayWindow(), set()
