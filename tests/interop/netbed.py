@@ -276,6 +276,11 @@ class NetBed:
             number: Machine(self._switch, number, mtu_bytes, networks, ipv6) for number in machines
         }
 
+    @property
+    def switch(self) -> NameSpace:
+        """Where all datagrams pass."""
+        return self._switch
+
     def set_faults(self, *faults: Fault) -> None:
         """Have the switches lose what these say, and nothing else; none heals everything."""
         rules = "".join(f"add rule bridge {LOSS_TABLE} f {fault.rule()}\n" for fault in faults)
