@@ -11,6 +11,8 @@ first (``cliques``):
 * nobody forms a ring of nodes that are known not to hear each other;
 * frames of nodes outside make no ring gather, unless a larger ring than every member of it now has
   would come of it;
+* merge detections of those who are kept out name the ring that they are kept out of: stock members
+  of it follow every stranger, but take no notice of merge detections of their own ring;
 * as long as a node is out for its links, all members keep saying whom they hear, so that everybody
   notices when it is whole; links that fail again and again must work longer each time.
 
@@ -20,6 +22,9 @@ Source: corosync issues 659, 750, 760 for the need; the rules are ours.
 Deviation: Corosync knows nothing of it; a ring with a bad link re-forms for ever.
 """
 
+from typing import Final
+
+from corosync_tw.corotypes import RingId
 from corosync_tw.totem.claims import encode_claims
 from corosync_tw.totem.cliques import part_of
 from corosync_tw.totem.const import MembState
@@ -27,6 +32,9 @@ from corosync_tw.totem.deadlines import Deadline
 from corosync_tw.totem.ring import Ring
 from corosync_tw.totem.trace import TraceCode
 from corosync_tw.totem.wire import MembJoin, MergeDetect
+
+# Rings that we are kept out of and speak to, each by a frame of its own.
+RINGS_ADDRESSED_MAX: Final = 8
 
 
 def _members(ring: Ring) -> tuple[int, ...]:
@@ -45,6 +53,8 @@ def hear(ring: Ring, message: MembJoin | MergeDetect, now_ns: int) -> None:
     """Take notice of a frame for everybody."""
     join = isinstance(message, MembJoin)
     ring.hearing.hear(message.system_from, message.claims, now_ns, join=join)
+    if isinstance(message, MergeDetect):
+        ring.hearing.hear_ring(message.system_from, message.ring_id)
     look(ring, now_ns)
     if ring.state is MembState.OPERATIONAL:
         plan_probe(ring, now_ns)
@@ -114,6 +124,26 @@ def stays_out(ring: Ring, sender: int, now_ns: int) -> bool:
         return False
     sizes = (len(members) if n in members else ring.hearing.ring_size(n) for n in own)
     return max(sizes) >= len(own)
+
+
+def rings_to_detect(ring: Ring, now_ns: int) -> list[RingId]:
+    """
+    Name the rings that our merge detections are to bear, each by a frame of its own.
+
+    Ours; but while bad links keep us out of rings that go before ours, those, for then nobody is to
+    follow us; and none while such a ring forms anew.
+    """
+    look(ring, now_ns)
+    if not ring.hearing.bad_links:
+        return [ring.my_ring_id]
+    members = set(_members(ring))
+    outside = ring.hearing.alive() - members
+    if not members or not _own_part(ring, members | outside) <= members:
+        return [ring.my_ring_id]
+    if any(map(ring.hearing.is_gathering, outside)):
+        return []
+    before = sorted(ring.hearing.rings_before(members))
+    return before[:RINGS_ADDRESSED_MAX] or [ring.my_ring_id]
 
 
 def plan_probe(ring: Ring, now_ns: int) -> None:

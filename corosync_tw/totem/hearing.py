@@ -14,10 +14,10 @@ Nodes of other programs say nothing of the kind, and their links are thought to 
 nobody of ours is deaf to them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
-from corosync_tw.corotypes import PROCESSOR_COUNT_MAX
+from corosync_tw.corotypes import PROCESSOR_COUNT_MAX, RingId
 from corosync_tw.totem.claims import Row, age_ms
 from corosync_tw.totem.link_watch import LinkWatch
 from corosync_tw.totem.params import TotemParams
@@ -53,6 +53,7 @@ class Hearing:
         "_my_id",
         "_ours_at",
         "_out_of",
+        "_ring_ids",
         "_rows",
         "_speaking",
         "bad_links",
@@ -62,6 +63,7 @@ class Hearing:
         self._my_id = my_id
         self._heard_at: dict[int, int] = {}
         self._joined_at: dict[int, int] = {}
+        self._ring_ids: dict[int, RingId] = {}  # as merge detections have them
         self._ours_at: dict[int, int] = {}  # of those that make claims: when they were last up
         self._rows: dict[int, tuple[Row, int]] = {}  # and when it was said
         self._into: dict[int, LinkWatch] = {}  # from them to us
@@ -83,6 +85,7 @@ class Hearing:
             self._ours_at.pop(sender, None)
         if join:
             _note(self._joined_at, sender, now_ns)
+            self._ring_ids.pop(sender, None)
         for row in rows:
             said_at = now_ns - row.age_ms * NS_PER_MS
             known = self._rows.get(row.nodeid)
@@ -90,6 +93,11 @@ class Hearing:
                 continue
             if known is not None or len(self._rows) < PROCESSOR_COUNT_MAX:
                 self._rows[row.nodeid] = (row, said_at)
+
+    def hear_ring(self, sender: int, ring_id: RingId) -> None:
+        """Note which ring somebody is in that is heard lately."""
+        if sender in self._heard_at:
+            self._ring_ids[sender] = ring_id
 
     def sense(self, sender: int, now_ns: int) -> None:
         """Note that a node of ours is up; its message may have come by way of somebody else."""
@@ -152,6 +160,7 @@ class Hearing:
 
     def _forget(self, before_ns: int) -> None:
         self._heard_at = {n: at for n, at in self._heard_at.items() if at > before_ns}
+        self._ring_ids = {n: i for n, i in self._ring_ids.items() if n in self._heard_at}
         self._rows = {n: known for n, known in self._rows.items() if known[1] > before_ns}
         if len(self._ours_at) == PROCESSOR_COUNT_MAX or len(self._joined_at) == PROCESSOR_COUNT_MAX:
             self._ours_at.clear()
@@ -218,6 +227,27 @@ class Hearing:
         """Tell how large a ring a node is in, as far as it or another member said."""
         sizes = (len(row.ring) for row, _ in self._rows.values() if nodeid in row.ring)
         return max(sizes, default=0)
+
+    def is_gathering(self, nodeid: int) -> bool:
+        """Tell whether a node said lately that it is in no ring."""
+        known = self._rows.get(nodeid)
+        return known is not None and not known[0].ring
+
+    def rings_before(self, members: Collection[int]) -> set[RingId]:
+        """
+        Name the rings that go before one of ``members``: larger ones, or of lower nodeids.
+
+        :return: those of which we have heard lately.
+        """
+        ours = (-len(members), min(members))
+        found = set()
+        for nodeid, ring_id in self._ring_ids.items():
+            row = self._rows.get(nodeid)
+            if row is not None and row[0].ring and nodeid not in members:
+                ring = row[0].ring
+                if (-len(ring), min(ring)) < ours:
+                    found.add(ring_id)
+        return found
 
     def rows(self, members: Iterable[int], now_ns: int) -> list[Row]:
         """

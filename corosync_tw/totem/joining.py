@@ -6,7 +6,7 @@ memb_merge_detect_transmit, token_hold_cancel_send.
 """
 
 from corosync_tw.totem import wire
-from corosync_tw.totem.asymmetry import with_claims
+from corosync_tw.totem.asymmetry import rings_to_detect, with_claims
 from corosync_tw.totem.const import LEAVE_DUMMY_NODEID
 from corosync_tw.totem.deadlines import Deadline
 from corosync_tw.totem.ring import Ring
@@ -58,10 +58,15 @@ def send_leave(ring: Ring) -> None:
 
 
 def send_merge_detect(ring: Ring, now_ns: int) -> None:
-    """Tell strangers of our ring."""
-    frame = wire.encode_merge_detect(wire.MergeDetect(ring.my_id, ring.my_id, ring.my_ring_id))
-    ring.stats.memb_merge_detect_tx += 1
-    ring.send_to_all(with_claims(ring, frame, now_ns))
+    """
+    Tell strangers of our ring.
+
+    Deviation: who is kept out of a ring by bad links names that ring in place of its own.
+    """
+    for ring_id in rings_to_detect(ring, now_ns):
+        frame = wire.encode_merge_detect(wire.MergeDetect(ring.my_id, ring.my_id, ring_id))
+        ring.stats.memb_merge_detect_tx += 1
+        ring.send_to_all(with_claims(ring, frame, now_ns))
 
 
 def send_hold_cancel(ring: Ring) -> None:
