@@ -21,9 +21,13 @@ from twisted.scripts import twistd
 
 from corosync_tw.daemon import knet_carriage, network, node, ring_carriage, running
 from corosync_tw.net.crypto.guard import Guard
+from corosync_tw.net.knet.wire import SEQ_MAX
 from corosync_tw.totem.rrp.monitor import Monitor
 
 COUNTERS = ("message", "token", "knet", "sealed", "rrp")
+
+# Farther behind a number of knet's than that is ahead of it.
+BEHIND_MAX = 4096
 
 guards: list[Guard] = []
 carriages: list[Any] = []
@@ -71,6 +75,12 @@ def monitors(carriage: Any) -> dict[str, Monitor]:
     return {"tokens": judge._tokens, **{f"n{nodeid}": one for nodeid, one in senders}}
 
 
+def jump(sender: Any, seq: int) -> None:
+    """Let knet's sequence numbers go on from elsewhere, unless that is behind."""
+    if seq and (sender.seq - seq) % SEQ_MAX > BEHIND_MAX:
+        sender.seq = seq
+
+
 def go_on(told: Path) -> None:
     """Do what the file says; counters only grow."""
     said = json.loads(told.read_text())
@@ -84,8 +94,8 @@ def go_on(told: Path) -> None:
                 more = max(0, said.get("rrp", 0) - max(monitor.counts))
                 monitor.counts[:] = [count + more for count in monitor.counts]
             counts = {name: list(monitor.counts) for name, monitor in found.items()}
-        elif "knet" in said:
-            carriage.transport.engine._sender.seq = said["knet"]
+        else:
+            jump(carriage.transport.engine._sender, said.get("knet", 0))
     fresh = told.with_suffix(".fresh")
     fresh.write_text(json.dumps(counts))
     fresh.rename(told.with_suffix(".counts"))

@@ -47,10 +47,12 @@ def numbers(directory: Path) -> Iterator[list[Cell]]:
     """The numbers of rings of ours, and of those with a stock node."""
     for stock in ([], STOCK):
         for boundary in BOUNDARIES:
+            cells = []
             for during in ("loss", "join", "leave"):
                 with NetBed(NODES) as bed:
                     place = directory / f"{boundary}-{during}-{len(stock)}"
-                    yield of_ring_numbers(bed, place, boundary, during, stock)
+                    cells += of_ring_numbers(bed, place, boundary, during, stock)
+            yield cells
 
 
 def sealed(directory: Path) -> Iterator[list[Cell]]:
