@@ -89,8 +89,10 @@ class RingCarriage:
         ]
         self._keys = DatagramKeys(network.transport for network in self._networks)
         self.statuses = [active_status(number) for number in range(len(links))]
+        self._key = config.crypto.key
+        self._authenticator = _authenticator(self._key)
         self.layer = RedundantRing(
-            rrp_params(config, self._seed), self._missing, _authenticator(config.crypto.key)
+            rrp_params(config, self._seed), self._missing, self._authenticator
         )
         self.transport = LinkedTransport(
             reactor,
@@ -120,6 +122,7 @@ class RingCarriage:
         params = rrp_params(new, self._seed)
         if params != self.layer.params:
             self.transport.order(lambda now_ns: self.layer.reconfigure(params, now_ns))
+        self._key = new.crypto.key
         self._keys.follow(old, new)
 
     def learnt(self, nodeid: int) -> list[str]:
@@ -132,8 +135,10 @@ class RingCarriage:
         self.transport.order(lambda now_ns: self.layer.reenable(None, now_ns))
 
     def use_keys(self) -> None:
-        """Seal with the new key on all rings."""
+        """Seal with the new key on all rings, and sign tests with it."""
         self._keys.use()
+        if isinstance(self._authenticator, HmacAuthenticator):
+            self._authenticator.change_key(self._key)
 
     def forget_keys(self) -> None:
         """Forget the old key."""

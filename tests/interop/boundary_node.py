@@ -82,7 +82,7 @@ def jump(sender: Any, seq: int) -> None:
 
 
 def go_on(told: Path) -> None:
-    """Do what the file says; counters only grow."""
+    """Do what the file says; counters that are on the wire only grow."""
     said = json.loads(told.read_text())
     for guard in guards:
         guard._counter = max(guard._counter, said.get("sealed", 0))
@@ -90,9 +90,9 @@ def go_on(told: Path) -> None:
     for carriage in carriages:
         if hasattr(carriage, "layer"):
             found = monitors(carriage)
-            for monitor in found.values():
-                more = max(0, said.get("rrp", 0) - max(monitor.counts))
-                monitor.counts[:] = [count + more for count in monitor.counts]
+            for monitor in found.values() if "rrp" in said else ():
+                more = said["rrp"] - max(monitor.counts)
+                monitor.counts[:] = [max(0, count + more) for count in monitor.counts]
             counts = {name: list(monitor.counts) for name, monitor in found.items()}
         else:
             jump(carriage.transport.engine._sender, said.get("knet", 0))

@@ -48,6 +48,10 @@ class HmacAuthenticator:
         """Take the key that all members have."""
         self._key = key
 
+    def change_key(self, key: bytes) -> None:
+        """Take another one; a test that is under way then fails."""
+        self._key = key
+
     def tag(self, data: bytes) -> bytes:
         """Give the tag of a packet."""
         return hmac.digest(self._key, b"corosync_tw rrp" + data, "sha256")[:_HMAC_LEN_BYTES]

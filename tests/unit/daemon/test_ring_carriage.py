@@ -150,6 +150,24 @@ def test_a_forged_test_is_refused_and_counted_and_said_once():
     assert [type(effect) for effect in layer.poll()] == [LinkSend]
 
 
+def test_tests_are_signed_with_the_next_key_when_all_members_have_it():
+    bed = Bed("rrp_mode: passive\nudp_crypto: aes256-gcm")
+    layer, other = bed.carriage.layer, KEY[::-1]
+    layer.start(0)
+    layer.set_ring_members(frozenset({1, 2, 3}))
+    bed.carriage.link_event(FAULT)
+    layer.receive(0, [Arrival(orf_token(1, ring_id=RING), None)], 1)
+    probe = Probe(KIND_RING_TEST, 3, 1, LAP_MULTICAST, 2, 5, 9, 77, RING)
+    signed = Arrival(encode_probe(probe, HmacAuthenticator(other)), None)
+    crypto = replace(bed.config.crypto, key=other)
+    bed.carriage.adopt(bed.config, replace(bed.config, crypto=crypto))
+    layer.receive(1, [signed], 1)
+    assert LinkSend not in map(type, layer.poll())
+    bed.carriage.use_keys()
+    layer.receive(1, [signed], 60_000_000_000)
+    assert LinkSend in map(type, layer.poll())
+
+
 def test_what_repeats_is_said_once(bed):
     refused = LinkEvent(LinkEventKind.PROBE_REFUSED, 0, 3, (3, 6, 0, 0))
     for _ in range(5):
