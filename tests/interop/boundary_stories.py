@@ -106,7 +106,7 @@ def of_ring_numbers(
             cluster.store_ring(nodeid, value - 400)
         cluster.start_at(NODES[:2])
         run.quorate(*NODES[:2])
-        remembered = value - 200 if during == "leave" else value - 8
+        remembered = value - 200 if during == "leave" else value - 4
         if during == "loss":
             run.lose(LOSS_PERCENT)
         cluster.store_ring(3, remembered)
