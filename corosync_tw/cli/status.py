@@ -44,6 +44,8 @@ def as_text(status: Mapping[str, Any]) -> str:
     }
     if status.get("bad_links"):
         rows["Faulty links"] = ", ".join(f"{a} to {b}" for a, b in status["bad_links"])
+    if status.get("faulty_rings"):
+        rows["Faulty rings"] = " ".join(map(str, status["faulty_rings"]))
     counters = {name: value for name, value in status["counters"].items() if value}
     lines = [f"{name:16}{value}" for name, value in rows.items()]
     if counters:

@@ -116,8 +116,9 @@ class Node:
         """
         Ask the node for its state.
 
-        :return: fires with nodeid, ring_rep, ring_seq, members, quorate, bad_links, state,
-            sync_in_progress, queue_level (0 to 1), token_rotation_us (or None) and counters.
+        :return: fires with nodeid, ring_rep, ring_seq, members, quorate, bad_links,
+            faulty_rings, state, sync_in_progress, queue_level (0 to 1), token_rotation_us (or None)
+            and counters.
         """
         return self.call("status")
 

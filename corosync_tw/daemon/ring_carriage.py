@@ -27,6 +27,7 @@ from corosync_tw.net.linked import LinkedTransport
 from corosync_tw.net.stats import TransportStats
 from corosync_tw.net.udp_network import UdpNetwork
 from corosync_tw.services.cmap.live import Provider
+from corosync_tw.services.cmap.runtime_keys import RINGS_PREFIX
 from corosync_tw.services.cmap.store import CmapStore
 from corosync_tw.services.cmap.values import TypedValue
 from corosync_tw.services.stack import Stack
@@ -182,7 +183,7 @@ class RingCarriage:
         assert self._stack is not None, "attached before it starts"
         store = self._stack.cmap.store
         store.set(
-            f"runtime.totem.pg.mrp.rrp.{number}.faulty",
+            f"{RINGS_PREFIX}{number}.faulty",
             TypedValue.u8(int(self.layer.faulty(number))),
         )
         prefix = f"runtime.corosync_tw.rings.{number}"

@@ -92,6 +92,7 @@ class ILocalServices(Interface):
         Describe the node with plain types alone.
 
         Keys: nodeid, ring_rep, ring_seq, members, quorate, bad_links (pairs of the nodeid that
-        speaks and the one that is deaf to it), state, sync_in_progress, queue_level,
-        token_rotation_us (None while no token came round) and counters (name: int).
+        speaks and the one that is deaf to it), faulty_rings (numbers of redundant rings), state,
+        sync_in_progress, queue_level, token_rotation_us (None while no token came round) and
+        counters (name: int).
         """

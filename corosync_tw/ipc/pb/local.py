@@ -14,6 +14,7 @@ from zope.interface import implementer
 from corosync_tw.corotypes import Guarantee, Slices
 from corosync_tw.errors import CsBadHandle
 from corosync_tw.ipc.pb.interfaces import ILocalListener, ILocalServices
+from corosync_tw.services.cmap.runtime_keys import RINGS_PREFIX
 from corosync_tw.services.cpg.effects import CpgDeliverRun
 from corosync_tw.services.effects import (
     CpgConfchg,
@@ -160,12 +161,18 @@ class LocalServices:
             "members": list(stack.members),
             "quorate": stack.quorate,
             "bad_links": [list(link) for link in sorted(stack.srp.bad_links)],
+            "faulty_rings": self._faulty_rings(),
             "state": stack.srp.state.name.lower(),
             "sync_in_progress": stack.sync_in_progress,
             "queue_level": stack.pg.queue_level,
             "token_rotation_us": rotation_ns / NS_PER_US if rotation_ns else None,
             "counters": counters,
         }
+
+    def _faulty_rings(self) -> list[int]:
+        store = self.stack.cmap.store
+        faulty = (key for key in store.keys(RINGS_PREFIX) if store.get(key).value)
+        return sorted(int(key.removeprefix(RINGS_PREFIX).partition(".")[0]) for key in faulty)
 
     def _check(self, conn: int) -> None:
         if conn not in self._listeners:

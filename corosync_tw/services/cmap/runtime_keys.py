@@ -36,6 +36,8 @@ CANCEL_WAIT_FOR_ALL: Final = "quorum.cancel_wait_for_all"
 OUR_PREFIX: Final = "runtime.corosync_tw."
 KERNELS: Final = f"{OUR_PREFIX}kernels"
 # Links that do not work, as "speaker>deaf listener"; there only once a link has failed.
+# Of redundant rings: number, then ".faulty".
+RINGS_PREFIX: Final = "runtime.totem.pg.mrp.rrp."
 BAD_LINKS: Final = f"{OUR_PREFIX}bad_links"
 _NO: Final = TypedValue.string("no")
 _ANY_EVENT: Final = Track.ADD | Track.DELETE | Track.MODIFY

@@ -6,17 +6,20 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.logger import LogPublisher, formatEvent
 
+from corosync_tw.cli.status import as_text
 from corosync_tw.config.load import load_text, service_params, totem_params
 from corosync_tw.corotypes import RingId
 from corosync_tw.daemon.journal import Journal
 from corosync_tw.daemon.ring_carriage import RingCarriage
 from corosync_tw.daemon.ring_facts import RingFacts
+from corosync_tw.ipc.pb.local import LocalServices
 from corosync_tw.net.interfaces import NetEvent, NetEventKind
 from corosync_tw.services.cfg.facts import Interface
 from corosync_tw.services.stack import Stack
 from corosync_tw.services.stats.rings import ALL_PREFIX, PREFIX
 from corosync_tw.totem.links import Arrival, LinkEvent, LinkEventKind, LinkFaultCause, LinkSend
 from corosync_tw.totem.rrp.frames import KIND_RING_TEST
+from corosync_tw.totem.rrp.judge import Verdict
 from corosync_tw.totem.rrp.probe import (
     LAP_MULTICAST,
     HmacAuthenticator,
@@ -85,6 +88,9 @@ class Bed:
         self.networks.append(Network(*arguments))
         return self.networks[-1]
 
+    def status(self):
+        return LocalServices(self.stack, 1, lambda: 0, lambda: None).status()
+
     def key(self, name):
         return self.stack.cmap.store.get(name).value
 
@@ -97,6 +103,7 @@ def bed():
 def test_the_rings_of_a_node_that_starts(bed):
     assert [bed.key(f"runtime.totem.pg.mrp.rrp.{n}.faulty") for n in (0, 1)] == [0, 0]
     assert bed.key("runtime.corosync_tw.rings.1.status") == "ring 1 active with no faults"
+    assert bed.status()["faulty_rings"] == []
     assert bed.facts.redundant()
     assert bed.facts.interfaces() == [
         Interface(0, "192.168.1.1", "ring 0 active with no faults"),
@@ -115,6 +122,15 @@ def test_a_fault_is_logged_and_shown(bed):
     bed.carriage.link_event(recovered)
     assert bed.facts.interfaces()[1].status == "ring 1 active with no faults"
     assert bed.lines[-1] == "ring 1: was faulty for 5.0 s, the tests of node 2 were clean"
+
+
+def test_the_status_of_a_node_names_faulty_rings(bed):
+    layer = bed.carriage.layer
+    layer.start(0)
+    layer._mark(Verdict(1, LinkFaultCause.TOKENS_LAG, 0, 11, 40, 10), 1)
+    bed.carriage.link_event(FAULT)
+    assert bed.status()["faulty_rings"] == [1]
+    assert "Faulty rings    1" in as_text(bed.status())
 
 
 def test_what_a_faulty_network_lost_does_not_slow_the_others_down(bed):
