@@ -1,6 +1,9 @@
 """What a ring of ours logs is what a stock ring logs, and a log that is full costs lines alone."""
 
+import fcntl
+import os
 import re
+import select
 
 import pytest
 
@@ -33,6 +36,7 @@ LOOKED_FOR = (
     "[SERV  ] Service engine unloaded: corosync vote quorum service v1.0",
     "[MAIN  ] Corosync Cluster Engine exiting normally",
 )
+FORMED = "stats.srp.operational_entered"
 LOST = "stats.corosync_tw.log.lines_lost"
 
 
@@ -96,41 +100,62 @@ def test_our_log_of_a_rings_life_is_stock_s(bed):
     assert [kind for kind in lacking if not any(word in kind for word in NOT_OURS)] == []
 
 
+def log_all_to(node, path):
+    """Have a node log each visit of the token to a file."""
+    wanted = f"logging {{\n    to_logfile: yes\n    logfile: {path}\n"
+    wanted += "    logger_subsys {\n        subsys: TOTEM\n        debug: trace\n"
+    wanted += "        to_stderr: no\n    }\n"
+    node.conf.write_text(node.conf.read_text().replace("logging {\n", wanted))
+
+
+def lost_lines(node):
+    told = node.machine.run("corosync-cmapctl", "-m", "stats", "-g", LOST).stdout
+    return int(told.rpartition("= ")[2])
+
+
+def drained(reader):
+    """Give what is in a pipe now."""
+    try:
+        return os.read(reader, 1 << 20)
+    except BlockingIOError:
+        return b""
+
+
 @pytest.fixture
 def small_disk(bed):
-    """Two nodes of ours, one of which logs all it can to a file system of two pages."""
+    """Two nodes of ours; one logs to a file system of two pages, one to a pipe that is not read."""
     machines, workdir = bed
-    disk = workdir / "disk"
+    disk, pipe = workdir / "disk", workdir / "pipe"
     disk.mkdir()
+    os.mkfifo(pipe)
     machine = machines.machines[OURS[0]]
     machine.run("mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", str(disk))
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, select.PIPE_BUF)
     with Cluster(machines.machines, [], list(OURS), workdir / "full", token_ms=TOKEN_MS) as ring:
         node = ring.nodes[OURS[0]]
-        wanted = f"logging {{\n    to_logfile: yes\n    logfile: {disk}/x.log\n"
-        wanted += "    logger_subsys {\n        subsys: TOTEM\n        debug: trace\n"
-        wanted += "        to_stderr: no\n    }\n"
-        node.conf.write_text(node.conf.read_text().replace("logging {\n", wanted))
+        log_all_to(node, disk / "x.log")
+        log_all_to(ring.nodes[OURS[1]], pipe)
         ring.start()
         ring.wait_quorate(timeout_s=WITHIN_S)
-        yield ring, node, disk / "x.log"
+        yield ring, node, disk / "x.log", reader
+    os.close(reader)
     machine.run("umount", str(disk))
 
 
 def test_a_full_disk_costs_lines_and_no_membership(small_disk):
-    ring, node, logfile = small_disk
-
-    def lost():
-        told = node.machine.run("corosync-cmapctl", "-m", "stats", "-g", LOST).stdout
-        return int(told.rpartition("= ")[2])
+    ring, node, logfile, reader = small_disk
+    other = ring.nodes[OURS[1]]
 
     def written():
         return node.machine.run("cat", str(logfile)).stdout
 
-    def memberships():
-        return ring.nodes[OURS[1]].log_text().count("A new membership")
+    def formed():
+        return node.machine.run("corosync-cmapctl", "-m", "stats", "-g", FORMED).stdout
 
-    before = memberships()
-    wait_until("a full disk", lambda: lost() > 100, WITHIN_S)
+    before = formed()
+    wait_until("a full disk", lambda: lost_lines(node) > 20, WITHIN_S)
+    wait_until("a full pipe", lambda: lost_lines(other) > 20, WITHIN_S)
     warning = f"Log messages are lost at {logfile}: No space left on device."
     wait_until("a warning elsewhere", lambda: warning in node.log_text(), WITHIN_S)
     assert sorted(node.quorate_members()) == list(OURS)
@@ -138,7 +163,10 @@ def test_a_full_disk_costs_lines_and_no_membership(small_disk):
     node.machine.run("truncate", "-s", "0", str(logfile))
     wait_until("word of the loss", lambda: "messages lost: No space" in written(), WITHIN_S)
     assert "A new membership" not in written()
-    assert memberships() == before
+    assert formed() == before
+    # The pipe goes on with what became of the lines between.
+    wait_until("word from the pipe", lambda: b"messages lost: " in drained(reader), WITHIN_S)
+    assert sorted(other.quorate_members()) == list(OURS)
     # A rotation, and one that fails.
     node.machine.run("mv", str(logfile), f"{logfile}.1")
     node.machine.run("corosync-cfgtool", "-L")
