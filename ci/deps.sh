@@ -29,6 +29,7 @@ need util-linux command -v nsenter
 need mandoc command -v mandoc
 need aspell command -v aspell
 need aspell-en test -e /usr/lib/aspell/en_GB-ize.multi
+need tshark command -v tshark
 need systemd command -v systemd-analyze
 need python3-venv sh "$(dirname "$0")/python.sh"
 need python3-dev sh "$(dirname "$0")/headers.sh"

@@ -26,8 +26,8 @@ CLAIMS_VERSION: Final = 1
 ROWS_MAX: Final = 64
 AGE_MS_MAX: Final = 0xFFFFFFFF
 
-_HEAD: Final = Struct("<4sBBH")
-_ROW: Final = Struct("<HHI")
+HEAD: Final = Struct("<4sBBH")
+ROW: Final = Struct("<HHI")
 _BITMAPS: Final = 4
 _NODEID_LEN_BYTES: Final = 4
 
@@ -64,18 +64,18 @@ def encode_claims(rows: Sequence[Row], room_bytes: int) -> bytes:
     """
     nodes = sorted({n for row in rows for n in (row.nodeid, *frozenset().union(*row[2:]))})
     bitmap_len = (len(nodes) + 7) // 8
-    room_bytes -= _HEAD.size + len(nodes) * _NODEID_LEN_BYTES
-    rows = rows[: min(ROWS_MAX, max(0, room_bytes) // (_ROW.size + _BITMAPS * bitmap_len))]
+    room_bytes -= HEAD.size + len(nodes) * _NODEID_LEN_BYTES
+    rows = rows[: min(ROWS_MAX, max(0, room_bytes) // (ROW.size + _BITMAPS * bitmap_len))]
     if not rows or len(nodes) > PROCESSOR_COUNT_MAX:
         return b""
     place = {nodeid: at for at, nodeid in enumerate(nodes)}
     parts = [
-        _HEAD.pack(CLAIMS_MAGIC, CLAIMS_VERSION, len(rows), len(nodes)),
+        HEAD.pack(CLAIMS_MAGIC, CLAIMS_VERSION, len(rows), len(nodes)),
         Struct(f"<{len(nodes)}I").pack(*nodes),
     ]
     for row in rows:
         age_ms = min(row.age_ms, AGE_MS_MAX)
-        parts.append(_ROW.pack(place[row.nodeid], 0, age_ms))
+        parts.append(ROW.pack(place[row.nodeid], 0, age_ms))
         parts += [_bitmap(place, members, bitmap_len) for members in row[2:]]
     return b"".join(parts)
 
@@ -92,9 +92,9 @@ def decode_claims(data: Buffer) -> tuple[Row, ...]:
     """
     if not len(data):
         return ()
-    if len(data) < _HEAD.size:
+    if len(data) < HEAD.size:
         raise MalformedFrame("claims too short")
-    magic, version, rows, count = _HEAD.unpack_from(data)
+    magic, version, rows, count = HEAD.unpack_from(data)
     if magic != CLAIMS_MAGIC:
         raise MalformedFrame("not claims")
     if version != CLAIMS_VERSION:
@@ -102,11 +102,11 @@ def decode_claims(data: Buffer) -> tuple[Row, ...]:
     if rows > ROWS_MAX or count > PROCESSOR_COUNT_MAX:
         raise MalformedFrame("claims of too many nodes")
     bitmap_len = (count + 7) // 8
-    row_len = _ROW.size + _BITMAPS * bitmap_len
-    at = _HEAD.size + count * _NODEID_LEN_BYTES
+    row_len = ROW.size + _BITMAPS * bitmap_len
+    at = HEAD.size + count * _NODEID_LEN_BYTES
     if len(data) < at + rows * row_len:
         raise MalformedFrame("claims shorter than their counts")
-    nodes = Struct(f"<{count}I").unpack_from(data, _HEAD.size)
+    nodes = Struct(f"<{count}I").unpack_from(data, HEAD.size)
     return tuple(
         _decode_row(data[start : start + row_len], nodes, bitmap_len)
         for start in range(at, at + rows * row_len, row_len)
@@ -114,12 +114,12 @@ def decode_claims(data: Buffer) -> tuple[Row, ...]:
 
 
 def _decode_row(data: Buffer, nodes: Sequence[int], bitmap_len: int) -> Row:
-    place, _, age_ms = _ROW.unpack_from(data)
+    place, _, age_ms = ROW.unpack_from(data)
     if place >= len(nodes):
         raise MalformedFrame("claims of a node outside their list")
     sets = [
         _members(bytes(data[start : start + bitmap_len]), nodes)
-        for start in range(_ROW.size, len(data), bitmap_len)
+        for start in range(ROW.size, len(data), bitmap_len)
     ]
     return Row(nodes[place], age_ms, *sets)
 

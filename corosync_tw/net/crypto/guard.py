@@ -40,11 +40,11 @@ MARKER: Final = 0xA7
 # marker, kind, key id, type, nodeid, boot; counter
 _SENDER: Final = Struct(">BBBBIQ")
 _COUNTER: Final = Struct(">Q")
-_HEADER: Final = Struct(">BBBBIQQ")
+HEADER: Final = Struct(">BBBBIQQ")
 _TYPE: Final = int(MessageType.MCAST)
 # Whom it is for, and what is asked.
 _QUESTION: Final = Struct(">I16s")
-HEADER_LEN_BYTES: Final = _HEADER.size
+HEADER_LEN_BYTES: Final = HEADER.size
 OVERHEAD_BYTES: Final = HEADER_LEN_BYTES + TAG_LEN_BYTES
 _ASKED_LEN_BYTES: Final = 16
 BOOT_LEN_BYTES: Final = 8
@@ -248,14 +248,14 @@ class Guard:
         """Give the nodeid that a datagram claims; None when it is no datagram of a guard."""
         if len(datagram) < OVERHEAD_BYTES or datagram[0] != MARKER:
             return None
-        nodeid: int = _HEADER.unpack(datagram[:HEADER_LEN_BYTES])[4]
+        nodeid: int = HEADER.unpack(datagram[:HEADER_LEN_BYTES])[4]
         return nodeid
 
     def _opened(self, datagram: Buffer) -> bytes | Refused | None:
         if len(datagram) < OVERHEAD_BYTES or datagram[0] != MARKER:
             return Refused.CLEAR
         header = datagram[:HEADER_LEN_BYTES]
-        _, kind, key_id, _, nodeid, boot, counter = _HEADER.unpack(header)
+        _, kind, key_id, _, nodeid, boot, counter = HEADER.unpack(header)
         if key_id != self._key.key_id:
             other = self._other
             if other is None or key_id != other.key_id:

@@ -31,12 +31,13 @@ CHANNEL: Final = 0
 
 # version, type, node, max_version, pad
 _HEADER: Final = ">BBHBB"
+HEADER: Final = Struct(_HEADER)
 # seq, compress, pad, bcast, frag_num, frag_seq, channel
 DATA_HEADER: Final = Struct(_HEADER + "HBBBBBb")
 # link, time, seq, timed
-_PING: Final = Struct(_HEADER + "B16sHB")
+PING: Final = Struct(_HEADER + "B16sHB")
 # link, size
-_PMTUD: Final = Struct(_HEADER + "B2s")
+PMTUD: Final = Struct(_HEADER + "B2s")
 # seconds, nanoseconds: struct timespec of a 64-bit machine.
 _TIME: Final = Struct("<qq")
 _TIME_BIG: Final = Struct(">qq")
@@ -44,8 +45,8 @@ _SIZE: Final = Struct("<H")
 _NS_PER_S: Final = 1_000_000_000
 
 DATA_HEADER_LEN_BYTES: Final = DATA_HEADER.size
-PING_LEN_BYTES: Final = _PING.size
-PMTUD_LEN_BYTES: Final = _PMTUD.size
+PING_LEN_BYTES: Final = PING.size
+PMTUD_LEN_BYTES: Final = PMTUD.size
 # libknet counts every packet's header as if it were the longest one (KNET_HEADER_ALL_SIZE).
 HEADER_ALL_LEN_BYTES: Final = PING_LEN_BYTES
 _TYPE_AT: Final = 1
@@ -118,11 +119,11 @@ def decode(packet: Buffer) -> Ping | Pmtud:
     if kind in _PINGS:
         if length != PING_LEN_BYTES:
             raise MalformedFrame("ping of another length")
-        _, _, node, _, _, link, time, seq, timed = _PING.unpack(packet)
+        _, _, node, _, _, link, time, seq, timed = PING.unpack(packet)
         _check_link(link)
         return Ping(kind, node, link, time, seq, timed != 0)
     if kind in _PMTUDS:
-        _, _, node, _, _, link, size = _PMTUD.unpack_from(packet)
+        _, _, node, _, _, link, size = PMTUD.unpack_from(packet)
         _check_link(link)
         return Pmtud(kind, node, link, size)
     raise MalformedFrame("unknown knet packet")
@@ -135,7 +136,7 @@ def _check_link(link: int) -> None:
 
 def encode_ping(ping: Ping) -> bytes:
     """Make a ping's or a pong's packet."""
-    return _PING.pack(
+    return PING.pack(
         VERSION, ping.kind, ping.node, VERSION, 0, ping.link, ping.time, ping.seq, ping.timed
     )
 
@@ -146,7 +147,7 @@ def encode_pmtud(pmtud: Pmtud, len_bytes: int = PMTUD_LEN_BYTES) -> bytes:
 
     :param len_bytes: whole packet, at least PMTUD_LEN_BYTES; what is behind the fields is zero.
     """
-    packet = _PMTUD.pack(VERSION, pmtud.kind, pmtud.node, VERSION, 0, pmtud.link, pmtud.size)
+    packet = PMTUD.pack(VERSION, pmtud.kind, pmtud.node, VERSION, 0, pmtud.link, pmtud.size)
     return packet.ljust(len_bytes, b"\0")
 
 

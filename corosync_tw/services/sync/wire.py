@@ -18,9 +18,9 @@ SERVICE_BUILD_ID: Final = 1
 SERVICE_LIST_MAX: Final = 128
 
 # header, ring rep@16 u32, ring seq@20 u64, 32 bytes
-_BARRIER: Final = both_orders("I4xI4xIQ4x")
+BARRIER: Final = both_orders("I4xI4xIQ4x")
 # header, ring rep@16, ring seq@20, entries@32 i32, list[128]@40 i32, 552 bytes
-_BUILD: Final = both_orders("I4xI4xIQ4xi4x")
+BUILD: Final = both_orders("I4xI4xIQ4xi4x")
 BARRIER_LEN: Final = 32
 SERVICE_BUILD_LEN: Final = 552
 _BUILD_LIST_OFFSET: Final = 40
@@ -41,13 +41,13 @@ class ServiceBuild(NamedTuple):
 
 def encode_barrier(ring_id: RingId) -> bytes:
     """Encode a BARRIER."""
-    return _BARRIER.little.pack(BARRIER_ID, BARRIER_LEN, ring_id.rep, ring_id.seq)
+    return BARRIER.little.pack(BARRIER_ID, BARRIER_LEN, ring_id.rep, ring_id.seq)
 
 
 def encode_service_build(ring_id: RingId, services: tuple[int, ...]) -> bytes:
     """Encode a SERVICE_BUILD."""
     assert len(services) <= SERVICE_LIST_MAX, f"{len(services)} services"
-    head = _BUILD.little.pack(
+    head = BUILD.little.pack(
         SERVICE_BUILD_ID, SERVICE_BUILD_LEN, ring_id.rep, ring_id.seq, len(services)
     )
     body = Struct(f"<{len(services)}i").pack(*services)
@@ -63,11 +63,11 @@ def decode(data: Buffer, big_endian: bool) -> Barrier | ServiceBuild:
     number = decode_id(data, big_endian)
     if number == BARRIER_ID:
         need(data, BARRIER_LEN, "sync barrier")
-        _, _, rep, seq = _BARRIER.of(big_endian).unpack_from(data)
+        _, _, rep, seq = BARRIER.of(big_endian).unpack_from(data)
         return Barrier(RingId(rep, seq))
     if number == SERVICE_BUILD_ID:
         need(data, SERVICE_BUILD_LEN, "sync service build")
-        _, _, rep, seq, entries = _BUILD.of(big_endian).unpack_from(data)
+        _, _, rep, seq, entries = BUILD.of(big_endian).unpack_from(data)
         if not 0 <= entries <= SERVICE_LIST_MAX:
             raise MalformedFrame(f"sync service build with {entries} entries")
         order = ">" if big_endian else "<"

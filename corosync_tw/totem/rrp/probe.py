@@ -29,7 +29,7 @@ LAP_MULTICAST: Final = 1
 LAP_UNICAST: Final = 2
 
 # header; network, lap, length of the tag, activator, generation, number, stamp, ring id
-_PROBE: Final = Struct("<HBBBII" + "BBHIIIQIQ")
+PROBE: Final = Struct("<HBBBII" + "BBHIIIQIQ")
 _KINDS: Final = frozenset({KIND_RING_TEST, KIND_RING_ACTIVATE})
 _HMAC_LEN_BYTES: Final = 16
 
@@ -97,7 +97,7 @@ def encode_probe(probe: Probe, authenticator: Authenticator, target: int = NODEI
 
 
 def _pack(probe: Probe, target: int, tag_len_bytes: int) -> bytes:
-    return _PROBE.pack(
+    return PROBE.pack(
         *(TOTEM_MAGIC, TOTEM_VERSION, probe.kind, 0, probe.sender, target),
         *(probe.network, probe.lap, tag_len_bytes, probe.activator, probe.generation),
         *(probe.number, probe.stamp, *probe.ring_id),
@@ -112,12 +112,12 @@ def claimed_sender(frame: Buffer) -> int:
 
 def decode_probe(frame: Buffer, authenticator: Authenticator) -> Probe | ProbeFault:
     """Read a datagram, whatever its bytes; the tag is checked before anything is believed."""
-    data = bytes(frame[: _PROBE.size])
+    data = bytes(frame[: PROBE.size])
     try:
-        magic, version, kind, _, sender, _, network, lap, tag_len_bytes, *rest = _PROBE.unpack(data)
+        magic, version, kind, _, sender, _, network, lap, tag_len_bytes, *rest = PROBE.unpack(data)
     except error:
         return ProbeFault.MALFORMED
-    tag = bytes(frame[_PROBE.size :])
+    tag = bytes(frame[PROBE.size :])
     if (
         (magic, version) != (TOTEM_MAGIC, TOTEM_VERSION)
         or kind not in _KINDS
