@@ -5,6 +5,7 @@ from typing import Any
 
 from corosync_tw.config.keys import readonly_keys
 from corosync_tw.config.schema import Config
+from corosync_tw.daemon import process_keys
 from corosync_tw.services.cmap.session import CmapSessions, MapId
 from corosync_tw.services.cmap.values import TypedValue
 from corosync_tw.services.lib_interfaces import LibClient
@@ -64,6 +65,7 @@ class Maps:
         for key in readonly_keys(config):
             self.icmap.set_readonly(key)
         self.stats = StatsMap(stack, self.connections, now_ns, transport_stats)
+        self.stats.provide(process_keys.PREFIX, process_keys.process_table())
         self.sessions = CmapSessions({MapId.ICMAP: self.icmap, MapId.STATS: self.stats})
 
     def show(self, key: str, text: str) -> None:

@@ -1,0 +1,26 @@
+"""What the daemon's process takes of its machine: ``stats.corosync_tw.process.*``."""
+
+import resource
+import time
+from typing import Final
+
+from corosync_tw.services.cmap.values import TypedValue
+from corosync_tw.services.stats.tables import Table
+
+PREFIX: Final = "stats.corosync_tw.process."
+_NS_PER_US: Final = 1000
+
+
+def process_table() -> Table:
+    """
+    Make the table: microseconds of CPU that all threads have had, and the most memory it ever had.
+
+    The unit of the latter is the system's: kilobytes on most.
+    """
+    return Table(
+        PREFIX,
+        {
+            "cpu_us": lambda: TypedValue.u64(time.process_time_ns() // _NS_PER_US),
+            "max_rss": lambda: TypedValue.u64(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss),
+        },
+    )
