@@ -59,8 +59,8 @@ def _head(view: Mapping[str, Any], clock: str) -> Text:
     state = f"{view['state']}, synchronizing" if view["sync_in_progress"] else view["state"]
     quorum = "quorate" if view["quorate"] else "not quorate"
     text = Text("corosync-tw top  ", style="bold")
-    text.append("  ".join(filter(None, words)) + "\n", style="not bold")
-    text.append(f"ring {view['ring_id']}  {state}  {members}  {quorum}")
+    text.append(_text("  ".join(filter(None, words))).plain + "\n", style="not bold")
+    text.append(f"ring {view['ring_id']}  {state}  {members}  {quorum}", style="not bold")
     return text
 
 
@@ -120,7 +120,7 @@ def _members(members: Sequence[Mapping[str, Any]]) -> Table:
             member["address"],
             f"{member['joined']}x",
         )
-        table.add_row(*map(Text, cells), style="" if member["in_ring"] else "red")
+        table.add_row(*map(_text, cells), style="" if member["in_ring"] else "red")
     return table
 
 
@@ -166,7 +166,7 @@ def _clients(clients: Sequence[Mapping[str, Any]]) -> Table:
             str(client["queued"]),
             "yes" if client["flow_control"] else "no",
         )
-        table.add_row(*map(Text, cells))
+        table.add_row(*map(_text, cells))
     return table
 
 
@@ -177,6 +177,11 @@ def _table(*heads: str) -> Table:
 def _history(troubles: Mapping[str, int]) -> str:
     words = [f"{name.replace('_', ' ')} {count}" for name, count in troubles.items()]
     return "since it started: " + ", ".join(words)
+
+
+def _text(words: str) -> Text:
+    """Show what others named; it is no markup, and moves no cursor."""
+    return Text("".join(one if one.isprintable() else "?" for one in words))
 
 
 def _per_s(rate: float | None) -> str:

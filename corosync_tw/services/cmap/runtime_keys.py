@@ -75,7 +75,7 @@ class ServiceCounters:
         self._fixed: dict[str, TypedValue] = {}
         for service in listed_services(votequorum=votequorum):
             prefix = f"{_SERVICES}{service.name}"
-            self._fixed[f"{prefix}.service_id"] = TypedValue.u16(service.service_id)
+            self._fixed[f"{prefix}.service_id"] = TypedValue.u16(int(service.service_id))
             for function in range(service.functions):
                 number = exec_id(service.service_id, function)
                 self._getters[f"{prefix}.{function}.rx"] = partial(meter.got, number)

@@ -106,7 +106,7 @@ def _pack(probe: Probe, target: int, tag_len_bytes: int) -> bytes:
 
 def claimed_sender(frame: Buffer) -> int:
     """Tell who is said to have sent a datagram that was read; anybody may write that."""
-    _, _, _, _, sender, *_ = _PROBE.unpack_from(frame)
+    _, _, _, _, sender, *_ = PROBE.unpack_from(frame)
     return int(sender)
 
 
