@@ -8,6 +8,8 @@ from corosync_tw.services.cmap.values import TypedValue
 from corosync_tw.services.stats.tables import Table
 
 PREFIX: Final = "stats.corosync_tw.process."
+_CPU_US: Final = f"{PREFIX}cpu_us"
+_MAX_RSS: Final = f"{PREFIX}max_rss"
 _NS_PER_US: Final = 1000
 
 
@@ -18,9 +20,9 @@ def process_table() -> Table:
     The unit of the latter is the system's: kilobytes on most.
     """
     return Table(
-        PREFIX,
+        "",
         {
-            "cpu_us": lambda: TypedValue.u64(time.process_time_ns() // _NS_PER_US),
-            "max_rss": lambda: TypedValue.u64(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss),
+            _CPU_US: lambda: TypedValue.u64(time.process_time_ns() // _NS_PER_US),
+            _MAX_RSS: lambda: TypedValue.u64(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss),
         },
     )
