@@ -195,7 +195,8 @@ def _rings(now: Look, rates: _Rates) -> Iterator[dict[str, Any]]:
 
 def _clients(now: Look, rates: _Rates) -> Iterator[dict[str, Any]]:
     """Give the C clients, the busiest first."""
-    prefix, found = "stats.ipcs.service", []
+    prefix = "stats.ipcs.service"
+    found: list[dict[str, Any]] = []
     for key, name in now.stats.items():
         if not (key.startswith(prefix) and key.endswith(".procname")):
             continue
