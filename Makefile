@@ -21,15 +21,18 @@ KILLS := 200
 COMPILED := COROSYNC_TW_KERNELS=$(if $(CI),compiled)
 PLAIN := COROSYNC_TW_KERNELS=plain
 USERS_OF_KERNELS := kernels totem services net ipc
+USERS_OF_FEATURES := $(addprefix tests/unit/,net/test_transports.py net/test_batchsocket.py net/test_knet_carrier.py \
+	net/test_ifaddr.py net/test_driver.py ipc/qb daemon/test_tap.py client)
 KERNELS := setup.py $(wildcard corosync_tw/kernels/compiled/*.pyx corosync_tw/kernels/compiled/*.pxd)
 
-.PHONY: help run kernels test deps lint types docs test-unit test-sim test-interop test-pythons bench bench-compare soak clean
+.PHONY: help run kernels test deps lint types docs test-unit test-features test-sim test-interop test-pythons bench bench-compare soak clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run            three nodes form a ring, stream a text, lose a node, get it back (FILE=..., STAY=1)"
 	@echo "make test           lint, types, unit, simulator and interop tests; installs what is missing first"
 	@echo "make test-unit | test-sim | test-interop | lint | types      one tier alone"
+	@echo "make test-features  what is done without each feature of the system that can be done without"
 	@echo "make test-pythons   builds, installs and tests the package with each Python of 3.11 to 3.14 that is here (PYTHONS=...)"
 	@echo "make docs           the guide, the references and the manual as pages for a browser: docs/_build/index.html"
 	@echo "make kernels        compiles what changed of corosync_tw/kernels/compiled"
@@ -81,6 +84,16 @@ docs: $(VENV)/.test
 test-unit: $(VENV)/.test
 	$(COMPILED) $(PYTEST) tests/unit -n $(WORKERS)
 	$(PLAIN) $(PYTEST) $(addprefix tests/unit/,$(USERS_OF_KERNELS)) -n $(WORKERS)
+
+# What is done without each feature of the system that can be done without.
+test-features: $(VENV)/.test
+	@for feature in $$($(BIN)/python -c 'from corosync_tw.features import NAMES; print(*sorted(NAMES))'); do \
+		echo "without $$feature"; \
+		COROSYNC_TW_WITHOUT=$$feature $(PYTEST) $(USERS_OF_FEATURES) -n $(WORKERS) || exit 1; \
+	done
+	@echo "without any"
+	@COROSYNC_TW_WITHOUT=$$($(BIN)/python -c 'from corosync_tw.features import NAMES; print(",".join(NAMES))') \
+		$(BIN)/python -m corosync_tw.cli.demo --phase-seconds 1
 
 test-sim: $(VENV)/.test
 	$(COMPILED) $(PYTEST) tests/sim -n $(WORKERS)

@@ -7,6 +7,7 @@ what is done without them can be tried anywhere.
 """
 
 import os
+import socket
 from typing import Final
 
 VARIABLE: Final = "COROSYNC_TW_WITHOUT"
@@ -18,7 +19,6 @@ NAMES: Final = frozenset(
         "futex",
         "gro",
         "gso",
-        "ipv6",
         "kernels",
         "memlock",
         "mtu_probe",
@@ -53,3 +53,19 @@ def is_off(name: str) -> bool:
     """Tell whether a feature was taken away."""
     assert name in NAMES, f"{name} is no feature"
     return name in OFF
+
+
+def has_known_options() -> bool:
+    """
+    Tell whether options of sockets that Python has no names for have the numbers we know.
+
+    They have when those that Python names have them; another system, or another processor, may
+    mean something else by the same number.
+    """
+    named = (
+        ("SOL_SOCKET", 1),
+        ("SO_PRIORITY", 12),
+        ("SO_BINDTODEVICE", 25),
+        ("IP_TRANSPARENT", 19),
+    )
+    return all(getattr(socket, name, None) == number for name, number in named)

@@ -15,7 +15,7 @@ from corosync_tw.cli.stock_run import run
 from corosync_tw.cli.stock_tools import PROGRAM, STOCK_TOOLS
 from corosync_tw.kernels import choice
 
-_OWN_TOOLS: Final = ("cpg", "sniff", "status", "tools", "top")
+_OWN_TOOLS: Final = ("cpg", "features", "sniff", "status", "tools", "top")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -37,7 +37,7 @@ def _main_of_own(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
         description="Speak to a daemon: cpg, status and top to corosync_tw's own, stock tools to "
-        "any. Look around: sniff needs none.",
+        "any. Look around: features and sniff need none.",
     )
     version = f"{PROGRAM} {__version__}, kernels: {choice.description()}"
     parser.add_argument("--version", action="version", version=version)

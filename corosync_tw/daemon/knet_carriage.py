@@ -21,7 +21,6 @@ from corosync_tw.logsys.knet import describe_knet
 from corosync_tw.logsys.levels import Level
 from corosync_tw.logsys.traces import Message
 from corosync_tw.net.driver import Driver
-from corosync_tw.net.errors import NetError
 from corosync_tw.net.ifaddr import local_addresses
 from corosync_tw.net.interfaces import INetObserver
 from corosync_tw.net.knet.stats import Refusal
@@ -172,7 +171,4 @@ def _settings(config: Config) -> dict[int, CarrierSettings]:
 
 def _interface_mtus() -> dict[str, int]:
     """Give the MTUs of our interfaces by address; none where the kernel does not tell."""
-    try:
-        return {each.address: each.mtu for each in local_addresses()}
-    except NetError:
-        return {}
+    return {each.address: each.mtu for each in local_addresses() if each.mtu}

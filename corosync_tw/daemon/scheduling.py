@@ -9,6 +9,8 @@ import os
 import resource
 from typing import Final
 
+from corosync_tw import features
+
 _MCL_CURRENT: Final = 1
 _MCL_FUTURE: Final = 2
 # Lock a page when it is first used; untouched stacks and reserves stay out.
@@ -19,6 +21,8 @@ PRIORITY_MIN: Final = 19
 
 def set_round_robin() -> str | None:
     """Ask for SCHED_RR at its highest priority; return what to warn about, if anything."""
+    if features.is_off("realtime") or not hasattr(os, "sched_setscheduler"):
+        return "Could not set SCHED_RR: not on this system. Say system.sched_rr: no."
     priority = os.sched_get_priority_max(os.SCHED_RR)
     try:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(priority))
@@ -42,13 +46,17 @@ def set_priority(priority: int) -> str | None:
 
 def lock_memory() -> str | None:
     """Keep all pages in memory; return what to warn about, if anything."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if features.is_off("memlock") or not hasattr(libc, "mlockall"):
+        return "Could not lock memory of service to avoid page faults: not on this system"
     try:
         unlimited = resource.RLIM_INFINITY
         resource.setrlimit(resource.RLIMIT_MEMLOCK, (unlimited, unlimited))
-    except (OSError, ValueError) as error:
+    except (AttributeError, OSError, ValueError) as error:
         return f"Could not increase RLIMIT_MEMLOCK, not locking memory: {error}"
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT) != 0:
+    # A kernel that does not know the third flag refuses it.
+    whole = _MCL_CURRENT | _MCL_FUTURE
+    if libc.mlockall(whole | _MCL_ONFAULT) != 0 and libc.mlockall(whole) != 0:
         reason = os.strerror(ctypes.get_errno())
         return f"Could not lock memory of service to avoid page faults: {reason}"
     return None

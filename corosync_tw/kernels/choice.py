@@ -13,6 +13,8 @@ from typing import Final
 from corosync_tw.kernels import plain
 
 VARIABLE: Final = "COROSYNC_TW_KERNELS"
+# See corosync_tw.features, which kernels know nothing of.
+_WITHOUT: Final = "COROSYNC_TW_WITHOUT"
 CHOICES: Final = ("", "plain", "compiled")
 
 
@@ -26,6 +28,8 @@ def _why_not_compiled(wanted: str) -> str:
         raise ImportError(f"{VARIABLE} is {wanted!r}: plain, compiled, or unset")
     if wanted == "plain":
         return f"{VARIABLE}=plain"
+    if not wanted and "kernels" in os.environ.get(_WITHOUT, "").split(","):
+        return f"{_WITHOUT}=kernels"
     for module in pkgutil.iter_modules(plain.__path__):
         try:
             import_module(f"corosync_tw.kernels.compiled.{module.name}")

@@ -7,12 +7,14 @@ start-up and for rare events, never for the path of a datagram.
 Source: Corosync exec/totemip.c, totemip_parse and totemip_iface_check; Linux rtnetlink(7).
 """
 
+import contextlib
 import ipaddress
 import socket
 import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from corosync_tw import features
 from corosync_tw.net.errors import NetError, system_text
 
 IFF_UP: Final = 0x1
@@ -157,11 +159,11 @@ def bind_address_for(
 def _is_bindable(address: str) -> bool:
     """Tell whether sockets can have the address: all of 127.0.0.0/8 can, listed or not."""
     family, sockaddr = socket_address(address, 0)
-    with socket.socket(family, socket.SOCK_DGRAM) as sock:
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
             sock.bind(sockaddr)
-        except OSError:
-            return False
+    except OSError:
+        return False
     return True
 
 
@@ -183,13 +185,32 @@ def local_addresses() -> list[InterfaceAddress]:
     """
     List the addresses of this machine (of this network name space).
 
-    :raises NetError: the system has no rtnetlink.
+    Where the system has no rtnetlink, those that it has under its own name, each as its own
+    network, and the loopback; of their interfaces nothing is known then.
     """
-    table = AddressTable()
+    try:
+        table = AddressTable()
+    except NetError:
+        return _addresses_by_name()
     try:
         return table.read()
     finally:
         table.close()
+
+
+def _addresses_by_name() -> list[InterfaceAddress]:
+    flags = IFF_UP | IFF_LOOPBACK
+    found = [
+        InterfaceAddress("127.0.0.1", 8, 0, "lo", flags, 0),
+        InterfaceAddress("::1", 128, 0, "lo", flags, 0),
+    ]
+    with contextlib.suppress(OSError):
+        for answer in socket.getaddrinfo(socket.gethostname(), None, type=socket.SOCK_DGRAM):
+            literal = ipaddress.ip_address(str(answer[4][0]).partition("%")[0])
+            if not literal.is_loopback and str(literal) not in {one.address for one in found}:
+                bits = literal.max_prefixlen
+                found.append(InterfaceAddress(str(literal), bits, 0, "?", IFF_UP, 0))
+    return [one for one in found if _is_bindable(one.address)]
 
 
 class AddressTable:
@@ -205,7 +226,7 @@ class AddressTable:
 
         :raises NetError: the system has no rtnetlink.
         """
-        family = getattr(socket, "AF_NETLINK", None)
+        family = None if features.is_off("netlink") else getattr(socket, "AF_NETLINK", None)
         if family is None:
             raise NetError("", 0, "this system has no rtnetlink", "Give literal addresses instead")
         try:

@@ -19,6 +19,7 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import Final
 
+from corosync_tw import features
 from corosync_tw.corotypes import Buffer, Slices
 from corosync_tw.kernels.sending import Ancillary, gather, plan
 from corosync_tw.totem.runs import Datagrams, SentBlob, SentRun
@@ -133,6 +134,8 @@ def _plan_blob(datagrams: SentBlob, segment_bytes_max: int) -> list[Run]:
 
 def probe_gso(sock: socket.socket) -> bool:
     """Find out whether ``sock`` can send many datagrams in one call; changes nothing."""
+    if features.is_off("gso") or not features.has_known_options():
+        return False
     try:
         sock.setsockopt(SOL_UDP, UDP_SEGMENT, 1024)
         sock.setsockopt(SOL_UDP, UDP_SEGMENT, 0)
@@ -143,6 +146,8 @@ def probe_gso(sock: socket.socket) -> bool:
 
 def enable_gro(sock: socket.socket) -> bool:
     """Let ``sock`` receive many datagrams in one call; False where the kernel cannot."""
+    if features.is_off("gro") or not features.has_known_options():
+        return False
     with contextlib.suppress(OSError):
         sock.setsockopt(SOL_UDP, UDP_GRO, 1)
         return sock.getsockopt(SOL_UDP, UDP_GRO) == 1

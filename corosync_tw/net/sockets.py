@@ -6,10 +6,13 @@ Linux ip(7), ipv6(7), socket(7).
 """
 
 import contextlib
+import errno
+import os
 import socket
 import struct
 from typing import Final
 
+from corosync_tw import features
 from corosync_tw.net.errors import NetError, bind_error, system_text
 from corosync_tw.net.ifaddr import socket_address
 
@@ -71,7 +74,7 @@ def open_udp(
         _grow(sock, _SO_RCVBUFFORCE, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         _grow(sock, _SO_SNDBUFFORCE, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         _mark(sock, ip_dscp)
-        if before_bind is not None:
+        if before_bind is not None and _has("freebind"):
             with contextlib.suppress(OSError):
                 sock.setsockopt(*before_bind)
         sock.bind(sockaddr)
@@ -90,6 +93,8 @@ def open_probing_udp(address: str, port: int, *, ip_dscp: int = 0) -> socket.soc
     """
     sock = open_udp(address, port, ip_dscp=ip_dscp, before_bind=free_bind(address))
     is_v6 = sock.family == socket.AF_INET6
+    if not _has("mtu_probe"):
+        return sock
     with contextlib.suppress(OSError):
         level = socket.IPPROTO_IPV6 if is_v6 else socket.IPPROTO_IP
         option = _IPV6_MTU_DISCOVER if is_v6 else _IP_MTU_DISCOVER
@@ -125,17 +130,25 @@ def receive_capacity_bytes(family: int) -> int:
 
 def _grow(sock: socket.socket, force: int, plain: int, size_bytes: int) -> None:
     """Set a buffer's size: beyond the system's limit with privilege, up to it without."""
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, force, size_bytes)
-    except OSError:
+    if _has("rcvbufforce"):
         with contextlib.suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, plain, size_bytes)
+            sock.setsockopt(socket.SOL_SOCKET, force, size_bytes)
+            return
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, plain, size_bytes)
+
+
+def _has(name: str) -> bool:
+    """Tell whether to try an option that Python has no name for."""
+    return features.has_known_options() and not features.is_off(name)
 
 
 def _mark(sock: socket.socket, ip_dscp: int) -> None:
     """Ask the network to favour our datagrams; systems that cannot do without, as Corosync does."""
-    with contextlib.suppress(OSError):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, _PRIORITY_INTERACTIVE)
+    priority = getattr(socket, "SO_PRIORITY", None)
+    if priority is not None:
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, priority, _PRIORITY_INTERACTIVE)
     if ip_dscp:
         traffic_class = (ip_dscp & 0x3F) << 2
         with contextlib.suppress(OSError):
@@ -153,6 +166,7 @@ def aim_multicast(sock: socket.socket, address: str, ifindex: int, *, ttl: int, 
     :param ttl: hops; :param loop: other sockets of this machine hear them.
     :raises OSError: the system refuses.
     """
+    _need_multicast()
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, ifindex)
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, ttl)
@@ -164,8 +178,16 @@ def aim_multicast(sock: socket.socket, address: str, ifindex: int, *, ttl: int, 
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, int(loop))
 
 
+def _need_multicast() -> None:
+    """Do as a system does that has none. Raises: OSError."""
+    if features.is_off("multicast"):
+        raise OSError(errno.ENOPROTOOPT, os.strerror(errno.ENOPROTOOPT))
+
+
 def hear_own_groups_only(sock: socket.socket) -> None:
     """Keep what other programs' group memberships bring to the machine away from ``sock``."""
+    if not features.has_known_options():
+        return
     with contextlib.suppress(OSError):
         if sock.family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MULTICAST_ALL, 0)
@@ -179,6 +201,7 @@ def join_group(sock: socket.socket, group: str, address: str, ifindex: int) -> N
 
     :raises OSError: the system refuses, for instance while the interface is gone.
     """
+    _need_multicast()
     if sock.family == socket.AF_INET6:
         level, add, drop = (
             socket.IPPROTO_IPV6,

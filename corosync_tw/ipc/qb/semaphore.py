@@ -14,6 +14,7 @@ import os
 import sys
 from typing import Any, Final
 
+from corosync_tw import features
 from corosync_tw.ipc.qb.libc import LIBC, sem_post, sem_trywait
 
 # The value's place in the sem_t.
@@ -23,14 +24,16 @@ _TOGETHER_MIN: Final = 10
 # The argument of an addition has twelve bits with the sign.
 _TOGETHER_MAX: Final = 2047
 
-_SYS_FUTEX: Final = {
+_FUTEX_NUMBERS: Final = {
     "x86_64": 202,
     "aarch64": 98,
     "riscv64": 98,
     "loongarch64": 98,
     "ppc64le": 221,
     "s390x": 238,
-}.get(os.uname().machine)
+}
+# The number of a call is the processor's, and there is no other way to ask for this one.
+_SYS_FUTEX: Final = None if features.is_off("futex") else _FUTEX_NUMBERS.get(os.uname().machine)
 _FUTEX_WAKE_OP: Final = 5
 _FUTEX_PRIVATE_FLAG: Final = 128
 _FUTEX_OP_ADD: Final = 1

@@ -9,7 +9,8 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
 from twisted.python import log
 
-from corosync_tw.net.reactor import TurnReactor, install, time_callbacks, turn_end_of
+from corosync_tw.net.epoll_reactor import TurnReactor
+from corosync_tw.net.reactor import install, time_callbacks, turn_end_of
 from corosync_tw.services.stats.histogram import Histogram
 
 

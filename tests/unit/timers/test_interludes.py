@@ -1,4 +1,4 @@
-from corosync_tw.net.reactor import TurnReactor
+from corosync_tw.net.epoll_reactor import TurnReactor
 from corosync_tw.timers.interludes import Interludes, interludes_of
 
 
