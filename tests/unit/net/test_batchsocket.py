@@ -52,6 +52,7 @@ def test_offload_is_found_by_probing_and_can_be_refused():
     plain.sock.close()
 
 
+@pytest.mark.needs("gso", "gro")
 def test_many_datagrams_travel_in_one_call_and_arrive_apart(pair):
     one, two, address = pair
     sent = [frame(MCAST, bytes([n]) * 1000) for n in range(40)]
@@ -161,6 +162,7 @@ def three():
     return run
 
 
+@pytest.mark.needs("gso")
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.EMSGSIZE])
 def test_a_length_that_cannot_be_cut_is_sent_singly_and_remembered(number):
     peer = Peer(FailingSocket(number))
@@ -179,6 +181,7 @@ def test_a_path_without_offload_switches_it_off(number):
     assert peer.sock.segment_bytes_max == 0
 
 
+@pytest.mark.needs("gso")
 def test_a_vanished_address_does_not_switch_offload_off():
     peer = Peer(FailingSocket(errno.EINVAL, errno.EINVAL))
     assert peer.sock.send(three(), ("192.0.2.1", 5405)) is None

@@ -24,6 +24,7 @@ ETH1_6 = InterfaceAddress("fe80::17", 64, 3, "eth1", UP, 1500)
 ALL = [LO, ETH0, ETH1, ETH0_6, ETH1_6]
 
 
+@pytest.mark.needs("netlink")
 def test_the_kernels_table_has_the_loopback():
     (loopback,) = [a for a in local_addresses() if a.address == "127.0.0.1"]
     assert loopback.name == "lo"

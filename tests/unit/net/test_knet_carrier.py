@@ -62,6 +62,7 @@ def ears():
         ear.carrier.stop()
 
 
+@pytest.mark.needs("gso", "gro")
 def test_fragments_travel_together_and_tell_their_source(ears):
     sent = [bytes([n]) * 1000 for n in range(40)] + [b"short"]
     ears[1].carrier.send([(f[:14], memoryview(f)[14:]) for f in sent], (2,), False)

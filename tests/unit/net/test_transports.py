@@ -74,13 +74,17 @@ def nodes():
 
 KINDS = pytest.mark.parametrize(
     ("transport", "settings"),
-    [(UdpuTransport, {}), (UdpTransport, {"mcast_address": GROUP})],
-    ids=["udpu", "udp"],
+    [
+        pytest.param(UdpuTransport, {}, id="udpu"),
+        pytest.param(
+            UdpTransport, {"mcast_address": GROUP}, id="udp", marks=pytest.mark.needs("multicast")
+        ),
+    ],
 )
 
 
 @KINDS
-@pytest.mark.parametrize("offload", [True, False])
+@pytest.mark.parametrize("offload", [pytest.param(True, marks=pytest.mark.needs("gso")), False])
 def test_everybody_else_hears_a_multicast_once_and_in_order(nodes, transport, settings, offload):
     one, two, three = nodes(transport, offload=offload, **settings)
     sent = [frame(MCAST, bytes([n]) * 1387) for n in range(60)] + [frame(MCAST, b"last")]
@@ -222,6 +226,7 @@ def test_udpu_over_ipv6():
     node.transport.stop()
 
 
+@pytest.mark.needs("multicast")
 def test_udp_learns_where_a_token_goes_when_nobody_is_listed(nodes):
     one, two, _ = nodes(UdpTransport, members={}, mcast_address=GROUP)
     one.transport.send_token(2, frame(ORF_TOKEN))
@@ -234,6 +239,7 @@ def test_udp_learns_where_a_token_goes_when_nobody_is_listed(nodes):
     assert two.receive(1) == [frame(ORF_TOKEN)]
 
 
+@pytest.mark.needs("multicast")
 def test_udp_with_a_list_does_not_learn(nodes):
     one, two, _ = nodes(UdpTransport, members={1: "127.0.0.1"}, mcast_address=GROUP)
     two.transport.send_mcast([(frame(JOIN, nodeid=2),)], False)
@@ -241,6 +247,7 @@ def test_udp_with_a_list_does_not_learn(nodes):
     assert dict(one.transport.members()) == {}
 
 
+@pytest.mark.needs("multicast")
 def test_udp_groups_and_ports_are_apart(nodes):
     one, two = nodes(UdpTransport, 2, mcast_address=GROUP)
     three, four = nodes(UdpTransport, 2, mcast_address="239.255.77.2")
@@ -267,6 +274,7 @@ def test_the_differentiated_services_code_point_is_set(nodes):
     assert sock.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) == 46 << 2
 
 
+@pytest.mark.needs("netlink")
 @pytest.mark.parametrize("transport", [UdpuTransport, UdpTransport])
 def test_one_network_of_several_may_be_down_at_the_start(transport):
     # TEST-NET-1: nobody has it.
