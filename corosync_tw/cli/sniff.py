@@ -105,6 +105,9 @@ class _Run:
                 except CaptureError as fault:
                     complain(f"{self._args.read}: {fault}")
                     code = 1
+            # It is told to end once, and then it ends.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
             self._summary()
         return code
 

@@ -68,9 +68,11 @@ class _Reader:
     :ivar at: how far it has come.
     """
 
-    def __init__(self, data: memoryview, layers: list[Layer]) -> None:
+    def __init__(self, data: memoryview, layers: list[Layer], *, endless: bool = False) -> None:
+        """:param endless: the bytes go on elsewhere, and may end here anywhere."""
         self._data = data
         self._layers = layers
+        self._endless = endless
         self.at = 0
 
     def layout(self, name: str, depth: int, outer: Mapping[str, Value], big: bool) -> None:
@@ -94,7 +96,7 @@ class _Reader:
                     self._chunks(part, layer, depth, big)
             scope = {**outer, **layer.values}
         except _Short:
-            layer.fault = CUT_SHORT
+            layer.fault = "" if self._endless else CUT_SHORT
             return
         rest = len(self._data) - self.at
         if not rest:
@@ -158,7 +160,9 @@ class _Reader:
             elif not part.layout:
                 texts.append(bytes(chunk))
             elif number or not (part.headless and layer.values[part.headless]):
-                _Reader(chunk, self._layers).layout(part.layout, depth, {}, big)
+                goes_on = number == len(lengths) - 1 and bool(layer.values.get(part.endless))
+                reader = _Reader(chunk, self._layers, endless=goes_on)
+                reader.layout(part.layout, depth, {}, big)
         if not part.layout:
             layer.values[part.name] = texts
 

@@ -120,7 +120,10 @@ local function show_chunks(state, name, part, buffer, at, stop, depth, little, t
             end
             texts[number] = len > 0 and buffer(at, len):raw() or ""
         elseif number > 1 or part.headless == "" or values[part.headless] == 0 then
+            local last = number == #values[part.lengths]
+            state.endless = last and part.endless ~= "" and values[part.endless] ~= 0
             show_layout(state, part.layout, buffer, at, at + len, depth, {}, little)
+            state.endless = false
         end
         at = at + len
     end
@@ -188,7 +191,9 @@ show_layout = function(state, name, buffer, at, stop, depth, outer, outer_little
         end
         if reached == nil then
             summarize(state, name, layout, values)
-            fault(state, tree, name, CUT_SHORT)
+            if not state.endless then
+                fault(state, tree, name, CUT_SHORT)
+            end
             return
         end
         at = reached

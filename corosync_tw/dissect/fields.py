@@ -83,12 +83,15 @@ class Chunks:
     :ivar layout: of each; empty for text.
     :ivar headless: the field of this layout that is not 0 when the first one is only the end of
         something, and so has no layout.
+    :ivar endless: the field of this layout that is not 0 when the last one is only the beginning of
+        something, and so may end anywhere.
     """
 
     name: str
     lengths: str
     layout: str = ""
     headless: str = ""
+    endless: str = ""
 
 
 @dataclass(frozen=True)

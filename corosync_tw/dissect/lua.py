@@ -98,6 +98,7 @@ def _part(part: Part) -> dict[str, Any]:
         "lengths": part.lengths,
         "layout": part.layout,
         "headless": part.headless,
+        "endless": part.endless,
     }
 
 

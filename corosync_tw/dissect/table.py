@@ -201,7 +201,7 @@ _MESSAGES: Final = (
         (
             Fixed(fields_of(pg_wire.PACKET, "version type fragmented continuation count")),
             Repeated("len", fields_of(_LEN, "len"), "count"),
-            Chunks("messages", "len", "message", headless="continuation"),
+            Chunks("messages", "len", "message", headless="continuation", endless="fragmented"),
         ),
         summary=("count", "fragmented", "continuation"),
     ),

@@ -1,6 +1,7 @@
 """What the table of formats says, beside the codecs and a stock ring."""
 
 import dataclasses
+import struct
 from struct import Struct
 
 import pytest
@@ -13,6 +14,7 @@ from corosync_tw.dissect.fields import Choice, Chunks, Fixed, Repeated, fields_o
 from corosync_tw.dissect.table import DEPTH_MAX, KINDS, LAYOUTS, SEALED
 from corosync_tw.net.knet import wire as knet
 from corosync_tw.net.knet.wire import PacketType
+from corosync_tw.services.cpg import wire as cpg_wire
 from corosync_tw.services.exec_wire import ServiceId
 from corosync_tw.totem import messages, wire
 from corosync_tw.totem.claims import Row, encode_claims
@@ -71,7 +73,7 @@ def test_the_table_names_nothing_that_is_not_there():
             elif isinstance(part, Chunks):
                 assert part.lengths in names
                 assert part.layout in {"", *LAYOUTS}
-                assert part.headless in {"", *names}
+                assert {part.headless, part.endless} <= {"", *names}
             names |= {one.name for one in getattr(part, "fields", ())} | {getattr(part, "name", "")}
         assert set(choices(layout.then)) <= {"", DATA, *LAYOUTS}
         # A ring's id is two fields.
@@ -149,6 +151,16 @@ def test_a_message_to_a_group_names_it():
         if layer.layout.name in {"cpg_mcast", "cpg_partial_mcast", "cpg_procjoin"}
     }
     assert groups == {b"demo"}
+
+
+def test_the_beginning_of_a_message_may_end_anywhere():
+    message = b"\1\0\1\0a" + struct.pack("<IIii", cpg_wire.MCAST_ID, 0, 400, 0) + b"part"
+    # Not where the names or the header end: nothing is cut there.
+    for length in set(range(len(message))) - {5, 21}:
+        for fragmented in (0, 7):
+            packet = struct.pack("<HHBBHH", 0, 0, fragmented, 0, 1, length) + message[:length]
+            frame = wire.encode_mcast_header(1, 1, 1, (1, 4), 0) + packet
+            assert any(layer.fault for layer in dissect(frame)) == (not fragmented)
 
 
 def test_claims_behind_a_join_are_read():
