@@ -38,6 +38,8 @@ Missing = Callable[[RingId, int], int | None]
 HALVINGS_MAX: Final = 5
 # So many old tokens without a new one mean that the present one's number was a false one.
 STALE_MAX: Final = 8
+# Likewise of the newest one: more than a network brings that held them back.
+OVERTAKEN_MAX: Final = 10_000
 _NO_FRAME: Final = b""
 
 
@@ -57,6 +59,7 @@ class TokenGate:
 
     :ivar token: the present one, None before the first.
     :ivar copies: networks that brought it, one bit each.
+    :ivar overtaken: the token that arrived last was older than the newest one of its ring.
     :ivar frame: its datagram.
     :ivar again: it goes up for another time.
     :ivar waiting: it was not passed up yet.
@@ -68,12 +71,15 @@ class TokenGate:
         "_expired_in_a_row",
         "_lost_behind",
         "_missing",
+        "_newest",
+        "_overtaken_in_a_row",
         "_params",
         "_stale_in_a_row",
         "again",
         "copies",
         "deadline_ns",
         "frame",
+        "overtaken",
         "token",
         "waiting",
     )
@@ -87,6 +93,9 @@ class TokenGate:
         self._stale_in_a_row = 0
         # Ring, and last message before the hole that a token has waited for in vain.
         self._lost_behind: tuple[RingId, int] | None = None
+        self._newest: Token | None = None
+        self._overtaken_in_a_row = 0
+        self.overtaken = False
         self.token: Token | None = None
         self.frame: Buffer = _NO_FRAME
         self.copies = 0
@@ -106,6 +115,7 @@ class TokenGate:
         """
         bit = 1 << link
         current = self.token
+        self._compare(token)
         if token == current:
             if self.copies & bit and not self.waiting:
                 self._begin(bit, token, frame, now_ns)
@@ -125,6 +135,21 @@ class TokenGate:
             return Arrived.FOREIGN
         self._begin(bit, token, frame, now_ns)
         return Arrived.NEW
+
+    def _compare(self, token: Token) -> None:
+        """Find out whether a newer token has come before this one."""
+        newest = self._newest
+        self.overtaken = (
+            newest is not None
+            and (newest.ring_id, newest.kind) == (token.ring_id, token.kind)
+            and seq_lt(token.token_seq, newest.token_seq)
+            and self._overtaken_in_a_row < OVERTAKEN_MAX
+        )
+        if self.overtaken:
+            self._overtaken_in_a_row += 1
+        else:
+            self._overtaken_in_a_row = 0
+            self._newest = token
 
     def _begin(self, bit: int, token: Token, frame: Buffer, now_ns: int) -> None:
         self._stale_in_a_row = 0

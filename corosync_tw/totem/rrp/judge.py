@@ -71,9 +71,16 @@ class Judge:
         if members is not None:
             self._tokens.level_all()
 
-    def count_token(self, link: int) -> None:
-        """Count a token that a network brought."""
-        self._tokens.count(link)
+    def count_token(self, link: int, *, overtaken: bool) -> None:
+        """
+        Count a token that a network brought.
+
+        :param overtaken: a newer one came before it.
+        """
+        if overtaken:
+            self._tokens.count_late(link)
+        else:
+            self._tokens.count(link)
 
     def count_messages(self, link: int, nodeid: int, seq: int, messages: int) -> None:
         """

@@ -14,6 +14,9 @@ too, for a network that is but read later has nothing to be forgiven. And a visi
 lost, or late, together: a sender's burst, the most that a network brought of one visit, decides how
 many messages are many.
 
+What a network held back until the ring was further does not make it better than the others: it is
+counted as long as the network lags.
+
 Source: Koch, Moser, Melliar-Smith, ICDCS 2002, section 6, Fig. 5, P4 and P5.
 Deviation: Corosync 1.x has one monitor of messages for all senders, counts each when it arrives,
 and forgives nothing. The paper's threshold does not depend on how much senders send.
@@ -60,6 +63,11 @@ class Monitor:
         self.counts[link] += 1
         self._brought |= 1 << link
         self._counted(1)
+
+    def count_late(self, link: int, packets: int = 1) -> None:
+        """Count packets of a network that the ring had gone on without."""
+        self._brought |= 1 << link
+        self.counts[link] = min(max(self.counts), self.counts[link] + packets)
 
     def _counted(self, packets: int) -> None:
         """Forgive what so many packets more allow."""
@@ -108,23 +116,31 @@ class SenderMonitor(Monitor):
     :ivar due: messages that the last token told of and that are not counted yet, one number a
         network.
     :ivar young: messages that the last token did not tell of, likewise.
+    :ivar late: messages that the token before that told of already, likewise.
     :ivar burst_msgs: the most that a network brought of one visit, falling.
     """
 
-    __slots__ = ("burst_msgs", "due", "young")
+    __slots__ = ("burst_msgs", "due", "late", "young")
 
     def __init__(self, networks: int, start: int) -> None:
         super().__init__(networks, start)
         self.due = [0] * networks
         self.young = [0] * networks
+        self.late = [0] * networks
         self.burst_msgs = 0
 
     def close_visit(self) -> None:
         """Count what is due: a token has come, and all is here that comes before it."""
         due = self.due
         most = max(due)
-        if most == 0:
-            return
+        if most:
+            self._count_visit(due, most)
+        for link, brought in enumerate(self.late):
+            if brought:
+                self.count_late(link, brought)
+                self.late[link] = 0
+
+    def _count_visit(self, due: list[int], most: int) -> None:
         packets = sum(due)
         for link, brought in enumerate(due):
             if brought:
@@ -153,6 +169,7 @@ class SenderMonitor(Monitor):
         super().level_all()
         self.due = [0] * len(self.due)
         self.young = [0] * len(self.young)
+        self.late = [0] * len(self.late)
 
 
 class MessageMonitors:
@@ -162,7 +179,15 @@ class MessageMonitors:
     :ivar senders: nodeid to module.
     """
 
-    __slots__ = ("_last_seq", "_members", "_networks", "_start", "_touched", "senders")
+    __slots__ = (
+        "_last_seq",
+        "_members",
+        "_networks",
+        "_seq_before",
+        "_start",
+        "_touched",
+        "senders",
+    )
 
     def __init__(self, networks: int, start: int) -> None:
         self.senders: dict[int, SenderMonitor] = {}
@@ -171,6 +196,8 @@ class MessageMonitors:
         self._members: frozenset[int] | None = None
         self._touched: dict[int, SenderMonitor] = {}
         self._last_seq = 0
+        # Of the token before the last one.
+        self._seq_before = 0
 
     def set_members(self, members: frozenset[int] | None) -> None:
         """Go on with the members of a ring alone; with None, with whoever is heard."""
@@ -196,8 +223,10 @@ class MessageMonitors:
             monitor = self.senders[nodeid] = SenderMonitor(self._networks, self._start)
         if seq_lt(self._last_seq, seq):
             monitor.young[link] += messages
-        else:
+        elif seq_lt(self._seq_before, seq):
             monitor.due[link] += messages
+        else:
+            monitor.late[link] += messages
         self._touched[nodeid] = monitor
 
     def token_arrived(self, seq: int) -> list[tuple[int, SenderMonitor]]:
@@ -206,7 +235,8 @@ class MessageMonitors:
 
         :param seq: of the last message that the token tells of.
         """
-        self._last_seq = seq
+        if seq != self._last_seq:
+            self._seq_before, self._last_seq = self._last_seq, seq
         touched = list(self._touched.items())
         for _, monitor in touched:
             monitor.close_visit()

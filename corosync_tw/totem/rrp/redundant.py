@@ -234,7 +234,7 @@ class RedundantRing:
         if again and arrived is Arrived.NEW:
             self._needed_again = token
         if not again or token == self._needed_again:
-            self._judge.count_token(link)
+            self._judge.count_token(link, overtaken=gate.overtaken)
         if arrived is Arrived.STALE:
             # The ring knows better what it has had: no damaged or forged number stops its tokens.
             upwards.append(frame)

@@ -26,6 +26,29 @@ def test_lag_is_the_difference_to_the_best():
     assert monitor.counts == [5, 5, 5]
 
 
+def test_what_a_network_held_back_redeems_it_and_accuses_no_other():
+    monitor = counted(5, 3)
+    for _ in range(9):
+        monitor.count_late(1)
+    assert monitor.counts == [5, 5]
+
+
+def test_messages_that_were_held_back_redeem_and_do_not_accuse():
+    monitors = MessageMonitors(2, 0)
+    for seq in (10, 20, 30):
+        monitors.count(0, 7, seq - 9, 10)
+        monitors.token_arrived(seq)
+        monitors.settle()
+    (_, monitor), *_ = monitors.token_arrived(30) or [(7, monitors.senders[7])]
+    assert monitor.counts == [30, 0]
+    # Of the visits before the last two.
+    monitors.count(1, 7, 1, 10)
+    monitors.count(1, 7, 11, 10)
+    monitors.count(1, 7, 1, 300)
+    monitors.token_arrived(40)
+    assert monitor.counts == [30, 30]
+
+
 def test_a_network_that_is_levelled_time_and_again_does_not_run_away():
     """While it is not judged it is levelled with each token, and brings some itself."""
     monitor = Monitor(3, 0)
