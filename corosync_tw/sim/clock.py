@@ -16,6 +16,8 @@ PROCESS: Final = 2  # payload: incarnation number; the node reads its socket
 CALL: Final = 3  # payload: a function without arguments
 LINK_ARRIVE: Final = 4  # payload: number of the network, index of the sender, tuple of frames
 
+# Of one moment; more mean that something is due for ever.
+EVENTS_AT_ONCE_MAX: Final = 200_000
 PPM: Final = 1_000_000
 
 Event = tuple[int, int, int, int, Any]
@@ -24,12 +26,13 @@ Event = tuple[int, int, int, int, Any]
 class EventQueue:
     """A heap of events and the present moment."""
 
-    __slots__ = ("count", "heap", "now_ns")
+    __slots__ = ("_at_once", "count", "heap", "now_ns")
 
     def __init__(self) -> None:
         self.heap: list[Event] = []
         self.now_ns = 0
         self.count = 0  # events pushed so far
+        self._at_once = 0
 
     def push(self, time_ns: int, kind: int, node: int, payload: Any) -> None:
         """Add an event, not before now."""
@@ -43,6 +46,8 @@ class EventQueue:
     def pop(self) -> Event:
         """Take the earliest event and move the present moment there."""
         event = heappop(self.heap)
+        self._at_once = self._at_once + 1 if event[0] == self.now_ns else 0
+        assert self._at_once < EVENTS_AT_ONCE_MAX, "time stands still: a deadline that never passes"
         self.now_ns = event[0]
         return event
 

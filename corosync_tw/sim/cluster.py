@@ -25,7 +25,7 @@ from corosync_tw.sim.clock import ARRIVE, LINK_ARRIVE, PROCESS, TIMER, EventQueu
 from corosync_tw.sim.faults import FaultInjector
 from corosync_tw.sim.history import Violation
 from corosync_tw.sim.hosts import Host, RingHost, StackHost
-from corosync_tw.sim.layers import keep_alive_frames, make_checks, make_layer, make_networks
+from corosync_tw.sim.layers import keep_alive_frames, make_checks, make_linked, make_networks
 from corosync_tw.sim.link_checks import LinkTally
 from corosync_tw.sim.link_options import KNET_LAYERS, LinkOptions
 from corosync_tw.sim.linked import Linked, LinkSurroundings
@@ -118,9 +118,9 @@ class Cluster:
 
     def _make_node(self, index: int) -> SimNode:
         options, rng = self.options, self.rng
-        clock = NodeClock()
+        clock = NodeClock(options.clock_start_ns)
         if options.clock_offset_ns:
-            clock.offset_ns = rng.randrange(options.clock_offset_ns)
+            clock.offset_ns += rng.randrange(options.clock_offset_ns)
         if options.clock_drift_ppm:
             clock.drift_ppm = rng.randint(-options.clock_drift_ppm, options.clock_drift_ppm)
         # Not in the order of the network's indices, and not small.
@@ -140,10 +140,7 @@ class Cluster:
             self.around.index_of,
             self.link_options.layer in KNET_LAYERS,
         )
-        layer = make_layer(
-            self.options, self.link_options, node, node.host.srp.missing, self.around.index_of
-        )
-        return Linked(node.index, node.nodeid, layer, node.local_now, around)
+        return make_linked(self.link_options, node, node.host.srp.missing, around)
 
     def _make_host(self, node: Inhabitant, ring_seq: int, now_ns: int) -> Host:
         log = AppLog(node.nodeid, node.incarnation)

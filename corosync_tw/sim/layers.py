@@ -17,8 +17,10 @@ from corosync_tw.sim.link_options import (
     is_orderly,
     notice_time_ns,
 )
+from corosync_tw.sim.linked import Linked, LinkSurroundings
 from corosync_tw.sim.network import Network
 from corosync_tw.sim.options import NS_PER_S, Options
+from corosync_tw.sim.sealing import Sealing
 from corosync_tw.sim.snoop import HOLD_CANCEL, MCAST, TYPE_OFFSET
 from corosync_tw.sim.surroundings import Inhabitant
 from corosync_tw.totem import wire
@@ -114,19 +116,26 @@ def knet_kind(packet: bytes) -> int:
     return packet[_KNET_DATA_LEN + TYPE_OFFSET] if packet[_KNET_FRAG_SEQ] <= 1 else MCAST
 
 
-def make_layer(
+def make_linked(
+    links: LinkOptions, node: Inhabitant, missing: Missing, around: LinkSurroundings
+) -> Linked:
+    """Make what lies between a node that starts and the networks."""
+    options = around.options
+    layer = _make_layer(options, links, node, missing, around.index_of)
+    sealing: Sealing | None = None
+    if links.sealed:
+        rng = generator(options.seed, f"sealing {node.nodeid} {node.incarnation}")
+        sealing = Sealing(node.nodeid, links.networks, rng, node.local_now, links.sealed_start)
+    return Linked(node.index, node.nodeid, layer, node.local_now, around, sealing)
+
+
+def _make_layer(
     options: Options,
-    link_options: LinkOptions,
+    links: LinkOptions,
     node: Inhabitant,
     missing: Missing,
     index_of: Mapping[int, int],
 ) -> LinkLayer:
-    """
-    Make the link layer of a node that starts.
-
-    :param index_of: all nodes; datagrams come from their indices.
-    """
-    links = link_options
     if links.layer in KNET_LAYERS:
         return KnetEngine(_knet_params(options, links, node, index_of))
     params = RrpParams(
@@ -170,4 +179,6 @@ def _knet_params(
         if nodeid != node.nodeid
         for link in range(links.networks)
     )
-    return KnetParams(node.nodeid, params, _POLICIES[links.layer], seq=links.count_start & 0xFFFF)
+    # A node that starts anew says so with a seq of 0.
+    seq = links.count_start & 0xFFFF if node.incarnation == 1 else 0
+    return KnetParams(node.nodeid, params, _POLICIES[links.layer], seq=seq)

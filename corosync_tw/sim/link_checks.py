@@ -26,11 +26,15 @@ class LinkTally:
     :ivar events: by name of the kind.
     :ivar detected_ns: from the begin of a fault to each node's alarm.
     :ivar recovered_ns: from the end of a fault to each node's use of the network.
+    :ivar settled_ns: when all nodes were one ring, that had to last from then on; None for never.
+    :ivar ring_losses: how often a node gave it up all the same.
     """
 
     events: Counter[str] = field(default_factory=Counter)
     detected_ns: list[int] = field(default_factory=list)
     recovered_ns: list[int] = field(default_factory=list)
+    settled_ns: int | None = None
+    ring_losses: int = 0
 
 
 @dataclass(slots=True)
@@ -158,6 +162,7 @@ class LinkChecks:
     def ring_lost(self, nodeid: int, reason: str, now_ns: int) -> None:
         """Weigh that a node gives up its ring."""
         if self.settled and self.whole is not None:
+            self.tally.ring_losses += 1
             text = f"{reason}, though network {self.whole} is whole"
             stop("no membership change", now_ns, (nodeid,), text)
 

@@ -73,6 +73,8 @@ class LinkOptions:
     :ivar mtu_bytes: of the networks, where the link layer finds it out.
     :ivar check_ns: interval of tests of a faulty network.
     :ivar count_start: what monitors, sequence numbers and tests of the link layer begin at.
+    :ivar sealed: datagrams of the redundant ring are authenticated and encrypted.
+    :ivar sealed_start: what the counters of sealed datagrams begin at.
     """
 
     layer: Layer
@@ -94,6 +96,8 @@ class LinkOptions:
     hold_down_max_ns: int = 8 * NS_PER_S
     hold_down_decay_ns: int = 20 * NS_PER_S
     count_start: int = 0
+    sealed: bool = False
+    sealed_start: int = 0
     priorities: tuple[int, ...] = (1,)
     mtu_bytes: int = 1500
 
@@ -182,6 +186,9 @@ def is_clean(options: Options) -> bool:
 
 def is_orderly(options: Options, links: LinkOptions) -> bool:
     """Tell whether no message comes behind its token for longer than tokens wait for it."""
+    if links.layer in KNET_LAYERS:
+        # There tokens wait for nothing.
+        return False
     spread_ns = (max(links.slowness) - 1) * options.delay_ns + options.jitter_ns
     late_ns = spread_ns + options.processing_ns
     return options.links_fifo and late_ns < min(links.message_delay_ns, links.token_expired_ns) // 2

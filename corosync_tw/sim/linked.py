@@ -16,6 +16,7 @@ from corosync_tw.sim.merging import merged
 from corosync_tw.sim.network import Network
 from corosync_tw.sim.options import Options
 from corosync_tw.sim.recorder import Recorder
+from corosync_tw.sim.sealing import Sealing
 from corosync_tw.sim.snoop import ORF_TOKEN, TYPE_OFFSET
 from corosync_tw.totem.links import Arrival, LinkLayer, LinkSend, PassUp
 from corosync_tw.totem.runs import Datagrams, FrameBlob, Received
@@ -43,22 +44,25 @@ class Linked:
     """
     One node's link layer with its socket buffers, one for each network.
 
-    :ivar inboxes: by network: index of the sender, frame.
+    :ivar inboxes: by network: index of the sender, datagram.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - its collaborators
         self,
         index: int,
         nodeid: int,
         layer: LinkLayer,
         local_now: Callable[[], int],
         around: LinkSurroundings,
+        sealing: Sealing | None = None,
     ) -> None:
+        """:param sealing: None for datagrams in clear."""
         self.index = index
         self.nodeid = nodeid
         self.layer = layer
         self.local_now = local_now
         self.around = around
+        self.sealing = sealing
         self.inboxes: list[list[tuple[int, bytes]]] = [[] for _ in around.networks]
         self.passed_up: list[Received] = []
         self._joined: tuple[Datagrams | None, tuple[bytes, ...]] = (None, ())
@@ -89,8 +93,18 @@ class Linked:
         for number, inbox in enumerate(self.inboxes):
             if inbox:
                 self.inboxes[number] = []
+                if self.sealing is not None:
+                    inbox = self._opened(self.sealing, number, inbox)  # noqa: PLW2901 - in clear
                 self.layer.receive(number, self._arrivals(inbox), self.local_now())
         self._execute()
+
+    def _opened(
+        self, sealing: Sealing, number: int, inbox: list[tuple[int, bytes]]
+    ) -> list[tuple[int, bytes]]:
+        opened = sealing.open(number, inbox)
+        for letter in sealing.take_letters(number):
+            self._unicast(number, letter.nodeid, (letter.datagram,))
+        return opened
 
     def _arrivals(self, inbox: list[tuple[int, bytes]]) -> list[Arrival]:
         """Make of datagrams what a carrier hands over: messages first, merged by the kernel."""
@@ -168,13 +182,18 @@ class Linked:
         network = around.networks[effect.link]
         frames = self._bytes_of(effect.frames)
         around.recorder.stir(effect.link, len(frames), crc32(frames[0]))
+        if self.sealing is not None:
+            frames = self.sealing.seal(effect.link, frames)
         if effect.targets is None:
             network.multicast(self.index, frames)
             return
         for nodeid in effect.targets:
-            target = around.index_of.get(nodeid)
-            if target is not None:
-                network.unicast(self.index, target, frames)
+            self._unicast(effect.link, nodeid, frames)
+
+    def _unicast(self, number: int, nodeid: int, frames: tuple[bytes, ...]) -> None:
+        target = self.around.index_of.get(nodeid)
+        if target is not None:
+            self.around.networks[number].unicast(self.index, target, frames)
 
     def _bytes_of(self, frames: Datagrams) -> tuple[bytes, ...]:
         """Join slices; the same frames often go on one network after the other."""

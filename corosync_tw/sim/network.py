@@ -51,6 +51,7 @@ class Network:
     :ivar kind_of: tells the kind of the ring's frame in a datagram.
     :ivar frame_bytes_max: longer datagrams do not pass.
     :ivar delay_ns: least time that a frame is under way.
+    :ivar tap: sees the index of the sender and the datagrams of every sending, if there is one.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Network:
         self.kind_of: Callable[[bytes], int] = itemgetter(TYPE_OFFSET)
         self.frame_bytes_max = FRAME_BYTES_MAX
         self.delay_ns = options.delay_ns
+        self.tap: Callable[[int, tuple[bytes, ...]], None] | None = None
         self.queue = queue
         self.rng = rng
         self.options = options
@@ -117,6 +119,8 @@ class Network:
     def unicast(self, sender: int, receiver: int, frames: tuple[bytes, ...]) -> None:
         """Send frames over one link."""
         self.frames_sent += len(frames)
+        if self.tap is not None:
+            self.tap(sender, frames)
         if self.frame_bytes_max < FRAME_BYTES_MAX:
             frames = tuple(frame for frame in frames if len(frame) <= self.frame_bytes_max)
         link = self.links[sender][receiver]

@@ -98,6 +98,7 @@ class NetworkFaults:
             self._at(POLL_NS, self._await_ring)
             return
         self.checks.settled = True
+        self.checks.tally.settled_ns = self.queue.now_ns
         self.checks.whole = self.rng.randrange(self.options.networks)
         self._plan_all()
         if self.options.promise is Promise.TURNS:

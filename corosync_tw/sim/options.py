@@ -50,6 +50,7 @@ class Options:
     :ivar ring_seq_start: what nodes find on their disks as the number of their last ring.
     :ivar ring_timeouts_ns: token, retransmit, hold, join, consensus, merge.
     :ivar kind_loss: further loss by kind of frame, number of the kind to probability.
+    :ivar clock_start_ns: what all clocks show at the beginning, besides an offset of their own.
     :ivar workload_gap_ns: mean pause of one sender between bursts.
     :ivar process_churn: probability that a process leaves or dies, 50 times a second and node.
     :ivar storage_delay_ns: most time that making a ring id durable takes.
@@ -97,6 +98,7 @@ class Options:
     socket_frames_max: int = 4000
     fault_every_ns: dict[Fault, int] = field(default_factory=dict)
     fault_length_ns: int = 500 * NS_PER_MS
+    clock_start_ns: int = 0
     clock_offset_ns: int = 0
     clock_drift_ppm: int = 0
     workload_gap_ns: int = 20 * NS_PER_MS

@@ -203,7 +203,7 @@ class RingLog:
         delivered: list[Delivered] = []
         seq = self.high_delivered
         hole_seen = False
-        while seq != self.high_seq_received:
+        while seq_lt(seq, self.high_seq_received):
             item = self._from((seq + 1) & SEQ_MASK)
             if item is None:
                 hole_seen = True
@@ -213,6 +213,7 @@ class RingLog:
             seq = (seq + count) & SEQ_MASK
             if frame is not None and (not hole_seen or frame.nodeid in obligation_set):
                 delivered.append(frame)
+        assert seq == self.high_seq_received, "a run beyond the highest message received"
         self.high_delivered = seq
         return delivered
 

@@ -29,8 +29,8 @@ def mutation(make: Callable[[], list[Patch]]) -> Callable[[], list[Patch]]:
 
 
 @contextmanager
-def planted(name: str) -> Iterator[None]:
-    patches = MUTATIONS[name]()
+def planted(name: str, make: Callable[[], list[Patch]] | None = None) -> Iterator[None]:
+    patches = (make or MUTATIONS[name])()
     originals = [(owner, attribute, getattr(owner, attribute)) for owner, attribute, _ in patches]
     try:
         for owner, attribute, replacement in patches:
@@ -385,6 +385,15 @@ def trust_the_first_of_a_run() -> list[Patch]:
         return nodeid, first_seq, -(-len(blob) // stride), guarantee
 
     return [(srp, "scan_run", scan)]
+
+
+@mutation
+def deliver_a_run_from_its_beginning() -> list[Patch]:
+    def whole(log, seq):
+        item = log._items.get(seq)
+        return item if item is not None else log._run_with(seq)[0]
+
+    return [(RingLog, "_from", whole)]
 
 
 NEEDS_STACK = {

@@ -26,6 +26,21 @@ def test_events_come_in_the_order_of_time_then_of_insertion():
     assert queue.now_ns == 5
 
 
+def test_time_that_stands_still_is_noticed():
+    queue = EventQueue()
+
+    def again():
+        queue.call_at(queue.now_ns, again)
+
+    def run():
+        again()
+        while True:
+            queue.pop()[4]()
+
+    with pytest.raises(AssertionError, match="time stands still"):
+        run()
+
+
 @pytest.mark.parametrize("drift_ppm", [-50_000, -1, 0, 1, 50_000])
 def test_a_drifting_clock_reaches_each_reading_just_in_time(drift_ppm):
     clock = NodeClock(offset_ns=123_456_789, drift_ppm=drift_ppm)

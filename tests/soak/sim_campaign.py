@@ -1,7 +1,8 @@
 """
 Many seeds of the simulator: ``python -m tests.soak.sim_campaign --seeds N [--first S] [--minutes
 M]``.
-With --networks, runs of several networks; with --links and --whole only of some kinds.
+With --networks, runs of several networks; with --links and --whole only of some kinds. Of several
+values given the seed picks one.
 Uses every core, shows progress, and ends with a summary. Seeds already judged are kept in a file,
 so that an interrupted
 campaign goes on where it was; the file belongs to one state of the code and one length of run.
@@ -15,10 +16,10 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from corosync_tw.sim.__main__ import swarm_link_options, swarm_options
-from corosync_tw.sim.cluster import Cluster
+from corosync_tw.sim.cluster import Cluster, Result
 from corosync_tw.sim.link_options import Layer, Promise
 from corosync_tw.sim.options import NS_PER_S
 
@@ -43,6 +44,8 @@ class Verdict(NamedTuple):
     link_events: dict[str, int] | None = None
     detected_ms: tuple[int, ...] = ()
     recovered_ms: tuple[int, ...] = ()
+    kept_s: float = 0
+    ring_losses: int = 0
 
 
 class Job(NamedTuple):
@@ -91,7 +94,15 @@ def judge(job: Job) -> Verdict:
         dict(result.links.events),
         tuple(time_ns // 1_000_000 for time_ns in result.links.detected_ns),
         tuple(time_ns // 1_000_000 for time_ns in result.links.recovered_ns),
+        _kept_s(result),
+        result.links.ring_losses,
     )
+
+
+def _kept_s(result: Result) -> float:
+    """Tell how long the ring had to last because a network was whole."""
+    since_ns = result.links.settled_ns
+    return 0.0 if since_ns is None else (result.simulated_ns - since_ns) / NS_PER_S
 
 
 def load(path: Path | None) -> dict[int, Verdict]:
@@ -163,6 +174,10 @@ def summarize_links(verdicts: list[Verdict]) -> None:
         print(f"  networks back    {quantiles(recovered)}")
     for name, count in sorted(events.items()):
         print(f"  {name:34} {count}")
+    if kinds:
+        kept_s = sum(v.kept_s for v in verdicts)
+        lost = sum(v.ring_losses for v in verdicts)
+        print(f"a network whole  {kept_s:.0f} s; in this time {lost} membership changes")
 
 
 def quantiles(values_ms: list[int]) -> str:
@@ -176,6 +191,10 @@ def quantiles(values_ms: list[int]) -> str:
     )
 
 
+def _of(seed: int, choices: list[Any] | None) -> Any:
+    return choices[seed % len(choices)] if choices else None
+
+
 def main(arguments: list[str]) -> int:
     """Run the campaign."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak.sim_campaign", description=__doc__)
@@ -184,20 +203,26 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--minutes", type=float, default=0.25, help="simulated with faults, each")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--state", type=Path, help="file to resume from")
-    parser.add_argument("--networks", type=int, nargs="?", const=0, help="several; 2 to 8 or drawn")
-    parser.add_argument("--links", type=Layer, help="the link layer, else drawn")
-    parser.add_argument("--whole", type=Promise, help="which network is whole, else drawn")
+    parser.add_argument("--networks", type=int, nargs="*", help="several; 2 to 8, else drawn")
+    parser.add_argument("--links", type=Layer, nargs="+", help="the link layer, else drawn")
+    parser.add_argument("--whole", type=Promise, nargs="+", help="which network is, else drawn")
     chosen = parser.parse_args(arguments)
 
     verdicts = load(chosen.state)
     every = range(chosen.first, chosen.first + chosen.seeds)
-    rest = (
-        chosen.networks is not None or chosen.links is not None,
-        chosen.networks or None,
-        chosen.links,
-        chosen.whole,
-    )
-    jobs = [Job(seed, chosen.minutes, *rest) for seed in every if seed not in verdicts]
+    several = chosen.networks is not None or chosen.links is not None
+    jobs = [
+        Job(
+            seed,
+            chosen.minutes,
+            several,
+            _of(seed, chosen.networks),
+            _of(seed, chosen.links),
+            _of(seed, chosen.whole),
+        )
+        for seed in every
+        if seed not in verdicts
+    ]
     begin_s = time.monotonic()
     with multiprocessing.Pool(chosen.jobs) as pool:
         for done, verdict in enumerate(pool.imap_unordered(judge, jobs), 1):
