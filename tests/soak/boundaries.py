@@ -355,19 +355,19 @@ ROWS = (
         in_node=smaller_of,
         boundaries={31: 0},
     ),
-    Row("RRP test numbers", U32, (1, 2, 3, 4), start_links, RRP, number_of),
+    Row("RRP test numbers", U32, (2, 3, 4, 3), start_links, RRP, number_of),
     Row("RRP test generations", U32, (2,), start_links, RRP, generation_of),
     Row(
         "knet data seq (2)",
         KNET_SEQS,
-        (1, 5, 100, 500),
+        (2, 5, 100, 500),
         start_links,
         KNET,
         knet_seq_of,
         boundaries={15: 1 << 15, 16: 1 << 16},
     ),
     Row("knet ping times (3)", U64, (1, 2, 3, 4), start_clocks, KNET, knet_time_of),
-    Row("AEAD counters", U64, (1, 5, 100, 1000), start_sealed, SEALED, counter_of),
+    Row("AEAD counters", U64, (2, 5, 100, 1000), start_sealed, SEALED, counter_of),
 )
 
 
@@ -399,13 +399,13 @@ def main(arguments: list[str]) -> int:
     """Run the matrix."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak.boundaries", description=__doc__)
     parser.add_argument("--seeds", type=int, default=SEEDS, help="runs of each cell")
-    parser.add_argument("--row", choices=[row.name for row in ROWS], help="only this one")
+    parser.add_argument("--rows", choices=[row.name for row in ROWS], nargs="+", help="only these")
     chosen = parser.parse_args(arguments)
     cells: dict[tuple[str, int], Cell] = {}
     faults: Counter[str] = Counter()
     failed = False
     for row in ROWS:
-        if chosen.row not in {None, row.name}:
+        if chosen.rows and row.name not in chosen.rows:
             continue
         for column in row.boundaries:
             try:
