@@ -64,6 +64,7 @@ class Row:
     :ivar on_wire: reads it from a datagram.
     :ivar in_node: reads it from a cluster now and then, if nothing is sent of it.
     :ivar options: of a run, by seed.
+    :ivar by_network: each network has a counter of its own.
     :ivar boundaries: by column; other columns mean nothing to this counter.
     """
 
@@ -74,6 +75,7 @@ class Row:
     options: Callable[[int], tuple[Options, LinkOptions | None]]
     on_wire: Callable[[bytes], Iterator[Reading]] | None = None
     in_node: Callable[[Cluster], Iterator[tuple[int, Reading]]] | None = None
+    by_network: bool = False
     boundaries: dict[int, int] = field(
         default_factory=lambda: {column: 1 << column for column in COLUMNS}
     )
@@ -116,9 +118,10 @@ class Watch:
 
     def _heard(self, number: int | None, sender: int, datagrams: tuple[bytes, ...]) -> None:
         assert self.row.on_wire is not None
+        network = number if self.row.by_network else None
         for datagram in datagrams:
             for key, value in self.row.on_wire(datagram):
-                self._read(sender, (number, *key), value)
+                self._read(sender, (network, *key), value)
 
     def look(self, _now_ns: int) -> None:
         """Read the nodes."""
@@ -367,7 +370,7 @@ ROWS = (
         boundaries={15: 1 << 15, 16: 1 << 16},
     ),
     Row("knet ping times (3)", U64, (1, 2, 3, 4), start_clocks, KNET, knet_time_of),
-    Row("AEAD counters", U64, (2, 5, 100, 1000), start_sealed, SEALED, counter_of),
+    Row("AEAD counters", U64, (2, 5, 100, 1000), start_sealed, SEALED, counter_of, by_network=True),
 )
 
 
