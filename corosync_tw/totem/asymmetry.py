@@ -62,14 +62,12 @@ def hear(ring: Ring, message: MembJoin | MergeDetect, now_ns: int) -> None:
 
 def look(ring: Ring, now_ns: int) -> None:
     """Weigh the evidence; tell of links that fail or work again."""
-    before = ring.hearing.bad_links
     ring.hearing.look(now_ns, ring.params)
-    after = ring.hearing.bad_links
-    if after != before:
-        for speaker, listener in sorted(after - before):
-            ring.trace(TraceCode.LINK_FAILED, speaker, listener)
-        for speaker, listener in sorted(before - after):
-            ring.trace(TraceCode.LINK_WORKS, speaker, listener)
+    failed, working = ring.hearing.take_changes()
+    for link in failed:
+        ring.trace(TraceCode.LINK_FAILED, *link)
+    for link in working:
+        ring.trace(TraceCode.LINK_WORKS, *link)
 
 
 def bad_pairs(ring: Ring) -> frozenset[tuple[int, int]]:

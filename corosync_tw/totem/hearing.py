@@ -26,6 +26,9 @@ NS_PER_MS: Final = 1_000_000
 # Evidence is weighed so often in a window.
 LOOKS_PER_WINDOW: Final = 8
 
+# A direction: who speaks, and who listens.
+Link = tuple[int, int]
+
 
 def window_ns(params: TotemParams) -> int:
     """
@@ -56,6 +59,7 @@ class Hearing:
         "_ring_ids",
         "_rows",
         "_speaking",
+        "_told",
         "bad_links",
     )
 
@@ -70,7 +74,8 @@ class Hearing:
         self._out_of: dict[int, LinkWatch] = {}  # from us to them
         self._speaking: tuple[int, int] | None = None  # without a break since, and until
         self._looked_at = 0
-        self.bad_links: frozenset[tuple[int, int]] = frozenset()
+        self._told: frozenset[Link] = frozenset()
+        self.bad_links: frozenset[Link] = frozenset()
 
     # -- evidence comes in
 
@@ -200,6 +205,11 @@ class Hearing:
             return False
         since, until = self._speaking
         return until - since >= window // 2 and now_ns - until < window
+
+    def take_changes(self) -> tuple[list[Link], list[Link]]:
+        """Give the links that have failed and those that work again since this was last asked."""
+        told, self._told = self._told, self.bad_links
+        return sorted(self._told - told), sorted(told - self._told)
 
     def _gather_bad_links(self) -> None:
         me = self._my_id

@@ -2,10 +2,12 @@
 
 from corosync_tw.corotypes import RingId
 from corosync_tw.totem import wire
+from corosync_tw.totem.asymmetry import look
 from corosync_tw.totem.claims import Row, encode_claims
 from corosync_tw.totem.const import MembState
-from corosync_tw.totem.effects import SendMcast
+from corosync_tw.totem.effects import SendMcast, Trace
 from corosync_tw.totem.joining import send_merge_detect
+from corosync_tw.totem.trace import TraceCode
 from tests.unit.totem.lone_node import LAST, ME, PEER, RING, LoneNode
 
 US = (PEER, ME, LAST)
@@ -41,6 +43,19 @@ def named(node):
         for frame in effect.frames
     ]
     return [wire.decode(frame).ring_id for frame in frames]
+
+
+def test_links_that_a_node_gives_up_at_once_are_told_of():
+    """They were in cmap and in the status, and in the log only when they worked again."""
+    node = in_a_ring()
+    ring = node.srp._ring
+    ring.hearing.distrust({PEER, LAST}, node.now, ring.params)
+    node.srp.poll()
+    look(ring, node.now)
+    told = [e for e in node.srp.poll() if isinstance(e, Trace)]
+    assert told == [Trace(TraceCode.LINK_FAILED, (n, ME)) for n in sorted((PEER, LAST))]
+    look(ring, node.now)
+    assert node.srp.poll() == []
 
 
 def test_who_is_kept_out_of_a_larger_ring_names_that_one():
