@@ -24,6 +24,9 @@
 
 #define MAGIC 0x43544931u
 #define BODY_MAX 65536u
+/* 90 s: a daemon that starts may wait long for a processor of a busy machine. */
+#define ATTEMPTS 4500
+#define ATTEMPT_US 20000
 
 struct header {
 	uint32_t magic, nodeid, pid, counter, len, crc;
@@ -132,18 +135,20 @@ static cs_error_t connect_and_join(cpg_handle_t *handle, struct cpg_name *name)
 {
 	cpg_callbacks_t callbacks = { on_deliver, on_confchg };
 	cs_error_t err = CS_ERR_TRY_AGAIN;
-	for (int attempt = 0; attempt < 1500; attempt++) {
+	int attempt = 0;
+	for (; attempt < ATTEMPTS; attempt++) {
 		err = cpg_initialize(handle, &callbacks);
 		if (err == CS_OK)
 			break;
-		usleep(20000);
+		usleep(ATTEMPT_US);
 	}
-	for (int attempt = 0; err == CS_OK && attempt < 1500; attempt++) {
+	if (err != CS_OK)
+		return err;
+	for (; attempt < ATTEMPTS; attempt++) {
 		err = cpg_join(*handle, name);
 		if (err != CS_ERR_TRY_AGAIN)
-			return err;
-		err = CS_OK;
-		usleep(20000);
+			break;
+		usleep(ATTEMPT_US);
 	}
 	return err;
 }

@@ -23,7 +23,7 @@ from corosync_tw.errors import CsAccess, CsError, CsTryAgain
 MAGIC = 0x43544931
 HEADER = struct.Struct("<6I")
 TURN_S = 0.01
-CONNECT_WITHIN_S = 30.0
+CONNECT_WITHIN_S = 90.0
 
 
 def body_len(counter, r):
