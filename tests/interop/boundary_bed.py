@@ -46,7 +46,7 @@ class Cell(NamedTuple):
     """
     One crossing that was tried.
 
-    :ivar seen: values on both sides, empty when it did not happen.
+    :ivar seen: distances from the boundary on both sides, empty when it did not happen.
     """
 
     counter: str
@@ -78,14 +78,14 @@ class Watch:
                 yield words[2], int(words[4])
 
     def crossing(self, counter: str, boundary: int, since_s: float) -> str:
-        """Give values of one counter on both sides of a boundary; nothing when there are none."""
+        """Tell how far below and above a boundary a counter was seen; nothing when it was not."""
         modulus = MODULI[counter]
-        before: dict[str, int] = {}
+        below: dict[str, int] = {}
         for whose, value in self.values(counter, since_s):
             if 0 < (boundary - value) % modulus <= NEAR:
-                before[whose] = value
-            elif whose in before and (value - boundary) % modulus <= NEAR:
-                return f"{before[whose]} > {value}"
+                below[whose] = (boundary - value) % modulus
+            elif whose in below and (value - boundary) % modulus <= NEAR:
+                return f"-{below[whose]} +{(value - boundary) % modulus}"
         return ""
 
 

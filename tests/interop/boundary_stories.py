@@ -247,7 +247,7 @@ def _counts_crossing(node: BoundaryNode, before: Mapping[str, list[int]], value:
             was = max(before.get(name, [0]))
             begun_anew = value > COUNT_MAX and COUNT_MAX // 2 <= min(counts) < value - NEAR
             if value - NEAR < was < value and (min(counts) >= value or begun_anew):
-                seen = f"{was} > {min(counts)} ({name})"
+                seen = f"-{value - was} " + ("anew" if begun_anew else f"+{min(counts) - value}")
                 return True
         return False
 

@@ -2,7 +2,7 @@
 The matrix of boundaries on real daemons: which counter crossed which power of two, during what.
 
 Run it as root: ``python -m tests.soak.boundary_matrix [--part NAME]``. It prints a table; a cell
-has the values that were seen on both sides of the boundary.
+tells how far below and above the boundary the counter was seen.
 """
 
 import argparse
