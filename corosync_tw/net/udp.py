@@ -93,6 +93,7 @@ class UdpTransport:
         self._sender: BatchSocket | None = None
         self._sockets: list[BatchSocket] = []
         self._turn: Turn | None = None
+        self._is_alone = False
         self._watch: InterfaceWatch | None = None
         if not settings.members:
             self._filter.learn = self._peers.learn
@@ -147,15 +148,20 @@ class UdpTransport:
         self._queue.send_one(self._sender, frame, address)
 
     def send_mcast(self, frames: Datagrams, to_members_only: bool) -> None:
-        """Send frames to the group; who is a member of the ring makes no difference."""
-        del to_members_only
+        """Send frames to the group, unless they are for a ring in which we are alone."""
         sender = self._sender
-        if sender is not None:
+        if sender is not None and not (to_members_only and self._is_alone):
             runs = plan_runs(frames, sender.segment_bytes_max)
             self._queue.send(sender, runs, (self._group_address,))
 
     def set_ring_members(self, nodeids: frozenset[int] | None) -> None:
-        """Take no notice: a multicast reaches all."""
+        """
+        Take note of a ring in which we are alone.
+
+        Any other ring's multicasts reach all. Those of a node that is kept out of a ring would have
+        the stock members of that look for it again and again.
+        """
+        self._is_alone = nodeids == {self._settings.nodeid}
 
     def members(self) -> Mapping[int, str]:
         """Give the addresses of the other nodes, as far as they are listed or learnt."""

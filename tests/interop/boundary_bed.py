@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 NODES = [1, 2, 3]
 TOKEN_MS = 5000
 WITHIN_S = 60.0
-CROSSING_WITHIN_S = 5.0
+CROSSING_WITHIN_S = 15.0
 RATE = 250
 LOSS_PERCENT = 10
 # Counters begin so far below a boundary: the first frames of a ring, or those that follow soon.

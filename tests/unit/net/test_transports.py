@@ -288,3 +288,15 @@ def test_one_network_of_several_may_be_down_at_the_start(transport):
         assert node.events.kinds() == [NetEventKind.INTERFACE_DOWN]
     finally:
         node.transport.stop()
+
+
+def test_a_ring_of_one_multicasts_to_nobody(nodes):
+    one, two = nodes(UdpTransport, 2, mcast_address=GROUP)
+    one.transport.set_ring_members(frozenset({1}))
+    one.transport.send_mcast([(frame(MCAST, b"for ourselves"),)], True)
+    one.transport.send_mcast([(frame(JOIN, b"for all"),)], False)
+    one.transport.set_ring_members(frozenset({1, 2}))
+    one.transport.send_mcast([(frame(MCAST, b"for two"),)], True)
+    while len(two.inbox.frames) < 2:
+        two.reactor.turn()
+    assert two.inbox.frames == [frame(JOIN, b"for all"), frame(MCAST, b"for two")]
