@@ -161,7 +161,7 @@ class UdpTransport:
         Any other ring's multicasts reach all. Those of a node that is kept out of a ring would have
         the stock members of that look for it again and again.
         """
-        self._is_alone = nodeids == {self._settings.nodeid}
+        self._is_alone = nodeids == frozenset((self._settings.nodeid,))
 
     def members(self) -> Mapping[int, str]:
         """Give the addresses of the other nodes, as far as they are listed or learnt."""
