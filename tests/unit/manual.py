@@ -62,15 +62,19 @@ def directives():
     return found
 
 
-def key_patterns():
-    """Keys of corosync_tw_cmap_keys.7, with regular expressions of what they stand for."""
-    names = [
+def key_names():
+    """Keys of corosync_tw_cmap_keys.7, as they are written there."""
+    return [
         word
         for line in lines("corosync_tw_cmap_keys.7")
         if line.startswith(".It Va ")
         for word in line[7:].split(" , ")
     ]
+
+
+def key_patterns():
+    """Those keys, with regular expressions of what they stand for."""
     return {
         name: re.compile(_STANDS_FOR.sub("[^.]+", re.escape(name).replace(r"\_", "_")))
-        for name in names
+        for name in key_names()
     }

@@ -16,7 +16,6 @@ from corosync_tw.daemon.log_keeper import log_table
 from corosync_tw.logsys.settings import LogSettings, SubsysSettings
 from corosync_tw.logsys.system import Logsys
 from corosync_tw.net.stats import TransportStats
-from corosync_tw.services.cmap.runtime_keys import OUR_PREFIX
 from corosync_tw.services.cmap.store import CmapStore
 from corosync_tw.services.mon.engine import MonEngine
 from corosync_tw.services.stats.knet import KnetKeys
@@ -27,7 +26,7 @@ from corosync_tw.totem.rrp.params import RrpParams
 from corosync_tw.totem.rrp.redundant import RedundantRing
 from tests.unit.config.hosts import conf
 from tests.unit.config.test_rings import MACHINE, TWO
-from tests.unit.manual import key_patterns
+from tests.unit.manual import key_names, key_patterns
 from tests.unit.services.cmap.test_runtime_keys import KeyRing
 from tests.unit.services.ordered_bus import FakeBus
 from tests.unit.services.stats.test_knet import State
@@ -69,17 +68,14 @@ def configured_keys():
 
 def text_of(node, known):
     """A string as it stands in the code, with a star for what is put in; None for no string."""
-    if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "show" and node.args:
-        # A key of ours that the daemon shows by its last word.
-        return OUR_PREFIX + (text_of(node.args[0], known) or "*")
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else None
     if isinstance(node, ast.JoinedStr):
         return "".join(text_of(part, known) or "*" for part in node.values)
     if isinstance(node, ast.FormattedValue):
-        value = known.get(node.value.id) if isinstance(node.value, ast.Name) else None
-        return value if isinstance(value, str) else None
-    return None
+        node = node.value
+    value = known.get(node.id) if isinstance(node, ast.Name) else None
+    return value if isinstance(value, str) else None
 
 
 def texts_of(tree, known):
@@ -93,6 +89,16 @@ def texts_of(tree, known):
     return {text_of(node, known) for node in ast.walk(tree)}
 
 
+def table_keys(node, known):
+    """Keys of a table that stands in the code: its prefix and its names."""
+    is_table = isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Table"
+    if not is_table or len(node.args) != 2 or not isinstance(node.args[1], ast.Dict):
+        return set()
+    prefix = text_of(node.args[0], known)
+    names = {text_of(name, known) for name in node.args[1].keys if name is not None}
+    return {f"{prefix}{name}" for name in names if prefix and name}
+
+
 def written_keys():
     """Keys that stand in the code as they are, and those that are made of tables of names."""
     found = set()
@@ -102,7 +108,8 @@ def written_keys():
             tree = ast.parse(path.read_text(encoding="utf-8"))
             known = vars(import_module(name))
             scopes = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-            found |= {text_of(node, known) for node in ast.walk(tree)}
+            for node in ast.walk(tree):
+                found |= {text_of(node, known)} | table_keys(node, known)
             found |= {text for scope in scopes for text in texts_of(scope, known)}
     keys = {text for text in found if text and KEY.fullmatch(text) and not text.endswith("*")}
     keys |= {f"runtime.votequorum.{name}" for name in RuntimeValues._fields}
@@ -125,6 +132,11 @@ def test_every_key_is_described(keys):
     patterns = key_patterns().values()
     missing = sorted(key for key in keys if not any(one.fullmatch(key) for one in patterns))
     assert missing == [], DESCRIBE
+
+
+def test_no_key_is_described_twice():
+    names = key_names()
+    assert len(names) == len(set(names))
 
 
 def test_no_other_key_is_described(keys):
