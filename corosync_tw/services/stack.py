@@ -37,6 +37,7 @@ from corosync_tw.services.flow import QueueLevel, next_level
 from corosync_tw.services.hello import HELLO_GROUP, Features
 from corosync_tw.services.interfaces import TimedService
 from corosync_tw.services.lib_runs import RequestRuns, RunsTaken
+from corosync_tw.services.log_line import LogLine
 from corosync_tw.services.params import ServiceParams
 from corosync_tw.services.ring_effects import RingEffects
 from corosync_tw.services.stats.counters import StackStats
@@ -181,6 +182,7 @@ class Stack:
     def force_gather(self, now_ns: int) -> None:
         """Form the ring anew."""
         self._bus.now_ns = now_ns
+        self._bus.emit(LogLine("MAIN", "error", "Forcing into GATHER state"))
         self.srp.force_gather(now_ns)
 
     def leave(self, now_ns: int) -> None:
