@@ -6,6 +6,7 @@ from collections.abc import Callable
 from corosync_tw.corotypes import Guarantee, Slices
 from corosync_tw.services.effects import StackEffect
 from corosync_tw.services.exec_wire import EXEC_GROUP, SYNC_GROUP
+from corosync_tw.services.inspection.wire import INSPECTION_GROUP
 from corosync_tw.services.stats.meter import StackMeter
 from corosync_tw.services.ykd.wire import YKD_GROUP
 from corosync_tw.totem.pg import Totempg
@@ -58,6 +59,11 @@ class StackBus:
     def sync_group_mcast(self, message: bytes) -> None:
         """Queue a message of the synchronization machine itself; raises CsTryAgain."""
         self._pg.mcast(SYNC_GROUP, (message,), trans=True)
+        self.sent = True
+
+    def inspection_mcast(self, slices: Slices, *, bulk: bool) -> None:
+        """Queue a message for the inspection services of all members; raises CsTryAgain."""
+        self._pg.mcast(INSPECTION_GROUP, slices, bulk=bulk)
         self.sent = True
 
     def ykd_mcast(self, message: bytes, trans: bool) -> None:

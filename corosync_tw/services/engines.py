@@ -7,6 +7,7 @@ from corosync_tw.services.cfg.engine import CfgEngine
 from corosync_tw.services.cmap.engine import CmapEngine
 from corosync_tw.services.cpg.engine import CpgEngine
 from corosync_tw.services.exec_wire import exec_id
+from corosync_tw.services.inspection.engine import InspectionEngine
 from corosync_tw.services.interfaces import ExecHandler, SyncedService, TimedService
 from corosync_tw.services.mon.engine import MonEngine
 from corosync_tw.services.params import ServiceParams
@@ -37,6 +38,7 @@ class Engines:
         self.cpg = CpgEngine(nodeid, bus)
         self.quorum = QuorumEngine(services.votequorum or services.ykd, bus)
         self.pload = PloadEngine(bus)
+        self.inspection = InspectionEngine(nodeid, bus)
         self.votequorum: VotequorumEngine | None = None
         self.ykd: YkdEngine | None = None
         synced: list[SyncedService] = [self.cmap, self.cpg, self.quorum]
@@ -51,12 +53,16 @@ class Engines:
             self.ykd = YkdEngine(nodeid, self.quorum.set_quorum, bus.ykd_mcast, bus.emit)
         self.mon = MonEngine(self.cmap.store, bus)
         self.wd = WdEngine(self.cmap.store, bus)
-        self.waiting: tuple[Callable[[], None], ...] = (self.cpg.send_leaves, self.pload.send_more)
+        self.waiting: tuple[Callable[[], None], ...] = (
+            self.cpg.send_leaves,
+            self.pload.send_more,
+            self.inspection.send_more,
+        )
         if self.votequorum is not None:
             self.waiting += (self.votequorum.token_sent,)
         if self.ykd is not None:
             self.waiting += (self.ykd.send_waiting,)
-        self.timed: tuple[TimedService, ...] = (self.cfg, self.mon, self.wd)
+        self.timed: tuple[TimedService, ...] = (self.cfg, self.mon, self.wd, self.inspection)
         if self.votequorum is not None:
             self.timed += (self.votequorum,)
         self.sync = SyncEngine(synced, bus.sync_group_mcast, sync_completed)

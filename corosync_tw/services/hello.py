@@ -32,9 +32,10 @@ class Features(IntFlag):
     COMMIT_OBLIGATION = 2  # understands the obligation flag of commit tokens
     ADAPTIVE_WINDOW = 4  # counts by a window that all agreed on
     ACCELERATED_RING = 8  # asks for nothing that may still follow the token
+    INSPECTION = 16  # answers inspections
 
 
-OWN_FEATURES: Final = Features.SAFE_DELIVERY | Features.COMMIT_OBLIGATION
+OWN_FEATURES: Final = Features.SAFE_DELIVERY | Features.COMMIT_OBLIGATION | Features.INSPECTION
 
 
 class Hello(NamedTuple):

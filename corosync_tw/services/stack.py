@@ -35,6 +35,7 @@ from corosync_tw.services.engines import Engines
 from corosync_tw.services.exec_wire import SYNC_GROUP
 from corosync_tw.services.flow import QueueLevel, next_level
 from corosync_tw.services.hello import HELLO_GROUP, Features
+from corosync_tw.services.inspection.wire import INSPECTION_GROUP
 from corosync_tw.services.interfaces import TimedService
 from corosync_tw.services.lib_runs import RequestRuns, RunsTaken
 from corosync_tw.services.log_line import LogLine
@@ -64,6 +65,8 @@ class Stack:
     :ivar meter: what is counted and timed.
     :ivar cfg: cluster-wide administration; likewise cmap, quorum, votequorum (None without it).
     :ivar pload: floods the ring when it is told to.
+    :ivar inspection: what nodes of ours ask each other for a diagnosis.
+    :ivar announcing: what the members announced that they can do.
     :ivar mon: monitors, idle until ``mon.start()``; likewise the watchdog, wd, after it.
     :ivar ring_id: of the last regular configuration that was delivered; likewise members.
     """
@@ -89,7 +92,7 @@ class Stack:
         self.meter = self._bus.meter
         self._last_conn = 0
         self._level = QueueLevel.LOW
-        self._announcing = Announcing(self.srp, self.pg, services.receive_msgs_max)
+        self.announcing = Announcing(self.srp, self.pg, services.receive_msgs_max)
         self._leave_visits = 0
         self._leave_deadline_ns: int | None = None
         self._make_services(services)
@@ -99,7 +102,7 @@ class Stack:
         self.cmap, self.cfg, self.cpg = engines.cmap, engines.cfg, engines.cpg
         self.quorum, self.votequorum, self._ykd = engines.quorum, engines.votequorum, engines.ykd
         self.mon, self.wd, self.pload = engines.mon, engines.wd, engines.pload
-        self.sync = engines.sync
+        self.sync, self.inspection = engines.sync, engines.inspection
         self._waiting = engines.waiting
         self._timed: tuple[TimedService, ...] = (*engines.timed, self._changeover)
         self._with_deadlines = (self.srp, *self._timed)
@@ -176,7 +179,7 @@ class Stack:
         self._bus.now_ns = now_ns
         self.params = params
         self._changeover.begin(params, now_ns)
-        self._announcing.announce(params, trans=self.sync.in_progress)
+        self.announcing.announce(params, trans=self.sync.in_progress)
         self._bus.sent = True
 
     def force_gather(self, now_ns: int) -> None:
@@ -236,7 +239,7 @@ class Stack:
     @property
     def safe_supported(self) -> bool:
         """Whether all members deliver SAFE messages."""
-        return not self._announcing.lacking(Features.SAFE_DELIVERY)
+        return not self.announcing.lacking(Features.SAFE_DELIVERY)
 
     # Closed process groups for local clients
 
@@ -331,7 +334,7 @@ class Stack:
             raise CsTryAgain("the message queue is at a critical level")
 
     def _check_safe(self) -> None:
-        lacking = self._announcing.lacking(Features.SAFE_DELIVERY)
+        lacking = self.announcing.lacking(Features.SAFE_DELIVERY)
         if lacking and not self.sync.in_progress:
             nodes = ", ".join(map(str, lacking))
             raise CsNotSupported(
@@ -347,7 +350,9 @@ class Stack:
         elif group == YKD_GROUP and self._ykd is not None:
             self._ykd.deliver(nodeid, data, big_endian)
         elif group == HELLO_GROUP:
-            self._announcing.deliver(nodeid, data, big_endian)
+            self.announcing.deliver(nodeid, data, big_endian)
+        elif group == INSPECTION_GROUP:
+            self.inspection.deliver(nodeid, data, big_endian)
         else:
             self.stats.messages_unknown += 1
 
@@ -371,13 +376,14 @@ class Stack:
             self.ring_id = change.ring_id
             self.members = change.members
         self.cfg.configuration_change(change.members)
+        self.inspection.configuration_change(change.members)
         self._out.append(
             TotemConfchg(change.kind, change.ring_id, change.members, change.left, change.joined)
         )
         if change.kind is ConfChangeType.TRANSITIONAL:
             self.sync.transitional(change.members)
             return
-        self._announcing.begin(change.ring_id, change.members, self.params)
+        self.announcing.begin(change.ring_id, change.members, self.params)
         self.sync.regular(change.members, change.ring_id)
         if self._ykd is not None:
             self._ykd.configuration_change(change.members, change.ring_id)
