@@ -21,6 +21,7 @@ from corosync_tw.client.cfg import Cfg
 from corosync_tw.client.cmap import Cmap
 from corosync_tw.client.cpg import Cpg, Member
 from corosync_tw.client.errors import DaemonLost, NoDaemon
+from corosync_tw.client.inspection import Inspection
 from corosync_tw.client.quorum import Quorum, Votequorum
 from corosync_tw.corotypes import RingId
 from corosync_tw.errors import CsError
@@ -103,6 +104,10 @@ class Node:
     def cfg(self) -> Cfg:
         """Give access to administration."""
         return Cfg(self)
+
+    def inspection(self) -> Inspection:
+        """Give access to what other nodes tell for a diagnosis."""
+        return Inspection(self)
 
     def quorum(self) -> Quorum:
         """Give access to the quorum service."""

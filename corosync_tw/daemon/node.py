@@ -25,6 +25,7 @@ from corosync_tw.daemon.blackbox import LINK_KEY, BlackboxStore
 from corosync_tw.daemon.errands import Errands, with_stored_barrier
 from corosync_tw.daemon.ev_tracking import EvTrackingFile
 from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
+from corosync_tw.daemon.inspector import Inspector
 from corosync_tw.daemon.journal import Journal
 from corosync_tw.daemon.listening import listen_for_clients, listen_for_programs
 from corosync_tw.daemon.lockfile import LockFile
@@ -191,12 +192,24 @@ class Node:
             facts=carriage.facts(lambda: running.config, stack, self.maps.icmap),
             log=self._journal.qb_line,
         )
+        inspector = Inspector(
+            reactor,
+            lambda: running.config,
+            stack,
+            self.maps,
+            self.serving.facts,
+            directory=self._settings.state_dir,
+            pump=self.driver.pump,
+        )
         upkeep = Upkeep(reactor, stack, self.driver, self._journal.wd_line)
         watch = Watch(reactor, self._journal.troubles, stack.srp.stats, carriage.stats)
         # The map is filled before upkeep reads it.
         self._company = (watch, map_keeper, upkeep, LogKeeper(reactor, self._logsys))
         self._routes: dict[type, tuple[Callable[[Any], None], ...]] = {}
-        every = (map_keeper.routes(), self._errands.routes(), upkeep.effect_handlers())
+        every = (
+            *(map_keeper.routes(), self._errands.routes()),
+            *(upkeep.effect_handlers(), inspector.routes()),
+        )
         networks = {
             RingsReenabled: lambda _: carriage.reenable(),
             KeysKnown: lambda _: carriage.use_keys(),

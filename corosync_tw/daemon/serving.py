@@ -16,6 +16,7 @@ from corosync_tw.daemon.maps import Maps
 from corosync_tw.ipc.pb.cfg import CfgHub
 from corosync_tw.ipc.pb.cmap import CmapHub
 from corosync_tw.ipc.pb.hubs import Hub
+from corosync_tw.ipc.pb.inspection import InspectionHub
 from corosync_tw.ipc.pb.local import LocalServices
 from corosync_tw.ipc.pb.quorum import QuorumHub
 from corosync_tw.ipc.pb.server import PbServer
@@ -108,6 +109,7 @@ class Serving:
             CmapHub(maps.sessions),
             CfgHub(stack, shell, facts),
             QuorumHub(stack.quorum),
+            InspectionHub(stack, shell),
         ]
         if stack.votequorum is not None:
             hubs.append(VotequorumHub(stack.votequorum, shell))

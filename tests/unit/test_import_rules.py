@@ -178,6 +178,12 @@ def test_configuration_knows_the_core_only_in_load(name):
             assert name == "corosync_tw.config.load", f"{name} imports {target}"
 
 
+@pytest.mark.parametrize("name", names("diagnosis"))
+def test_a_diagnosis_knows_facts_alone(name):
+    assert not foreign(name) & TWISTED
+    assert all(layer(target) in {"diagnosis", "errors"} for target in ours(name))
+
+
 @pytest.mark.parametrize("name", names("net", "logsys", "timers", "ipc", "client"))
 def test_shells_know_no_daemon(name):
     assert all(layer(target) not in {"daemon", "cli", "management"} for target in ours(name))

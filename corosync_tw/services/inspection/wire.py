@@ -37,7 +37,7 @@ class Topic(IntEnum):
     CONFIGURATION = 2  # corosync.conf without its secrets
     LOG = 3  # the end of the log file
     STATISTICS = 4  # all keys of the maps
-    RECORDER = 5  # the flight recorder's file
+    RECORDING = 5  # a file of the flight recorder
 
 
 class Ask(NamedTuple):

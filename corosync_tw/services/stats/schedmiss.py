@@ -32,6 +32,10 @@ class SchedMisses:
         self._events.appendleft((timestamp_ms, delay_ms))
         self._list()
 
+    def events(self) -> Sequence[tuple[int, float]]:
+        """List the time of each, as ``add`` took it, and how long it was, latest first."""
+        return tuple(self._events)
+
     def clear(self) -> None:
         """Forget all."""
         self._events.clear()

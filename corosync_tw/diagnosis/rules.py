@@ -1,0 +1,33 @@
+"""All rules, in the order in which their findings are of use."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from corosync_tw.diagnosis import rules_agreement, rules_host, rules_ring
+from corosync_tw.diagnosis.cluster import Cluster
+from corosync_tw.diagnosis.finding import Finding
+
+Rule = Callable[[Cluster], Iterator[Finding]]
+
+RULES: Final[tuple[Rule, ...]] = (
+    rules_ring.quorum,
+    rules_ring.missing_nodes,
+    rules_ring.one_way_links,
+    rules_ring.faulty_networks,
+    rules_agreement.keys,
+    rules_agreement.configurations,
+    rules_host.pauses,
+    rules_agreement.mtus,
+    rules_ring.losses,
+    rules_ring.strangers,
+    rules_agreement.clocks,
+    rules_host.disks,
+    rules_host.schedulers,
+    rules_agreement.versions,
+)
+
+
+def diagnose(cluster: Cluster) -> list[Finding]:
+    """Apply all rules; the worst findings first."""
+    found = [finding for rule in RULES for finding in rule(cluster)]
+    return sorted(found, key=lambda finding: -finding.severity)

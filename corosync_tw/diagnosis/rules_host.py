@@ -1,0 +1,62 @@
+"""What is wrong with single hosts."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from corosync_tw.diagnosis.cluster import Cluster
+from corosync_tw.diagnosis.finding import Finding, Severity
+
+FREE_BYTES_MIN: Final = 64 * 1024 * 1024
+LOCKED_BYTES_MIN: Final = 128 * 1024 * 1024
+_UNLIMITED: Final = -1
+_BYTES_PER_MB: Final = 1024 * 1024
+
+
+def pauses(cluster: Cluster) -> Iterator[Finding]:
+    """Say which daemon did not run when it should have."""
+    for nodeid, facts in cluster.facts.items():
+        if not facts.pauses:
+            continue
+        longest_ms = max(float(delay_ms) for _, delay_ms in facts.pauses)
+        severe = longest_ms >= facts.token_timeout_ms
+        yield Finding(
+            Severity.FAULT if severe else Severity.WARNING,
+            (nodeid,),
+            f"the daemon was not scheduled {len(facts.pauses)} times lately, for up to"
+            f" {longest_ms:.0f} ms; the token's timeout is {facts.token_timeout_ms} ms",
+            "give the host more processor time, see that the daemon runs with real-time priority,"
+            " or raise totem.token",
+        )
+
+
+def schedulers(cluster: Cluster) -> Iterator[Finding]:
+    """Say which daemon has to share its processor, or may be paged out."""
+    for nodeid, facts in cluster.facts.items():
+        if facts.scheduler == "other":
+            yield Finding(
+                Severity.NOTE,
+                (nodeid,),
+                "runs without real-time priority, so a busy host delays the token",
+                "start it as root or with CAP_SYS_NICE, and leave system.sched_rr at yes",
+            )
+        limit_bytes = facts.memory_lock_bytes_max
+        if limit_bytes != _UNLIMITED and limit_bytes < LOCKED_BYTES_MIN:
+            yield Finding(
+                Severity.NOTE,
+                (nodeid,),
+                f"may lock {limit_bytes // _BYTES_PER_MB} MB of memory, and can be paged out",
+                "raise LimitMEMLOCK of its service",
+            )
+
+
+def disks(cluster: Cluster) -> Iterator[Finding]:
+    """Say where the disk is nearly full."""
+    for nodeid, facts in cluster.facts.items():
+        for path, free_bytes in facts.free_bytes.items():
+            if free_bytes < FREE_BYTES_MIN:
+                yield Finding(
+                    Severity.WARNING,
+                    (nodeid,),
+                    f"{free_bytes // _BYTES_PER_MB} MB are left in {path}; log lines get lost",
+                    "make room",
+                )

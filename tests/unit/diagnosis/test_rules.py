@@ -1,0 +1,163 @@
+"""Each rule finds its fault, and nothing in a sound cluster."""
+
+import json
+from dataclasses import asdict, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corosync_tw.diagnosis.cluster import Cluster, Outsider, Reach
+from corosync_tw.diagnosis.facts import Facts, decode_facts
+from corosync_tw.diagnosis.finding import Severity, nodes_text
+from corosync_tw.diagnosis.rules import diagnose
+from corosync_tw.errors import CsMessageError, CsNotSupported, CsTimeout
+
+NOW_NS = 1_700_000_000_000_000_000
+S_NS = 1_000_000_000
+SOUND = Facts(
+    nodeid=1,
+    host="one",
+    versions={"corosync_tw": "1", "kernels": "compiled"},
+    wall_ns=NOW_NS,
+    ring=[1, 4],
+    members=[1, 2],
+    quorate=True,
+    transport="udpu",
+    frame_len_bytes_max=1500,
+    token_timeout_ms=3000,
+    configuration={"totem.token": 3000},
+    key_digest="",
+    nodes=[[1, "10.0.0.1", 5405], [2, "10.0.0.2", 5405]],
+    links=[[0, "10.0.0.1", "OK"]],
+    mtu_bytes={"0": 1500},
+    scheduler="rr",
+    memory_lock_bytes_max=-1,
+    pauses=[],
+    counters={"mcast_tx": 100_000, "mcast_retx": 10},
+    free_bytes={"/var/log": 1 << 40},
+)
+
+
+def cluster(second=None, **changes):
+    facts = {1: SOUND, 2: replace(SOUND, nodeid=2, **(second or {}))}
+    given = {"silent": {}, "outsiders": (), "bad_links": (), "asked_ns": NOW_NS}
+    return Cluster(1, changes.pop("facts", facts), **given | {"answered_ns": NOW_NS} | changes)
+
+
+def test_a_sound_cluster_has_no_findings():
+    assert diagnose(cluster()) == []
+
+
+@pytest.mark.parametrize(
+    ("second", "severity", "nodeids", "words"),
+    [
+        ({"configuration": {"totem.token": 1000}}, Severity.WARNING, (), "1000 on node 2"),
+        ({"configuration": {}}, Severity.WARNING, (), "totem.token is 3000 on node 1; not set"),
+        ({"key_digest": "ab"}, Severity.FAULT, (), "no key on node 1; ab on node 2"),
+        ({"versions": {"corosync_tw": "2"}}, Severity.NOTE, (), "1 on node 1; 2 on node 2"),
+        (
+            {"versions": {"corosync_tw": "1", "kernels": "plain"}},
+            *(Severity.NOTE, (2,), "plain Python"),
+        ),
+        ({"mtu_bytes": {"0": 9000}}, Severity.WARNING, (), "MTU of link 0 is 1500 on node 1; 9000"),
+        ({"wall_ns": NOW_NS + 5 * S_NS}, Severity.WARNING, (2,), "5.0 s ahead of node 1's"),
+        ({"wall_ns": NOW_NS - 5 * S_NS}, Severity.WARNING, (2,), "5.0 s behind node 1's"),
+        ({"pauses": [[1, 900.0]]}, Severity.WARNING, (2,), "for up to 900 ms"),
+        ({"pauses": [[1, 5.0], [2, 3000.0]]}, Severity.FAULT, (2,), "2 times lately"),
+        ({"scheduler": "other"}, Severity.NOTE, (2,), "without real-time priority"),
+        ({"memory_lock_bytes_max": 8 << 20}, Severity.NOTE, (2,), "may lock 8 MB"),
+        ({"free_bytes": {"/log": 5 << 20}}, Severity.WARNING, (2,), "5 MB are left in /log"),
+        ({"links": [[1, "10.1.0.2", "FAULTY"]]}, Severity.FAULT, (2,), "ring 1 (10.1.0.2)"),
+        (
+            {"counters": {"mcast_tx": 1000, "mcast_retx": 11}},
+            *(Severity.WARNING, (2,), "11 of 1000 frames"),
+        ),
+        (
+            {"counters": {"operational_token_lost": 3}},
+            *(Severity.WARNING, (2,), "the token was lost 3 times"),
+        ),
+    ],
+)
+def test_what_one_node_tells_leads_to_one_finding(second, severity, nodeids, words):
+    (finding,) = diagnose(cluster(second))
+    assert (finding.severity, finding.nodeids) == (severity, nodeids)
+    assert words in finding.text
+    assert finding.remedy or severity is Severity.NOTE
+
+
+def test_an_offset_within_the_time_that_the_answer_took_is_nobody_s_fault():
+    late = cluster({"wall_ns": NOW_NS + 2 * S_NS}, answered_ns=NOW_NS + 4 * S_NS)
+    assert diagnose(late) == []
+    slow = {"wall_ns": NOW_NS + 6 * S_NS}
+    assert [f.nodeids for f in diagnose(cluster(slow, answered_ns=NOW_NS + 4 * S_NS))] == [(2,)]
+
+
+def test_few_retransmissions_are_no_loss():
+    assert diagnose(cluster({"counters": {"mcast_tx": 999, "mcast_retx": 999}})) == []
+    assert diagnose(cluster({"counters": {"mcast_tx": 1000, "mcast_retx": 10}})) == []
+
+
+@pytest.mark.parametrize(
+    ("reached", "words"),
+    [
+        ({"a": Reach.PORT_CLOSED, "b": Reach.NO_HOST}, "no daemon listens"),
+        ({"a": Reach.NO_HOST}, "no host answers"),
+        ({"a": Reach.NO_ROUTE}, "no route"),
+        ({"a": Reach.NO_HOST, "b": Reach.NOTHING}, "a daemon that does not take us in"),
+    ],
+)
+def test_what_the_port_of_a_missing_node_says(reached, words):
+    (finding,) = diagnose(cluster(outsiders=(Outsider(3, reached),)))
+    assert (finding.severity, finding.nodeids) == (Severity.FAULT, (3,))
+    assert words in finding.text
+
+
+def test_a_node_that_is_alone_with_multicast_is_told_of_multicast():
+    alone = replace(SOUND, members=[1], transport="udp")
+    out = (Outsider(2, {"a": Reach.NOTHING}),)
+    found = diagnose(cluster(facts={1: alone}, outsiders=out))
+    assert [f.severity for f in found] == [Severity.FAULT, Severity.WARNING]
+    assert "multicast" in found[1].text
+    unicast = replace(alone, transport="udpu")
+    assert len(diagnose(cluster(facts={1: unicast}, outsiders=out))) == 1
+
+
+def test_the_ring_s_own_faults_are_named():
+    found = diagnose(cluster(bad_links=((2, 1),)))
+    assert [f.text for f in found] == ["node 1 hears nothing of node 2"]
+    found = diagnose(cluster(facts={1: replace(SOUND, quorate=False)}))
+    assert [f.severity for f in found] == [Severity.FAULT]
+
+
+def test_members_that_tell_nothing():
+    found = diagnose(cluster(silent={3: CsNotSupported("x"), 4: CsTimeout("no answer")}))
+    assert [(f.severity, f.nodeids) for f in found] == [
+        (Severity.WARNING, (4,)),
+        (Severity.NOTE, (3,)),
+    ]
+
+
+def test_many_differing_keys_do_not_hide_the_rest():
+    many = {f"totem.key{n}": n for n in range(20)}
+    found = diagnose(cluster({"configuration": {"totem.token": 3000, **many}}))
+    assert found[-1].text == "12 more keys differ"
+
+
+def test_facts_are_believed_when_they_have_their_shape():
+    told = asdict(SOUND)
+    assert decode_facts(json.dumps(told | {"later": 1}).encode()) == SOUND
+    for name in told:
+        for broken in (None, 1.5):
+            with pytest.raises(CsMessageError, match=name):
+                decode_facts(json.dumps(told | {name: broken}).encode())
+
+
+@given(st.binary(max_size=60))
+def test_decoding_facts_is_total(data):
+    with pytest.raises(CsMessageError):
+        decode_facts(data)
+
+
+def test_nodes_are_named():
+    assert [nodes_text(n) for n in ((), (3,), (1, 2))] == ["cluster", "node 3", "nodes 1, 2"]
