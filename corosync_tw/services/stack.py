@@ -25,12 +25,7 @@ from corosync_tw.services.cpg.groups import Wants
 from corosync_tw.services.cpg.sending import RunSender
 from corosync_tw.services.cpg.wire import PartialType
 from corosync_tw.services.delivering import Delivering
-from corosync_tw.services.effects import (
-    CpgMember,
-    StackEffect,
-    SyncDone,
-    TotemConfchg,
-)
+from corosync_tw.services.effects import CpgMember, StackEffect, SyncDone, TotemConfchg
 from corosync_tw.services.engines import Engines
 from corosync_tw.services.exec_wire import SYNC_GROUP
 from corosync_tw.services.flow import QueueLevel, next_level
