@@ -2,9 +2,8 @@
 
 import time
 
-from bench import core, ring
+from bench import core, links, recorder, ring
 from bench.figures import size_column
-from bench.links import cost_s, measure_links
 from corosync_tw.sim.cluster import Cluster
 from corosync_tw.sim.options import NS_PER_S, Options
 
@@ -65,6 +64,7 @@ def measure_simulator(figures, _timing, progress):
 EXTRAS = {
     "core": (measure_core, lambda timing: timing.runs * len(CORE_SIZES) * timing.flood_s),
     "clients": (measure_clients, lambda timing: 2.0 + timing.runs * len(SERVED) * 2.0),
-    "links": (measure_links, cost_s),
+    "links": (links.measure_links, links.cost_s),
+    "recorder": (recorder.measure_recorder, recorder.cost_s),
     "simulator": (measure_simulator, lambda _: 5.0 * len(SIMULATIONS)),
 }

@@ -28,6 +28,8 @@ TRIP_IDLE, TRIP_LOADED = (
 TRIP_STOCK_LOAD = "round trip of 64 B, at half of stock's throughput"
 LOAD_REACHED = "paced load"
 BEFORE_CUT, DURING_CUT = "messages before a network is cut", "messages while it is cut"
+RECORD = "a record"
+RECORDS_PER_S, RECORDING = "records of a node", "writing them, of a core"
 IDLE, MEMORY = "idle CPU per node", "peak memory of a node under load"
 
 # Unit, and whether more is better; None: it only explains.
@@ -52,6 +54,9 @@ MEASURES = {
     LOAD_REACHED: ("messages/s", None),
     BEFORE_CUT: ("messages/s", True),
     DURING_CUT: ("messages/s", True),
+    RECORD: ("ns of CPU", False),
+    RECORDS_PER_S: ("1/s", None),
+    RECORDING: ("%", False),
     IDLE: ("% of a core", False),
     MEMORY: ("MB RSS", False),
     "messages through the core alone": ("messages/s", True),

@@ -22,7 +22,8 @@ class System:
     """
     One kind of ring: whose daemon, on which transport, how configured.
 
-    :ivar directives: of the totem section; KEYFILE stands for the path of a key.
+    :ivar directives: of the totem section; KEYFILE stands for the path of a key. ``logging`` are
+        those of that section.
     """
 
     name: str
@@ -31,6 +32,7 @@ class System:
     directives: str = ""
     env: dict = field(default_factory=dict)
     networks: int = 1
+    logging: str = ""
 
 
 def _stock(transport):
@@ -79,7 +81,8 @@ TWO_NETWORKS = (
 # Here the networks are the limit, not the processor.
 SLOW_MBIT_PER_S = 100
 SLOW_NETWORKS = ("ours udpu, one network", "ours udpu rrp passive", "stock knet 300/100")
-SYSTEMS |= {system.name: system for system in (*ONE_LINK, *TWO_NETWORKS)}
+UNRECORDED = System("ours udpu, no recorder", OURS, "udpu", logging="    blackbox: off\n")
+SYSTEMS |= {system.name: system for system in (*ONE_LINK, *TWO_NETWORKS, UNRECORDED)}
 UNICAST = ("stock knet 300/100", "stock udpu 300/100")
 TUNED = (*UNICAST, "stock udp 300/100")
 FAST = ("ours udpu", "ours udp")

@@ -90,6 +90,7 @@ class Ring:
             transport=system.transport,
             token_ms=TOKEN_MS,
             totem_extra=_conf_extra(system, mtu, keyfile, links),
+            logging_extra=system.logging,
         )
         self._nodes = self._cluster.nodes
         for node in self._nodes.values():
@@ -270,6 +271,10 @@ class Ring:
     def rss_max_mb(self):
         """The most resident memory that a daemon ever had."""
         return max(_high_water_bytes(node.running.pid) for node in self._nodes.values()) / 1e6
+
+    def state_dir(self, nodeid):
+        """Where a daemon keeps its files."""
+        return self._nodes[nodeid].state_dir
 
     def pid(self, nodeid):
         """The daemon's."""

@@ -15,7 +15,17 @@ from corosync_tw.cli.stock_run import run
 from corosync_tw.cli.stock_tools import PROGRAM, STOCK_TOOLS
 from corosync_tw.kernels import choice
 
-_OWN_TOOLS: Final = ("cpg", "doctor", "features", "report", "sniff", "status", "tools", "top")
+_OWN_TOOLS: Final = (
+    "cpg",
+    "doctor",
+    "features",
+    "fplay",
+    "report",
+    "sniff",
+    "status",
+    "tools",
+    "top",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

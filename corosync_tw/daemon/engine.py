@@ -101,6 +101,7 @@ class Engine(Service):
         notify("STOPPING=1")
         if self._collector is not None:
             self._collector.stop()
+        self.journal.flight.ending(int(self._ending.code), leaves=self._leave)
         try:
             yield self.node.close(leave=self._leave)
         finally:
@@ -110,6 +111,7 @@ class Engine(Service):
                 self.journal.main.notice("Corosync Cluster Engine exiting normally")
             else:
                 self._exit_line(code)
+            self.journal.flight.end(int(code))
             self._ending.settle()
 
     def _banner(self) -> None:
@@ -180,11 +182,13 @@ class Engine(Service):
     # What happens to a running daemon
 
     def _on_ready(self) -> None:
+        self.journal.flight.ready()
         notify("READY=1")
 
     def _on_fatal(self, code: ExitCode, text: str, leave: bool) -> None:
         if text:
             self.journal.main.error("{text}", text=text)
+            self.journal.flight.failed(int(code), text)
         self._leave = self._leave and leave
         self._ending.because(code)
         self._stop_reactor()

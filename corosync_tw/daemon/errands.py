@@ -78,7 +78,8 @@ class Errands:
     # Actions
 
     def dump_flight_data(self) -> None:
-        """Write the last events to a file that qb-blackbox reads."""
+        """Write the last events to a file that qb-blackbox reads, and keep the recording, too."""
+        self._journal.flight.keep("asked")
         if self._logsys.history.keeping:
             self._blackbox.dump()
         else:

@@ -11,6 +11,7 @@ from typing import Final
 from twisted.logger import LogPublisher, globalLogPublisher
 
 from corosync_tw.corotypes import ConfChangeType
+from corosync_tw.daemon.flight import VISIT, FlightLog
 from corosync_tw.daemon.troubles import Troubles
 from corosync_tw.logsys.levels import LEVEL_BY_NAME, Level
 from corosync_tw.logsys.logger import SubsysLogger
@@ -61,6 +62,7 @@ class Journal:
     """
     Log lines for one node.
 
+    :ivar flight: records the same events, in numbers.
     :param logsys: asked for the levels that anybody prints; None prints all.
     """
 
@@ -82,6 +84,7 @@ class Journal:
             )
             for subsys in SUBSYSTEMS
         }
+        self.flight = FlightLog(publisher)
         self.main = self._loggers["MAIN"]
         self.totem = self._loggers["TOTEM"]
         self.serv = self._loggers["SERV"]
@@ -99,14 +102,28 @@ class Journal:
 
     @property
     def traces_visits(self) -> bool:
-        """Whether anybody prints each visit of the token."""
+        """Whether anybody records or prints each visit of the token."""
+        return self.flight.recorder.records or self._prints_visits
+
+    @property
+    def _prints_visits(self) -> bool:
         return self.totem.level_max >= trace_level(TraceCode.TOKEN_RECEIVED)
+
+    def visit(self, trace: Trace) -> None:
+        """Write down a visit of the token, of which there are many."""
+        self.flight.visit(VISIT, *trace.values)
+        if self._prints_visits:
+            self._trace(trace.code, trace.values)
 
     def write(self, message: Message) -> None:
         """Print one line."""
         self._loggers[message.subsys].emit(
             message.level, "{text}", text=message.text, corosync_kind=message.kind
         )
+
+    def main_line(self, level: Level, text: str) -> None:
+        """Print a line of the daemon itself."""
+        self.write(Message("MAIN", level, text))
 
     def qb_line(self, level: str, text: str) -> None:
         """Print what the server of C clients has to say."""
@@ -143,7 +160,8 @@ class Journal:
         self.serv.notice("Service engine unloaded: {title}", title=title)
 
     def effect(self, effect: StackEffect) -> None:
-        """Print what an effect is worth."""
+        """Record it, and print what it is worth."""
+        self.flight.effect(effect)
         match effect:
             case Trace(code, values):
                 self._trace(code, values)

@@ -130,6 +130,7 @@ class KnetCarriage:
         journal = self._journal
         if journal is None:
             return
+        journal.flight.link_event(event)
         if event.kind is LinkEventKind.PACKET_REFUSED:
             if event.values[0] == Refusal.MALFORMED and self._keys.follow_from_clear():
                 self._followed()

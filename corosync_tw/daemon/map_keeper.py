@@ -90,8 +90,10 @@ class MapKeeper:
     def _say_left(self, nodeid: int, reason: str) -> None:
         text = "Node {nodeid} left the ring: {reason}"
         self._parts.journal.totem.notice(text, nodeid=nodeid, reason=reason)
+        self._parts.journal.flight.member_left(nodeid, reason)
 
     def _reload_done(self, code: int) -> None:
+        self._parts.journal.flight.reload_done(code)
         self._parts.stack.cfg.reload_done(code)
         self._parts.pump()
 

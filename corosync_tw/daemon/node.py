@@ -7,7 +7,7 @@ Source: Corosync exec/main.c, main, from corosync_flock on.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, Final
@@ -25,6 +25,7 @@ from corosync_tw.daemon.blackbox import LINK_KEY, BlackboxStore
 from corosync_tw.daemon.errands import Errands, with_stored_barrier
 from corosync_tw.daemon.ev_tracking import EvTrackingFile
 from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
+from corosync_tw.daemon.flight_clock import FlightClock
 from corosync_tw.daemon.inspector import Inspector
 from corosync_tw.daemon.journal import Journal
 from corosync_tw.daemon.listening import listen_for_clients, listen_for_programs
@@ -40,6 +41,8 @@ from corosync_tw.daemon.settings import Settings
 from corosync_tw.daemon.upkeep import Upkeep
 from corosync_tw.daemon.watch import Watch
 from corosync_tw.errors import CsTryAgain
+from corosync_tw.logsys.qb_blackbox import BlackboxEntry
+from corosync_tw.logsys.qb_flight import by_time, flight_entries
 from corosync_tw.logsys.system import Logsys
 from corosync_tw.logsys.traces import Message
 from corosync_tw.net.driver import Driver
@@ -51,6 +54,7 @@ from corosync_tw.services.cfg.effects import KeysKnown, KeysSettled, RingsReenab
 from corosync_tw.services.cpg.effects import CpgDeliverRun, CpgPart
 from corosync_tw.services.effects import CpgConfchg, CpgDeliver, FatalError, SyncDone
 from corosync_tw.services.exec_wire import ServiceId
+from corosync_tw.services.lib_interfaces import LibClient
 from corosync_tw.services.stack import Stack
 
 LEAVE_CHECK_INTERVAL_S: Final = 0.02
@@ -112,6 +116,10 @@ class Node:
         config, reactor = self._config, self._reactor
         self._lock.acquire()
         held.callback(self._lock.release)
+        flight = self._journal.flight
+        wanted, say = config.logging.blackbox, self._journal.main_line
+        flight.open(reactor, self._settings.state_dir, config.nodeid, say, wanted=wanted)
+        held.callback(flight.abandon)
         self.carriage = make_carriage(reactor, config, self)
         self._journal.totem.notice("Initializing transport ({title}).", title=self.carriage.title)
         self._make_ring()
@@ -158,9 +166,8 @@ class Node:
         time_callbacks(reactor, self.stack.meter.callback_time)
         self.carriage.attach(self.stack, self._journal, self.core_failed)
         self.driver = Driver(reactor, self.stack, self.carriage.transport, store, self)
-        self._blackbox = BlackboxStore(
-            reactor, state_dir, self._journal, self._logsys.history.entries
-        )
+        self._blackbox = BlackboxStore(reactor, state_dir, self._journal, self._history)
+        self.driver.visited = self._journal.visit
         self._errands = Errands(
             reactor,
             self.stack,
@@ -171,6 +178,11 @@ class Node:
             blackbox=self._blackbox,
             more={"transport": self.carriage.stats, "stack": self.stack.stats},
         )
+
+    def _history(self) -> Iterator[BlackboxEntry]:
+        """Give the last log lines and what was recorded, by time; called in a thread."""
+        recorded = flight_entries(self._journal.flight.recorder.snapshot())
+        return by_time(self._logsys.history.entries(), recorded)
 
     def _make_company(self) -> None:
         """Make what stands around the ring: maps, clients, watchers."""
@@ -201,10 +213,20 @@ class Node:
             directory=self._settings.state_dir,
             pump=self.driver.pump,
         )
+        told, record = self.serving.qb.on_connection, self._journal.flight.client
+
+        def on_connection(service_id: int, client: LibClient, came: bool) -> None:
+            told(service_id, client, came)
+            record(service_id, client, came)
+
+        self.serving.qb.on_connection = on_connection
+        self.serving.pb.on_program = self._journal.flight.program
         upkeep = Upkeep(reactor, stack, self.driver, self._journal.wd_line)
         watch = Watch(reactor, self._journal.troubles, stack.srp.stats, carriage.stats)
+        clock = FlightClock(reactor, self._journal, stack)
+        log_keeper = LogKeeper(reactor, self._logsys)
         # The map is filled before upkeep reads it.
-        self._company = (watch, map_keeper, upkeep, LogKeeper(reactor, self._logsys))
+        self._company = (watch, map_keeper, upkeep, clock, log_keeper)
         self._routes: dict[type, tuple[Callable[[Any], None], ...]] = {}
         every = (
             *(map_keeper.routes(), self._errands.routes()),
@@ -270,6 +292,7 @@ class Node:
     def net_event(self, event: NetEvent) -> None:
         """Print what the transport noticed, and have clients see it."""
         self.serving.facts.net_event(event)
+        self._journal.flight.net_event(event.text)
         self._journal.totem.notice("{text}", text=event.text)
 
     # IDriverObserver
@@ -300,10 +323,12 @@ class Node:
 
     def storage_failed(self, error: StorageError) -> None:
         """End: the ring's name cannot be kept."""
+        self._journal.flight.storage_failed(error.exit_code, str(error))
         self._later(ExitCode(error.exit_code), str(error), False)
 
     def storage_slow(self, elapsed_ns: int) -> None:
         """Warn that the ring waits for the disk."""
+        self._journal.flight.storage_slow(elapsed_ns)
         self._journal.main.warning(
             "Storing the ring id takes {elapsed_ms:.0f} ms by now; the ring waits for the disk.",
             elapsed_ms=elapsed_ns / NS_PER_MS,
@@ -316,6 +341,7 @@ class Node:
 
     def loop_paused(self, gap_ns: int, threshold_ns: int) -> None:
         """Warn that the process did not run."""
+        self._journal.flight.loop_paused(gap_ns, threshold_ns)
         self._journal.main.warning(
             "Corosync main process was not scheduled (@{stamp_ms}) for {gap_ms:.4f} ms"
             " (threshold is {threshold_ms:.4f} ms). Consider token timeout increase.",

@@ -186,5 +186,6 @@ class Reloader:
                 faults = [str(error)]
             else:
                 self._store.replace((), runtime_config_keys(config))
+        self._journal.flight.directive_set(key, refused=bool(faults))
         for fault in faults:
             self._log.error("{key} was set, but has no effect: {text}", key=key, text=fault)

@@ -159,6 +159,7 @@ class RingCarriage:
         """Write it down, and show it."""
         journal = self._journal
         assert journal is not None, "attached before it starts"
+        journal.flight.link_event(event)
         said = describe_ring(event, self._addresses[event.link])
         for message in said.messages:
             journal.write(message)

@@ -84,6 +84,7 @@ class Running:
             logging = config.logging
             with_place = logging.fileline or logging.function_name
             parts.journal.reconfigure(parts.logsys, with_place=with_place)
+            parts.journal.flight.follow(wanted=logging.blackbox)
             parts.stack.srp.trace_visits(parts.journal.traces_visits)
         parts.pump()
 

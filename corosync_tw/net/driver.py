@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -40,6 +40,7 @@ from corosync_tw.totem.effects import (
 )
 from corosync_tw.totem.params import TotemParams
 from corosync_tw.totem.runs import Received
+from corosync_tw.totem.trace import TraceCode
 
 # Effects kept while the disk is busy; sends beyond that are lost, as on a network.
 HELD_EFFECTS_MAX: Final = 10_000
@@ -100,6 +101,8 @@ class Driver:
     One node's shell.
 
     :ivar stats: counters.
+    :ivar visited: given each visit of the token, of which there are too many to stop for before the
+        token is sent on; None: they are effects as any other.
     """
 
     #: The clock that cores are to be made with, nanoseconds.
@@ -131,6 +134,7 @@ class Driver:
         self._pause = PauseDetector(
             reactor, now_ns, lambda: core.params.token_timeout_ns, observer.loop_paused
         )
+        self.visited: Callable[[Trace], None] | None = None
         self._running = False
         self._timer: IDelayedCall | None = None
         self._timer_ns = 0
@@ -312,6 +316,8 @@ class Driver:
                         self._held.extend(effects[at + 1 :])
                         return
                     continue
+                if kind is Trace and self._is_visit(effect):
+                    continue
                 if isinstance(effect, (ConfigurationChange, TotemConfchg)):
                     self._aim(effect)
                 run.append(effect)
@@ -319,6 +325,13 @@ class Driver:
                 self._observer.effects_emitted(run)
         finally:
             self._executing = False
+
+    def _is_visit(self, trace: Any) -> bool:
+        """Hand over a visit of the token; tell whether it was one that is wanted so."""
+        if trace.code != TraceCode.TOKEN_RECEIVED or self.visited is None:
+            return False
+        self.visited(trace)
+        return True
 
     def _aim(self, change: ConfigurationChange | TotemConfchg) -> None:
         """Spare the nodes outside a new ring its traffic."""

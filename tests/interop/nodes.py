@@ -29,6 +29,7 @@ def corosync_conf(
     transport: str = "udpu",
     token_ms: int = 1000,
     totem_extra: str = "",
+    logging_extra: str = "",
     run_dir: Path | None = None,
     ipc_type: str = "native",
 ) -> str:
@@ -57,7 +58,8 @@ def corosync_conf(
         "quorum {\n    provider: corosync_votequorum\n}\n"
         f"system {{\n    state_dir: {state_dir}\n    run_dir: {run_dir or state_dir}\n"
         f"    sched_rr: no\n    qb_ipc_type: {ipc_type}\n}}\n"
-        "logging {\n    to_stderr: yes\n    to_syslog: no\n    timestamp: hires\n}\n"
+        "logging {\n    to_stderr: yes\n    to_syslog: no\n    timestamp: hires\n"
+        f"{logging_extra}}}\n"
     )
 
 

@@ -12,6 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from corosync_tw.logsys.flight.keeping import kept_paths, live_path
+from corosync_tw.logsys.flight.merging import merge
+from corosync_tw.logsys.flight.reading import Recording
+
 ROOT = Path(__file__).resolve().parents[2]
 TWISTD = Path(sys.executable).with_name("twistd")
 PATIENCE_S = 30
@@ -272,6 +276,14 @@ def test_killed_node_is_noticed_and_may_return(cluster):
     two.start()
     one.expect(r"was formed\. Members joined:( 1)? 2\n", 2)
     one.expect("within the primary component", 2)
+    # What the killed process wrote is there, and one timeline shows why it left.
+    (killed,) = kept_paths(str(two.state_dir), 2)
+    assert killed.endswith("-killed.rec")
+    records = merge(map(Recording.open, (killed, live_path(str(one.state_dir), 1))))
+    names = [(record.nodeid, record.name) for record in records]
+    last = {name: at for at, name in enumerate(names)}
+    assert max(last[name] for name in last if name[0] == 2) < last[1, "members_left"]
+    assert {(1, "token_lost"), (1, "members_joined"), (2, "token_received")} <= last.keys()
 
 
 def test_lost_state_directory_ends_the_node(cluster):

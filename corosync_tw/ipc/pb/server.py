@@ -34,12 +34,14 @@ class ServerBroker(PlainBroker):
     def connectionMade(self) -> None:
         """Begin; what the client does not read must not pile up here."""
         self.factory.brokers.add(self)
+        self.factory.on_program(True, len(self.factory.brokers))
         self.transport.registerProducer(self, True)
         super().connectionMade()  # type: ignore[no-untyped-call]
 
     def connectionLost(self, reason: object = protocol.connectionDone) -> None:
         """End."""
         self.factory.brokers.discard(self)
+        self.factory.on_program(False, len(self.factory.brokers))
         super().connectionLost(reason)  # type: ignore[no-untyped-call]
 
     def pauseProducing(self) -> None:
@@ -61,6 +63,7 @@ class PbServer(protocol.Factory):
     The server.
 
     :ivar brokers: open connections.
+    :ivar on_program: is told whether one came or went, and how many there are now.
     """
 
     log = Logger()
@@ -81,6 +84,7 @@ class PbServer(protocol.Factory):
         :param hubs: the services beside process groups.
         """
         self.brokers: set[PlainBroker] = set()
+        self.on_program: Callable[[bool, int], None] = lambda *_: None
         self._reactor = reactor
         self._services = services
         self._access = access

@@ -69,13 +69,13 @@ class _LaneReader:
         """Read what is new."""
         found: list[Raw] = []
         # No more than the whole ring at once, however fast the writer is.
-        end = self._next + self._slots
-        while self._next < end:
+        left = self._slots
+        while left > 0:
             slots = self._chunk(self._next)
             taken = self._take(slots, found)
-            if taken:
-                self._next += taken
-            elif not self._resume(slots):
+            self._next += taken
+            left -= taken or 1
+            if not taken and not self._resume(slots):
                 break
         return found
 

@@ -20,6 +20,8 @@ from corosync_tw.logsys.flight.layout import (
 from corosync_tw.logsys.flight.recorder import FILE_MODE
 
 INCIDENTS_MAX: Final = 8
+_NS_PER_US: Final = 1000
+_NS_PER_S: Final = 1_000_000_000
 _WHY: Final = {Ending.RUNNING: "killed", Ending.ENDED: "ended", Ending.FATAL: "failed"}
 
 
@@ -30,7 +32,7 @@ def live_path(directory: str, nodeid: int) -> str:
 
 def kept_paths(directory: str, nodeid: int) -> list[str]:
     """List the files of incidents, oldest first. Raises: OSError."""
-    form = re.compile(rf"flight-{nodeid}\.\d{{8}}T\d{{6}}Z(?:\.\d+)?-[a-z]+\.rec")
+    form = re.compile(rf"flight-{nodeid}\.\d{{8}}T\d{{6}}\.\d{{6}}Z-[a-z]+\.rec")
     return sorted(
         os.path.join(directory, name) for name in os.listdir(directory) if form.fullmatch(name)
     )
@@ -47,10 +49,10 @@ def set_aside(directory: str, nodeid: int) -> str | None:
     try:
         with open(path, "rb") as file:
             header = file.read(HEADER_LEN_BYTES)
-            written_s = os.fstat(file.fileno()).st_mtime
+            written_ns = os.fstat(file.fileno()).st_mtime_ns
     except FileNotFoundError:
         return None
-    kept = _free_name(directory, nodeid, written_s, _WHY[decode_ending(header)[0]])
+    kept = _free_name(directory, nodeid, written_ns, _WHY[decode_ending(header)[0]])
     os.rename(path, kept)
     forget_oldest(directory, nodeid)
     return kept
@@ -63,7 +65,7 @@ def keep_copy(directory: str, nodeid: int, data: bytes, why: str) -> str:
     :return: its name.
     Raises: OSError, with nothing left behind.
     """
-    path = _free_name(directory, nodeid, time.time(), why)
+    path = _free_name(directory, nodeid, time.time_ns(), why)
     new = f"{path}.new"
     try:
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
@@ -83,11 +85,13 @@ def forget_oldest(directory: str, nodeid: int) -> None:
         os.unlink(path)
 
 
-def _free_name(directory: str, nodeid: int, when_s: float, why: str) -> str:
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(when_s))
-    for number in range(1000):
-        more = f".{number}" if number else ""
-        path = os.path.join(directory, f"flight-{nodeid}.{stamp}{more}-{why}.rec")
+def _free_name(directory: str, nodeid: int, when_ns: int, why: str) -> str:
+    """Name a file by the time, or a little later when there is one."""
+    while True:
+        seconds, rest_ns = divmod(when_ns, _NS_PER_S)
+        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(seconds))
+        name = f"flight-{nodeid}.{stamp}.{rest_ns // _NS_PER_US:06d}Z-{why}.rec"
+        path = os.path.join(directory, name)
         if not os.path.lexists(path):
-            break
-    return path
+            return path
+        when_ns += _NS_PER_US

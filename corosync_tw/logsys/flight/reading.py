@@ -102,6 +102,13 @@ class Recording:
             yield from wording.feed(raw)
         yield from wording.flush()
 
+    def written(self) -> dict[Lane, int]:
+        """Tell how many slots of each lane were ever written, up to the last record's first."""
+        last: dict[int, int] = {}
+        for raw in self._raws:
+            last[raw.lane] = max(raw.number, last.get(raw.lane, 0))
+        return {lane: last.get(lane, 0) for lane in Lane}
+
     def overwritten(self) -> dict[Lane, int]:
         """Tell how many slots of each lane were written over."""
         first: dict[int, int] = {}

@@ -29,6 +29,7 @@ class FlightRecord:
     :ivar values: by name of the field.
     :ivar ring: that the node was in, or whose recovery it took part in; None when unknown.
     :ivar whole: False when a part of its list or text was overwritten.
+    :ivar aligned_ns: on the clock that several nodes are compared by; of one file, ``time_ns``.
     """
 
     time_ns: int
@@ -41,6 +42,7 @@ class FlightRecord:
     ring: RingId | None
     whole: bool
     table: Table
+    aligned_ns: int
 
     @property
     def name(self) -> str:
@@ -101,9 +103,9 @@ class Wording:
         self.marks = marks
         self._look_ahead = look_ahead
         self._ring: RingId | None = None
-        # What the first records belong to, a later one may tell.
         self._waiting: list[Raw] = []
-        self._unsettled = look_ahead
+        # Whether records wait; of the first ones only a sample tells the ring.
+        self._unsettled = self._beginning = look_ahead
 
     def feed(self, raw: Raw) -> Iterator[FlightRecord]:
         """Take the next one in time; give those whose ring is known by now."""
@@ -111,8 +113,10 @@ class Wording:
         if event.name == "state_entered":
             yield from self._state_entered(raw)
         elif event.name in {"ring_installed", "sample"} and len(raw.ints) > 1:
-            self._ring = RingId(*raw.ints[:2])
-            yield from self.flush()
+            # No node has the id 0: before its first ring a node has none.
+            unknown = self._beginning and event.name != "sample"
+            self._ring = RingId(*raw.ints[:2]) if raw.ints[0] else None
+            yield from self.flush(unknown=unknown)
         if self._unsettled:
             self._waiting.append(raw)
         else:
@@ -129,15 +133,16 @@ class Wording:
     def flush(self, *, unknown: bool = False) -> Iterator[FlightRecord]:
         """Give what waits; of no known ring, or of that which is known by now."""
         waiting, self._waiting = self._waiting, []
-        self._unsettled = False
+        self._unsettled = self._beginning = False
         for raw in waiting:
             yield self._worded(raw, None if unknown else self._ring)
 
     def _worded(self, raw: Raw, ring: RingId | None) -> FlightRecord:
         event = self._table.event(raw.code)
         values = unpack(event, raw.ints, raw.data)
+        time_ns = raw.monotonic_ns + self._offset_ns(raw.monotonic_ns)
         return FlightRecord(
-            raw.monotonic_ns + self._offset_ns(raw.monotonic_ns),
+            time_ns,
             raw.monotonic_ns,
             self._nodeid,
             raw.lane,
@@ -147,6 +152,7 @@ class Wording:
             ring,
             raw.whole,
             self._table,
+            time_ns,
         )
 
     def _offset_ns(self, monotonic_ns: int) -> int:

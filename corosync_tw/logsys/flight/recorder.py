@@ -73,8 +73,11 @@ class NoRecorder:
         """Give the whole file as it is now."""
         return b""
 
+    def remove(self) -> None:
+        """Remove the file, of which nothing is worth keeping."""
+
     def close(self) -> None:
-        """Let go of the file."""
+        """Write no more."""
 
 
 class FlightRecorder(NoRecorder):
@@ -174,8 +177,13 @@ class FlightRecorder(NoRecorder):
         """Give the whole file as it is now."""
         return bytes(self._view)
 
+    def remove(self) -> None:
+        """Remove the file."""
+        with suppress(OSError):
+            os.unlink(self.path)
+
     def close(self) -> None:
-        """Write no more."""
+        """Write no more; what comes late is lost."""
         self._writers = dict.fromkeys(self._writers, _Nowhere())
 
 

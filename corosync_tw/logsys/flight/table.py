@@ -203,7 +203,7 @@ _DAEMON: Final = (
     _event(
         Code.TRANSITIONAL,
         *("TOTEM", "transitional", f"{_RING} members:nodes"),
-        "on the way to ring {rep}.{ring_seq} with: {members}",
+        "on the way to ring {rep}.{ring_seq}[ with: {members}]",
     ),
     _event(
         Code.MEMBERS_JOINED,
@@ -233,7 +233,7 @@ _DAEMON: Final = (
     _event(
         Code.SAMPLE,
         *("TOTEM", "~sample", f"{_RING} offset:ns delivered"),
-        "in ring {rep}.{ring_seq}, {delivered} messages delivered so far",
+        "[in ring {rep}.{ring_seq}, ]{delivered} messages delivered so far",
     ),
     _event(
         Code.NODE_SHUT_DOWN,

@@ -17,6 +17,7 @@ from corosync_tw.totem.effects import (
     Trace,
 )
 from corosync_tw.totem.params import TotemParams
+from corosync_tw.totem.trace import TraceCode
 
 MS = 1_000_000
 RING = RingId(1, 4)
@@ -410,3 +411,15 @@ def test_what_waited_for_messages_is_fed_before_anything_is_done():
         ("receive", b"token"),
         ("mcast", MCAST.frames),
     ]
+
+
+def test_visits_of_the_token_do_not_hold_it_up():
+    bed = Bed().started()
+    visit = Trace(TraceCode.TOKEN_RECEIVED, (1, 1, 7, 0))
+    other = Trace(TraceCode.TOKEN_LATE, (650,))
+    bed.driver.visited = lambda trace: bed.journal.append(("visit", trace))
+    bed.feeds(other, visit, SendToken(2, b"token"))
+    assert bed.taken() == [("visit", visit), ("effects", other), ("token", 2, b"token")]
+    bed.driver.visited = None
+    bed.feeds(visit, SendToken(2, b"token"))
+    assert bed.taken() == [("effects", visit), ("token", 2, b"token")]

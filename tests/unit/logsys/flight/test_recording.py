@@ -3,9 +3,13 @@
 import json
 import os
 import random
+import signal
 import struct
+import subprocess
+import sys
 import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -23,6 +27,7 @@ from corosync_tw.totem.const import GatherFrom, MembState
 from corosync_tw.totem.links import LinkEventKind
 from corosync_tw.totem.trace import TraceCode
 
+ROOT = Path(__file__).resolve().parents[4]
 NODE = 7
 WALL_NS = 1_700_000_000_000_000_000
 SMALL = (64, 64, 64)
@@ -352,3 +357,20 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
 @pytest.mark.parametrize("time_ns", [-1, 1 << 62, (1 << 63) - 1, -(1 << 63), 1 << 80])
 def test_times_of_no_calendar_are_seconds(time_ns):
     assert stamp(time_ns)
+
+
+def test_what_was_written_outlives_a_process_that_is_killed(tmp_path):
+    path = tmp_path / "flight-7.rec"
+    code = (
+        "import os, signal\n"
+        "from corosync_tw.logsys.flight.recorder import FlightRecorder\n"
+        f"recorder = FlightRecorder({str(path)!r}, 7)\n"
+        "for n in range(5000): recorder.record(0x104, n)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    recording = Recording.open(path)
+    assert [record.values["waited"] for record in recording.records()] == list(range(5000))
+    assert recording.running
+    assert recording.damage == []

@@ -1,0 +1,151 @@
+"""
+A page for a browser: a timeline of all nodes, and each change of membership seen closely.
+
+One file without scripts and without anything from elsewhere; what is recorded is text in it, never
+markup.
+"""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Final
+
+from corosync_tw.logsys.flight.chart import Span, Timeline
+from corosync_tw.logsys.flight.episodes import FREQUENT, Episode, find_episodes
+from corosync_tw.logsys.flight.record import FlightRecord, stamp
+from corosync_tw.logsys.traces import ring_id_text
+
+EPISODES_MAX: Final = 60
+ROWS_MAX: Final = 300
+_EVENTS_MAX: Final = 2000
+_NS_PER_S: Final = 1_000_000_000
+# What is shown on either side of an episode, as a share of it and at least.
+_MARGIN: Final = 0.15
+_MARGIN_NS_MIN: Final = 20_000_000
+
+_STYLE: Final = """
+:root { color-scheme: light dark; --ink: #1c2330; --soft: #6b7485; --line: #d9dee7; --page: #fff;
+  --operational: #4c9f70; --gather: #e69f00; --commit: #9467bd; --recovery: #3a7ebf;
+  --idle: #a8afbb; --bad: #c62f3b; --odd: #b8720a; --told: #5f6b7d; --token: #3a7ebf; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ef; --soft: #98a1b1; --line: #333b48;
+  --page: #151a21; --operational: #3d8159; --gather: #b57f0a; --commit: #7d57a4;
+  --recovery: #3a70a8; --idle: #59616e; --bad: #f0616c; --odd: #e6a23c; --told: #a9b3c2;
+  --token: #6aa9e9; } }
+body { font: 15px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--page);
+  max-width: 1240px; margin: 0 auto; padding: 18px; }
+h1 { font-size: 21px; margin: 0 0 2px; } h2 { font-size: 17px; margin: 28px 0 6px; }
+p { margin: 4px 0; color: var(--soft); }
+svg { width: 100%; height: auto; display: block; margin: 8px 0; }
+svg text { font: 12px system-ui, sans-serif; fill: var(--ink); }
+svg .node { font-weight: 600; } svg .time { fill: var(--soft); text-anchor: middle; }
+svg .state { fill: #fff; text-anchor: middle; font-weight: 600; }
+.grid { stroke: var(--line); } .way { fill: none; stroke: var(--token); stroke-opacity: .45; }
+.visit, .visits { fill: var(--token); }
+.operational { fill: var(--operational); } .gather { fill: var(--gather); }
+.commit { fill: var(--commit); } .recovery { fill: var(--recovery); } .idle { fill: var(--idle); }
+.bad { fill: var(--bad); } .odd { fill: var(--odd); } .told { fill: var(--told); }
+.legend { display: flex; flex-wrap: wrap; gap: 6px 18px; color: var(--soft); font-size: 13px; }
+.legend svg { display: inline-block; width: 14px; height: 12px; margin: 0 5px 0 0; }
+details { border-top: 1px solid var(--line); padding: 8px 0; } summary { cursor: pointer; }
+summary b { font-weight: 600; } .scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: 13px; } td, th { text-align: left;
+  padding: 2px 14px 2px 0; vertical-align: top; } th { color: var(--soft); font-weight: 500; }
+td:first-child, td:nth-child(2) { font-variant-numeric: tabular-nums; white-space: nowrap; }
+tr.bad td { color: var(--bad); }
+"""
+_LEGEND: Final = (
+    *(("rect", name, name.upper()) for name in ("operational", "gather", "commit", "recovery")),
+    ("mark", "bad", "loss or fault"),
+    ("mark", "odd", "pause, delay, remark"),
+    ("mark", "told", "other event"),
+    ("dot", "visit", "the token is here"),
+)
+_SHAPES: Final = {
+    "rect": '<rect class="{}" width="14" height="12"/>',
+    "mark": '<path class="{}" d="M7 12l-6 -11h12z"/>',
+    "dot": '<circle class="{}" cx="7" cy="6" r="4"/>',
+}
+_BAD_ROWS: Final = frozenset({"token_lost", "left_without_leave", "node_failed", "ring_faulty"})
+
+
+def draw(records: Sequence[FlightRecord]) -> str:
+    """Make the page of a timeline as ``merge`` gives it."""
+    if not records:
+        return _page("Nothing recorded", "<h1>Nothing recorded</h1><p>No record was chosen.</p>")
+    timeline = Timeline(records)
+    whole = timeline.whole
+    nodes = " ".join(str(nodeid) for nodeid in sorted({record.nodeid for record in records}))
+    title = f"Flight recorder, nodes {nodes}"
+    length_s = (whole.last_ns - whole.first_ns) / _NS_PER_S
+    about = f"{stamp(whole.first_ns)} to {stamp(whole.last_ns)}, {length_s:.1f} s"
+    parts = [
+        f"<h1>{title}</h1>",
+        f"<p>{about}, {len(records)} records. Point at a shape to read it.</p>",
+        _legend(),
+        timeline.draw(whole),
+        *_episodes(records, timeline),
+        "<h2>All events but visits of the token</h2>",
+        _table([record for record in records if record.name not in FREQUENT], _EVENTS_MAX),
+    ]
+    return _page(title, "\n".join(parts))
+
+
+def _page(title: str, body: str) -> str:
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n"
+        f"<body>\n{body}\n</body></html>\n"
+    )
+
+
+def _legend() -> str:
+    entries = (
+        f'<span><svg viewBox="0 0 14 12">{_SHAPES[shape].format(kind)}</svg>{text}</span>'
+        for shape, kind, text in _LEGEND
+    )
+    return f'<div class="legend">{"".join(entries)}</div>'
+
+
+def _episodes(records: Sequence[FlightRecord], timeline: Timeline) -> Iterable[str]:
+    found = find_episodes(records)
+    shown = found[-EPISODES_MAX:]
+    yield f"<h2>Changes of membership ({len(found)})</h2>"
+    if len(shown) < len(found):
+        yield f"<p>The last {len(shown)} are shown.</p>"
+    for number, episode in enumerate(shown, len(found) - len(shown) + 1):
+        margin_ns = int((episode.ended_ns - episode.began_ns) * _MARGIN) + _MARGIN_NS_MIN
+        span = Span(episode.began_ns - margin_ns, episode.ended_ns + margin_ns)
+        yield (
+            f"<details open><summary>{_summary(number, episode)}</summary>\n"
+            f"{timeline.draw(span)}\n{_table(episode.records, ROWS_MAX)}</details>"
+        )
+
+
+def _summary(number: int, episode: Episode) -> str:
+    length_s = (episode.ended_ns - episode.began_ns) / _NS_PER_S
+    words = [f"<b>{number}. {stamp(episode.began_ns)}</b>, {length_s:.3f} s"]
+    if episode.left:
+        words.append(f"left: {' '.join(map(str, episode.left))}")
+    if episode.joined:
+        words.append(f"joined: {' '.join(map(str, episode.joined))}")
+    rings = ", ".join(ring_id_text(ring) for ring in episode.rings)
+    words.append(f"ring {rings}" if rings else "no ring was installed")
+    if not episode.settled:
+        words.append("a recording ends in it")
+    return "; ".join(words)
+
+
+def _table(records: Sequence[FlightRecord], rows_max: int) -> str:
+    rows = [
+        f"<tr{_row_class(record)}><td>{stamp(record.aligned_ns).partition('T')[2] or '-'}</td>"
+        f"<td>{record.nodeid}</td><td>{escape(record.subsys)}</td><td>{escape(record.text)}</td></tr>"
+        for record in records[-rows_max:]
+    ]
+    left_out = len(records) - len(rows)
+    note = f"<p>{left_out} earlier ones are left out.</p>" if left_out else ""
+    head = "<tr><th>time (UTC)</th><th>node</th><th>subsystem</th><th>event</th></tr>"
+    return f'{note}<div class="scroll"><table>{head}{"".join(rows)}</table></div>'
+
+
+def _row_class(record: FlightRecord) -> str:
+    return ' class="bad"' if record.name in _BAD_ROWS else ""

@@ -1,0 +1,142 @@
+"""Files are followed while they are written, wrapped and replaced."""
+
+import os
+from itertools import count
+
+import pytest
+
+from corosync_tw.logsys.flight.events import TRACES, Code
+from corosync_tw.logsys.flight.following import Follower
+from corosync_tw.logsys.flight.layout import RecordingError
+from corosync_tw.logsys.flight.recorder import FlightRecorder
+from corosync_tw.totem.trace import TraceCode
+
+LATE = TRACES + TraceCode.TOKEN_LATE
+SLOTS = 64
+
+
+@pytest.fixture
+def path(tmp_path):
+    return str(tmp_path / "flight-7.rec")
+
+
+def recorder_at(path):
+    return FlightRecorder(path, 7, slots=(SLOTS, SLOTS, SLOTS), now_ns=count(10**9).__next__)
+
+
+def waited(records):
+    return [record.values["waited"] for record in records]
+
+
+def test_what_is_new_is_given_once(path):
+    recorder = recorder_at(path)
+    recorder.record(LATE, 1)
+    follower = Follower(path)
+    assert waited(follower.poll()) == [1]
+    assert follower.poll() == []
+    recorder.record(LATE, 2)
+    recorder.record(LATE, 3)
+    assert waited(follower.poll()) == [2, 3]
+    assert follower.lost == 0
+    follower.close()
+
+
+def test_the_past_may_be_left_out(path):
+    recorder = recorder_at(path)
+    for n in range(100):
+        recorder.record(LATE, n)
+    follower = Follower(path, from_start=False)
+    assert follower.poll() == []
+    recorder.record(LATE, 100)
+    assert waited(follower.poll()) == [100]
+
+
+def test_a_ring_that_wraps_is_followed(path):
+    recorder = recorder_at(path)
+    follower = Follower(path)
+    seen = []
+    for n in range(10 * SLOTS):
+        recorder.record(LATE, n)
+        if n % 50 == 49:
+            seen += waited(follower.poll())
+    seen += waited(follower.poll())
+    assert seen == list(range(10 * SLOTS))
+    assert follower.lost == 0
+
+
+def test_what_was_overwritten_is_counted(path):
+    recorder = recorder_at(path)
+    follower = Follower(path)
+    for n in range(200):
+        recorder.record(LATE, n)
+    assert waited(follower.poll()) == list(range(200 - SLOTS, 200))
+    assert follower.lost == 200 - SLOTS
+
+
+def test_texts_and_lists_come_whole_or_not_at_all(path):
+    recorder = recorder_at(path)
+    follower = Follower(path)
+    seen = []
+    for n in range(30):
+        recorder.record_text(Code.MEMBER_LEFT, (n,), "x" * 200)
+        seen += follower.poll()
+    assert [record.values["node"] for record in seen] == list(range(30))
+    assert {record.values["reason"] for record in seen} == {"x" * 200}
+
+
+def test_a_record_whose_end_is_not_there_yet_is_waited_for(path):
+    recorder = recorder_at(path)
+    recorder.record_text(Code.MEMBER_LEFT, (1,), "x" * 40)
+    recorder.record_text(Code.MEMBER_LEFT, (2,), "y" * 200)
+    whole = recorder.snapshot()
+    end = whole.index(b"y" * 8) + 100
+    with open(path, "r+b") as file:
+        file.seek(end)
+        file.write(bytes(len(whole) - end))
+        file.flush()
+        follower = Follower(path)
+        assert [record.values["node"] for record in follower.poll()] == [1]
+        assert follower.poll() == []
+        file.seek(0)
+        file.write(whole)
+    (record,) = follower.poll()
+    assert record.values["reason"] == "y" * 200
+
+
+def test_a_slot_that_is_damaged_does_not_stop_the_rest(path):
+    recorder = recorder_at(path)
+    for n in range(5):
+        recorder.record(LATE, n)
+    data = recorder.snapshot()
+    at = data.index((2).to_bytes(8, "little") + bytes(24), 32768 + 64) & ~63
+    with open(path, "r+b") as file:
+        file.seek(at + 8)
+        file.write(b"?")
+    follower = Follower(path)
+    found = waited(follower.poll())
+    assert len(found) == 4
+    recorder.record(LATE, 5)
+    assert waited(follower.poll()) == [5]
+
+
+def test_the_next_process_is_followed_as_well(path):
+    first = recorder_at(path)
+    follower = Follower(path)
+    first.record(LATE, 1)
+    os.rename(path, f"{path}.kept")
+    assert waited(follower.poll()) == [1]
+    first.record(LATE, 2)
+    second = recorder_at(path)
+    second.record(LATE, 3)
+    assert waited(follower.poll()) == [2, 3]
+    assert follower.restarts == 1
+    second.record(LATE, 4)
+    assert waited(follower.poll()) == [4]
+
+
+def test_what_is_no_recording_cannot_be_followed(tmp_path):
+    with pytest.raises(RecordingError, match="No such file"):
+        Follower(str(tmp_path / "none"))
+    (tmp_path / "text").write_text("x" * 99999)
+    with pytest.raises(RecordingError, match="cannot be followed"):
+        Follower(str(tmp_path / "text"))
