@@ -29,9 +29,9 @@ QDEVICE = "[VOTEQUORUM_QDEVICE_MAX_NAME_LEN]"
 
 # C structure -> our layout, our length (of the fixed part), what each of our fields is in C
 MESSAGES = {
-    "req_exec_barrier_message": (sync._BARRIER, sync.BARRIER_LEN, [*HEADER, *RING]),
+    "req_exec_barrier_message": (sync.BARRIER, sync.BARRIER_LEN, [*HEADER, *RING]),
     "req_exec_service_build_message": (
-        sync._BUILD,
+        sync.BUILD,
         sync.SERVICE_BUILD_LEN,
         [*HEADER, *RING, "service_list_entries"],
     ),
@@ -166,10 +166,10 @@ def in_order(order, fields):
 
 # decoder, and the same message as layout and values; {big} stands for a tail in either order
 BOTH = [
-    (sync.decode, (sync._BARRIER, 0, 32, *RING_ID), lambda _o: b""),
+    (sync.decode, (sync.BARRIER, 0, 32, *RING_ID), lambda _o: b""),
     (
         sync.decode,
-        (sync._BUILD, 1, 552, *RING_ID, 3),
+        (sync.BUILD, 1, 552, *RING_ID, 3),
         lambda o: Struct(f"{o}128i").pack(0, 2, 70, *[0] * 125),
     ),
     (cpg.decode_procjoin, (cpg.PROCJOIN, 0x20000, 168, 7, GROUP, U32, 5), lambda _o: b""),
@@ -257,8 +257,8 @@ def test_cmap_values_are_padded_to_eight(value):
 
 def test_claims_beyond_the_message_are_refused():
     claims = [
-        (sync.decode, sync._BUILD.little.pack(1, 552, 1, 1, 129).ljust(552, b"\0")),
-        (sync.decode, sync._BUILD.little.pack(1, 552, 1, 1, -1).ljust(552, b"\0")),
+        (sync.decode, sync.BUILD.little.pack(1, 552, 1, 1, 129).ljust(552, b"\0")),
+        (sync.decode, sync.BUILD.little.pack(1, 552, 1, 1, -1).ljust(552, b"\0")),
         (sync.decode, exec_wire.HEADER.little.pack(2, 16).ljust(552, b"\0")),
         (cpg.decode_procjoin, cpg.PROCJOIN.little.pack(0x20000, 168, 129, GROUP, 1, 1)),
         (cpg.decode_mcast, cpg.MCAST.little.pack(0x20003, 0, 129, GROUP, 0, 1, 1, 1)),
