@@ -78,6 +78,9 @@ def test_a_report_holds_what_all_members_know_and_no_secret(cluster, tmp_path):
     for nodeid in (1, 2):
         for name in ("facts.json", "corosync.conf", "corosync.log", "statistics.json"):
             assert f"all/node{nodeid}/{name}" in names
+    recording = tmp_path / "all" / "node2" / "flight-2.rec"
+    command = (sys.executable, "-m", "corosync_tw.cli.main", "fplay", str(recording))
+    assert "entering OPERATIONAL state" in cluster.nodes[2].machine.run(*command).stdout
     statistics = json.loads((tmp_path / "all/node2/statistics.json").read_text())
     assert statistics["stats.srp.orf_token_rx"] > 0
     again = tool(cluster.nodes[1], "report", "-o", str(path))
