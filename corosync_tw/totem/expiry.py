@@ -100,9 +100,10 @@ def on_token_hold_timeout(ring: Ring, now_ns: int) -> None:
 
 def on_token_warning_timeout(ring: Ring, now_ns: int) -> None:
     """The token is late."""
-    waited_ns = now_ns - ring.stats.token_last_received_ns
-    ring.trace(TraceCode.TOKEN_LATE, waited_ns // NS_PER_MS)
     after_ns = ring.params.token_timeout_ns * ring.params.token_warning_percent // 100
+    # None came yet in a first ring.
+    last_ns = ring.stats.token_last_received_ns or now_ns - after_ns
+    ring.trace(TraceCode.TOKEN_LATE, (now_ns - last_ns) // NS_PER_MS)
     ring.arm(Deadline.TOKEN_WARNING, now_ns, after_ns)
 
 
