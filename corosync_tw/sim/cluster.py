@@ -96,7 +96,7 @@ class Cluster:
             self.queue,
             self.networks,
             self.recorder,
-            RingChecks(options),
+            RingChecks(options, self._are_deaf),
             TurnChecks(options),
             self.link_checks,
             generator(seed, "nodes"),
@@ -115,6 +115,10 @@ class Cluster:
         self.workload = Workload(options, self.queue, self.nodes, generator(seed, "workload"))
         self.heal_ns = 0
         self.frames_seen = 0
+
+    def _are_deaf(self, nodeids: tuple[int, ...]) -> bool:
+        indices = [self.around.index_of[nodeid] for nodeid in nodeids]
+        return any(network.is_cut(indices) for network in self.networks)
 
     def _make_node(self, index: int) -> SimNode:
         options, rng = self.options, self.rng

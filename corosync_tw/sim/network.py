@@ -91,6 +91,10 @@ class Network:
             or options.truncation
         )
 
+    def is_cut(self, nodes: Sequence[int]) -> bool:
+        """Tell whether nothing passes somewhere between these nodes."""
+        return any(self.links[a][b].cuts for a in nodes for b in nodes)
+
     def mend(self) -> None:
         """End every fault of single links, and storms."""
         self.token_loss = 0.0

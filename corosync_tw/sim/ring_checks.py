@@ -22,11 +22,24 @@ from corosync_tw.totem.window import VISIT_MSGS_MAX
 STARVED_VISITS_MAX: Final = 200
 
 
-class RingChecks:
-    """Watches the tokens of all nodes."""
+def never_deaf(_members: tuple[int, ...]) -> bool:
+    """Tell of nodes that all of them hear each other."""
+    return False
 
-    def __init__(self, options: Options) -> None:
+
+class RingChecks:
+    """
+    Watches the tokens of all nodes.
+
+    :param deaf: tells whether some of these nodes do not hear others of them. A ring that lives on
+        retransmissions gives its room to whoever has the token next after one.
+    """
+
+    def __init__(
+        self, options: Options, deaf: Callable[[tuple[int, ...]], bool] = never_deaf
+    ) -> None:
         self.options = options
+        self._deaf = deaf
         self.tokens: dict[tuple[RingId, int], bytes] = {}
         self.last_token: dict[tuple[int, RingId], tuple[int, int]] = {}
         self.fresh: dict[int, int] = {}  # messages since the node last passed the token
@@ -101,6 +114,9 @@ class RingChecks:
             return
         self.starved[nodeid] = self.starved.get(nodeid, 0) + 1
         if self.starved[nodeid] > STARVED_VISITS_MAX:
+            if self._deaf(self.members.get(ring_id, ())):
+                self.starved[nodeid] = 0
+                return
             text = f"a backlog of {backlog()} frames and no turn in {STARVED_VISITS_MAX} visits"
             stop("no starvation", time_ns, (nodeid,), text)
 

@@ -218,6 +218,19 @@ def test_a_node_that_never_gets_its_turn():
     assert rule_of(lambda: checks.passed_token(1, lambda: 3, 0)) == "no starvation"
 
 
+def test_a_ring_whose_members_are_deaf_to_each_other_may_be_unfair():
+    deaf = True
+    checks = RingChecks(Options(1, 3, 0), lambda members: deaf and members == (1, 2))
+    checks.installed(RING, (1, 2))
+    checks.sent_token(1, token(), 0)
+    for _ in range(STARVED_VISITS_MAX + 1):
+        checks.passed_token(1, lambda: 3, 0)
+    deaf = False
+    for _ in range(STARVED_VISITS_MAX):
+        checks.passed_token(1, lambda: 3, 0)
+    assert rule_of(lambda: checks.passed_token(1, lambda: 3, 0)) == "no starvation"
+
+
 # -- the recorder's own checks
 
 
