@@ -47,10 +47,10 @@ def add_parser(tools: Any) -> None:
     add(
         "--since",
         metavar="TIME",
-        type=_time_ns,
+        type=point_in_time,
         help="2026-11-23T12:00:00, UTC, or so long ago: 10m",
     )
-    add("--until", metavar="TIME", type=_time_ns, help="likewise")
+    add("--until", metavar="TIME", type=point_in_time, help="likewise")
     parser.set_defaults(run=main)
 
 
@@ -176,7 +176,7 @@ def _pattern(text: str) -> re.Pattern[str]:
         raise ArgumentTypeError(f"{text!r} is no regular expression: {error}") from error
 
 
-def _time_ns(text: str) -> int:
+def point_in_time(text: str) -> int:
     """Read a point in time: ISO 8601, UTC unless it says otherwise, or a time ago."""
     ago = re.fullmatch(r"(\d{1,9})([smhd])", text)
     if ago is not None:

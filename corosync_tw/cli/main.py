@@ -18,6 +18,7 @@ from corosync_tw.kernels import choice
 _OWN_TOOLS: Final = (
     "cpg",
     "doctor",
+    "explain",
     "features",
     "fplay",
     "report",

@@ -1,0 +1,161 @@
+"""Apply the rules to a change of membership, or to a moment."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from corosync_tw.diagnosis.incidents import rules_end, rules_join, rules_silence
+from corosync_tw.diagnosis.incidents.causes import Cause, Confidence
+from corosync_tw.diagnosis.incidents.changes import Change
+from corosync_tw.diagnosis.incidents.lives import Life, named, numbers
+from corosync_tw.diagnosis.incidents.scene import PRELUDE_NS, Scene, make_scene
+
+# What belongs to a moment.
+MOMENT_NS: Final = 60_000_000_000
+
+Rule = Callable[[Scene], Cause | None]
+
+# The first that is certain is the cause; the others only add to it.
+LEAVING: Final[tuple[Rule, ...]] = (
+    rules_end.configuration_mismatch,
+    rules_end.ordered_to_die,
+    rules_end.disk_full,
+    rules_end.gave_up,
+    rules_end.clean_leave,
+    rules_silence.paused,
+    rules_silence.witness_paused,
+    rules_end.killed,
+    rules_silence.link_cut_one_way,
+    rules_silence.link_cut,
+)
+JOINING: Final[tuple[Rule, ...]] = (
+    rules_join.started,
+    rules_join.awake_again,
+    rules_join.heard_again,
+    rules_join.merged,
+)
+# A ring formed anew of the same nodes, because of one of them.
+STAYING: Final[tuple[Rule, ...]] = (
+    rules_end.disk_full,
+    rules_silence.paused,
+    rules_silence.link_cut_one_way,
+)
+
+
+@dataclass(slots=True)
+class Explanation:
+    """
+    :ivar left: causes of each node that left, the surest first; likewise ``joined``.
+    :ivar change: None when a moment is explained at which there was none.
+    :ivar again: why a ring of the same nodes formed anew.
+    :ivar beside: what else happened then, and is no cause.
+    """
+
+    change: Change | None
+    left: dict[int, list[Cause]] = field(default_factory=dict)
+    joined: dict[int, list[Cause]] = field(default_factory=dict)
+    again: list[Cause] = field(default_factory=list)
+    beside: list[Cause] = field(default_factory=list)
+
+    @property
+    def causes(self) -> Iterator[Cause]:
+        """All of them."""
+        for by_node in (self.left, self.joined):
+            for causes in by_node.values():
+                yield from causes
+        yield from self.again
+        yield from self.beside
+
+
+def explain(lives: Sequence[Life], change: Change) -> Explanation:
+    """Find the causes of a change."""
+    told = Explanation(change)
+    for nodeid in change.left:
+        scene = make_scene(lives, change, nodeid)
+        told.left[nodeid] = _apply(LEAVING, scene) or [_silent(scene)]
+    for nodeid in change.joined:
+        scene = make_scene(lives, change, nodeid)
+        told.joined[nodeid] = _apply(JOINING, scene) or [_unknown(scene, "joined")]
+    if not told.left and not told.joined:
+        told.again = _again(lives, change)
+    told.beside = _clocks(lives, change.began_ns - PRELUDE_NS, change.ended_ns)
+    return told
+
+
+def explain_moment(lives: Sequence[Life], when_ns: int) -> Explanation:
+    """Find what happened around a moment at which no membership changed."""
+    since_ns, until_ns = when_ns - MOMENT_NS, when_ns + MOMENT_NS
+    told = Explanation(None, beside=_clocks(lives, since_ns, until_ns))
+    for life in lives:
+        scene_of_life = tuple(life.within(since_ns, until_ns))
+        for rule in (rules_silence.pauses_of, rules_end.waits_for_disk):
+            cause = rule(life.nodeid, scene_of_life)
+            if cause is not None:
+                told.beside.append(cause)
+    return told
+
+
+def _clocks(lives: Sequence[Life], since_ns: int, until_ns: int) -> list[Cause]:
+    records = [record for life in lives for record in life.within(since_ns, until_ns)]
+    cause = rules_silence.clock_stepped(records)
+    return [] if cause is None else [cause]
+
+
+def _again(lives: Sequence[Life], change: Change) -> list[Cause]:
+    scenes = [make_scene(lives, change, nodeid) for nodeid in change.main.members]
+    found = [cause for scene in scenes for cause in _apply(STAYING, scene)]
+    lost = rules_silence.token_lost_by_loss(scenes[0])
+    if lost is not None:
+        found.append(lost)
+    return _surest(found) or [_unknown(scenes[0], "formed the ring anew")]
+
+
+def _apply(rules: Sequence[Rule], scene: Scene) -> list[Cause]:
+    return _surest([cause for rule in rules if (cause := rule(scene)) is not None])
+
+
+def _surest(causes: list[Cause]) -> list[Cause]:
+    """Put certain causes first, and leave out guesses beside them."""
+    sure = [cause for cause in causes if cause.confidence is Confidence.CERTAIN]
+    return sure or causes
+
+
+def _silent(scene: Scene) -> Cause:
+    """Say what is known of a node that nobody heard of, and whose recording does not tell."""
+    silent = [
+        record
+        for record in named(scene.seen, "consensus_timed_out")
+        if scene.nodeid in numbers(record, "silent")
+    ]
+    lost = named(scene.seen, "token_lost")
+    who = ", ".join(str(nodeid) for nodeid in sorted({record.nodeid for record in silent}))
+    heard = f"it was silent to node {who}" if who else "others gave up on it"
+    if scene.life is None:
+        return Cause(
+            "unknown",
+            Confidence.UNKNOWN,
+            scene.nodeid,
+            f"{heard}; whether it died, stood still, or the network was cut, only its own recording"
+            " tells",
+            tuple((lost + silent)[:4]),
+            f"copy its flight-{scene.nodeid}*.rec here, and name them with --file",
+        )
+    return Cause(
+        "unknown",
+        Confidence.UNKNOWN,
+        scene.nodeid,
+        f"{heard}; its own recording does not tell why",
+        tuple((lost + silent)[:4]),
+        "corosync-tw fplay shows all that was recorded",
+    )
+
+
+def _unknown(scene: Scene, what: str) -> Cause:
+    return Cause(
+        "unknown",
+        Confidence.UNKNOWN,
+        scene.nodeid,
+        f"why it {what} is not recorded",
+        (),
+        "corosync-tw fplay shows all that was recorded",
+    )

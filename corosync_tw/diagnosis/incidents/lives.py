@@ -1,0 +1,71 @@
+"""What processes of nodes recorded, and how each of them ended."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from corosync_tw.logsys.flight.record import FlightRecord
+
+
+class End(Enum):
+    """How a process ended, as far as is known."""
+
+    RUNNING = "runs"  # it answered just now
+    ENDED = "ended in order"
+    FAILED = "gave up"
+    KILLED = "was killed"  # without an ending, and another process of the node came after it
+    OPEN = "has no ending"  # killed, stopped, or copied while it ran
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """
+    One process of one node.
+
+    :ivar boot_id: of its machine's kernel; another one after a restart of the machine.
+    :ivar records: by time, aligned with those of other lives; visits of the token may be missing.
+    """
+
+    nodeid: int
+    end: End
+    boot_id: bytes
+    records: tuple[FlightRecord, ...]
+
+    @property
+    def first_ns(self) -> int:
+        """When its records begin, on the aligned clock."""
+        return self.records[0].aligned_ns
+
+    @property
+    def last_ns(self) -> int:
+        """When they end."""
+        return self.records[-1].aligned_ns
+
+    def within(self, since_ns: int, until_ns: int) -> Iterator[FlightRecord]:
+        """Give the records of a time on the aligned clock."""
+        for record in self.records:
+            if since_ns <= record.aligned_ns <= until_ns:
+                yield record
+
+
+def number(record: FlightRecord, name: str) -> int | None:
+    """Give a value that is an integer; None when there is none."""
+    value = record.values.get(name)
+    return value if isinstance(value, int) else None
+
+
+def numbers(record: FlightRecord, name: str) -> tuple[int, ...]:
+    """Give a value that is a list of integers."""
+    value = record.values.get(name)
+    return value if isinstance(value, tuple) else ()
+
+
+def text(record: FlightRecord, name: str) -> str:
+    """Give a value that is a text."""
+    value = record.values.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def named(records: Iterable[FlightRecord], *names: str) -> list[FlightRecord]:
+    """Choose events."""
+    return [record for record in records if record.name in names]

@@ -1,0 +1,194 @@
+"""Causes by which a node that lives is not heard, or the token is lost with nobody gone."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from corosync_tw.diagnosis.incidents.causes import Cause, certain, likely
+from corosync_tw.diagnosis.incidents.lives import named, number, numbers
+from corosync_tw.diagnosis.incidents.scene import SLACK_NS, Scene
+from corosync_tw.logsys.flight.record import FlightRecord
+
+# That are told in words; evidence has more of them.
+STEPS_MAX: Final = 4
+_NS_PER_MS: Final = 1_000_000
+_NS_PER_S: Final = 1_000_000_000
+PAUSES: Final = ("loop_paused", "process_paused", "suspended")
+_RAN_ON: Final = ("token_lost", "consensus_timed_out", "ring_installed", "sample")
+
+
+def gap_ns(record: FlightRecord) -> int:
+    """Give how long a process did not run, of a record that says so."""
+    match record.name:
+        case "loop_paused":
+            return number(record, "gap") or 0
+        case "process_paused":
+            return (number(record, "pause") or 0) * _NS_PER_MS
+        case "suspended":
+            return number(record, "length") or 0
+        case _:
+            return 0
+
+
+def pauses(records: Sequence[FlightRecord], since_ns: int, until_ns: int) -> list[FlightRecord]:
+    """Choose the records of pauses that overlap a time; each is written when it is over."""
+    return [
+        record
+        for record in named(records, *PAUSES)
+        if record.aligned_ns >= since_ns and record.aligned_ns - gap_ns(record) <= until_ns
+    ]
+
+
+def paused(scene: Scene) -> Cause | None:
+    """Its process or its machine stood still."""
+    return pauses_of(scene.nodeid, pauses(scene.own, scene.since_ns, scene.until_ns))
+
+
+def pauses_of(nodeid: int, records: Sequence[FlightRecord]) -> Cause | None:
+    """Tell of the longest of the pauses among records of a node."""
+    found = named(records, *PAUSES)
+    if not found:
+        return None
+    longest = max(found, key=gap_ns)
+    length = f"{gap_ns(longest) / _NS_PER_S:.1f} s"
+    if named(found, "suspended"):
+        return certain(
+            "suspended",
+            nodeid,
+            f"its machine slept for {length}",
+            found,
+            "do not suspend machines of a cluster, nor snapshot them with the processor stopped",
+        )
+    return certain(
+        "paused",
+        nodeid,
+        f"its process did not run for {length}: SIGSTOP, a busy host or hypervisor, a debugger",
+        found,
+        "give the host more processor time, see that the daemon has real-time priority, or raise"
+        " totem.token",
+    )
+
+
+def witness_paused(scene: Scene) -> Cause | None:
+    """Not the node stood still, but all who say that it left."""
+    found: list[FlightRecord] = []
+    for step in scene.witnesses:
+        stops = pauses(step.life.records, scene.since_ns, scene.until_ns)
+        if not stops:
+            return None
+        found += stops
+    if not found or pauses(scene.own, scene.since_ns, scene.until_ns):
+        return None
+    who = ", ".join(str(step.life.nodeid) for step in scene.witnesses)
+    return certain(
+        "witness_paused",
+        scene.nodeid,
+        f"it is node {who} that stood still, and then was in no ring with it",
+        found,
+        "ask why that node left",
+    )
+
+
+def link_cut_one_way(scene: Scene) -> Cause | None:
+    """Some do not hear it, or it does not hear some, and the other direction works."""
+    failed = [
+        record
+        for record in named(scene.all, "link_failed")
+        if scene.nodeid in {number(record, "speaker"), number(record, "listener")}
+    ]
+    links = {(number(record, "speaker"), number(record, "listener")) for record in failed}
+    one_way = sorted(link for link in links if (link[1], link[0]) not in links)
+    if not one_way:
+        return None
+    kept_out = [r for r in named(scene.all, "kept_out") if scene.nodeid in numbers(r, "nodes")]
+    said = ", ".join(
+        f"node {listener} does not hear node {speaker}" for speaker, listener in one_way
+    )
+    return certain(
+        "link_cut_one_way",
+        scene.nodeid,
+        f"the network carries one direction only: {said}",
+        failed + kept_out,
+        "see the network in that direction: firewall, switch, cable",
+    )
+
+
+def link_cut(scene: Scene) -> Cause | None:
+    """It ran on, and neither heard the others nor was heard."""
+    if scene.life is None or not scene.witnesses:
+        return None
+    ran = [
+        record
+        for record in named(scene.own, *_RAN_ON)
+        if record.aligned_ns > scene.began_ns - SLACK_NS
+    ]
+    if not ran or pauses(scene.own, scene.since_ns, scene.until_ns):
+        return None
+    others = {step.life.nodeid for step in scene.witnesses}
+    own = _missed(scene.own, others)
+    theirs = _missed(scene.seen, {scene.nodeid})
+    remedy = "see the network between them: switch, cable, firewall, addresses"
+    who = f"it and {'node' if len(others) == 1 else 'nodes'} {', '.join(map(str, sorted(others)))}"
+    if own and theirs:
+        said = f"{who} ran on and did not hear each other: the network was cut both ways"
+        return certain("link_cut", scene.nodeid, said, own + theirs, remedy)
+    if own or theirs:
+        said = f"{who} ran on, and heard nothing in one direction at least"
+        return likely("link_cut", scene.nodeid, said, own + theirs + ran[:1], remedy)
+    return None
+
+
+def _missed(records: Sequence[FlightRecord], nodes: set[int]) -> list[FlightRecord]:
+    """Choose what says that some nodes were not heard."""
+    silent = [
+        record
+        for record in named(records, "consensus_timed_out")
+        if nodes & set(numbers(record, "silent"))
+    ]
+    down = [
+        record
+        for record in named(records, "link_down", "host_unreachable", "ring_faulty")
+        if number(record, "node") in nodes
+    ]
+    return silent + down
+
+
+def token_lost_by_loss(scene: Scene) -> Cause | None:
+    """Nobody left: frames or the token were lost on the way."""
+    if scene.change.left or scene.change.joined:
+        return None
+    if pauses(scene.all, scene.since_ns, scene.until_ns):
+        return None
+    lost = named(scene.all, "token_lost", "failed_to_receive")
+    again = named(scene.all, "retransmit_list")
+    if not lost:
+        return None
+    remedy = (
+        "the network or a receive buffer loses: see errors of the interfaces (ip -s link), MTU,"
+        " net.core.rmem_max"
+    )
+    together = "the same nodes were together again, and all ran"
+    if again:
+        said = f"the token was lost by losses of the network: {len(again)} times messages had to"
+        said += f" be asked for again; {together}"
+        return certain("token_lost_by_loss", scene.nodeid, said, lost + again, remedy)
+    said = f"the token was lost on its way; {together}"
+    return likely("token_lost_by_loss", scene.nodeid, said, lost, remedy)
+
+
+def clock_stepped(records: Sequence[FlightRecord]) -> Cause | None:
+    """A wall clock was set; timeouts do not follow it, other programs may."""
+    steps = named(records, "clock_stepped")
+    if not steps:
+        return None
+    seconds = [f"{(number(record, 'step') or 0) / _NS_PER_S:+.3f} s" for record in steps]
+    said = " and ".join(
+        f"the clock of node {record.nodeid} was set by {by}"
+        for record, by in zip(steps[:STEPS_MAX], seconds, strict=False)
+    )
+    return certain(
+        "clock_stepped",
+        steps[0].nodeid,
+        f"{said}; the ring's timeouts do not follow it, times in logs do",
+        steps,
+        "have clocks slewed, not set: chrony or ntpd before the daemon starts",
+    )

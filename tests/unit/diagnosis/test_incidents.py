@@ -1,0 +1,297 @@
+"""Each cause is told from records that are written out here, and from no other ones."""
+
+import pytest
+
+from corosync_tw.corotypes import RingId
+from corosync_tw.diagnosis.incidents.causes import EVIDENCE_MAX, Confidence
+from corosync_tw.diagnosis.incidents.changes import find_changes, last_change, leaving, nearest
+from corosync_tw.diagnosis.incidents.explaining import explain, explain_moment
+from corosync_tw.diagnosis.incidents.lives import End, Life
+from corosync_tw.logsys.flight.record import FlightRecord
+from corosync_tw.logsys.flight.table import EVENTS
+from corosync_tw.logsys.flight.words import OURS
+from corosync_tw.totem.const import MembState
+
+S = 1_000_000_000
+GATHER, OPERATIONAL = MembState.GATHER, MembState.OPERATIONAL
+BY_NAME = {event.name: event for event in EVENTS.values()}
+OLD, NEW, ALONE = RingId(1, 8), RingId(1, 12), RingId(3, 12)
+BOOT, NEXT_BOOT = b"a" * 16, b"b" * 16
+
+
+def record(nodeid, at_s, name, **values):
+    at_ns = int(at_s * S)
+    event = BY_NAME[name]
+    assert set(values) <= {field.name for field in event.fields}
+    return FlightRecord(at_ns, at_ns, nodeid, event.lane, 1, event, values, None, True, OURS, at_ns)
+
+
+def installs(nodeid, at_s, ring, members, *, kept=(), left=(), joined=()):
+    names = {"rep": ring.rep, "ring_seq": ring.seq}
+    found = []
+    if left:
+        found.append(record(nodeid, at_s, "members_left", **names, nodes=left))
+    if joined:
+        found.append(record(nodeid, at_s, "members_joined", **names, nodes=joined))
+    found.append(record(nodeid, at_s, "transitional", **names, members=kept))
+    found.append(record(nodeid, at_s, "ring_installed", **names, members=members))
+    return found
+
+
+def life(nodeid, *parts, end=End.RUNNING, boot=BOOT):
+    records = [each for part in parts for each in (part if isinstance(part, list) else [part])]
+    return Life(nodeid, end, boot, tuple(sorted(records, key=lambda r: r.aligned_ns)))
+
+
+def begins(nodeid):
+    return [
+        record(nodeid, 1, "node_started", node=nodeid, pid=nodeid, version="1"),
+        *installs(nodeid, 2, OLD, (1, 2, 3), joined=(1, 2, 3)),
+    ]
+
+
+def loses(nodeid, *, silent=(3,), others=(1, 2), ring=NEW, left=(3,)):
+    """The token is lost at 100 s, and a ring of the others is there at 103 s."""
+    return [
+        record(nodeid, 101, "token_lost", state=4, token_timeout=1000, consensus_timeout=1200),
+        record(nodeid, 101, "state_entered", old=OPERATIONAL, new=GATHER, reason=2),
+        record(nodeid, 102.5, "consensus_timed_out", silent=silent),
+        *installs(nodeid, 103, ring, others, kept=others, left=left),
+        record(nodeid, 110, "sample", rep=1, ring_seq=12, offset=0, delivered=1),
+    ]
+
+
+def witnesses(*more):
+    return [life(1, begins(1), loses(1), list(more)), life(2, begins(2), loses(2))]
+
+
+def causes_of(lives, nodeid=3):
+    change = leaving(find_changes(lives), nodeid)
+    return explain(lives, change).left[nodeid]
+
+
+def the_cause(lives, nodeid=3):
+    first = causes_of(lives, nodeid)[0]
+    return first.name, first.confidence
+
+
+def test_a_good_bye_is_a_clean_leave():
+    leaves = life(3, begins(3), record(3, 99.9, "node_ending", code=0, leaves=1), end=End.ENDED)
+    said = record(1, 100, "leave_received", node=3)
+    assert the_cause([*witnesses(said), leaves]) == ("clean_leave", Confidence.CERTAIN)
+    # The others alone know as well.
+    assert the_cause(witnesses(said)) == ("clean_leave", Confidence.CERTAIN)
+
+
+def test_an_order_to_die_has_its_reason():
+    order = record(1, 99, "node_killed", node=3, by=2, reason="no quorum device")
+    (cause,) = causes_of(witnesses(order))
+    assert cause.name == "ordered_to_die"
+    assert "node 2 ordered it to end: no quorum device" in cause.text
+
+
+@pytest.mark.parametrize(
+    ("end", "later", "expected"),
+    [
+        (End.KILLED, BOOT, ("killed", Confidence.CERTAIN)),
+        (End.KILLED, NEXT_BOOT, ("machine_restarted", Confidence.CERTAIN)),
+        (End.OPEN, None, ("killed", Confidence.LIKELY)),
+    ],
+)
+def test_a_process_without_an_ending_was_killed(end, later, expected):
+    last = record(3, 99.5, "sample", rep=1, ring_seq=8, offset=0, delivered=1)
+    lives = [*witnesses(), life(3, begins(3), last, end=end)]
+    if later is not None:
+        again = record(3, 200, "node_started", node=3, pid=9, version="1")
+        lives.append(life(3, again, boot=later))
+    assert the_cause(lives) == expected
+
+
+def test_a_process_that_was_killed_long_after_did_not_leave_by_that():
+    on = record(3, 300, "sample", rep=1, ring_seq=8, offset=0, delivered=1)
+    assert the_cause([*witnesses(), life(3, begins(3), on, end=End.KILLED)])[0] != "killed"
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "expected"),
+    [
+        ("loop_paused", {"gap": 20 * S, "threshold": S}, "paused"),
+        ("process_paused", {"pause": 20_000}, "paused"),
+        ("suspended", {"length": 20 * S}, "suspended"),
+    ],
+)
+def test_who_stood_still_says_so_when_it_runs_again(name, values, expected):
+    stop = record(3, 119, name, **values)
+    sleeper = life(3, begins(3), stop, installs(3, 120, ALONE, (3,), kept=(3,), left=(1, 2)))
+    lives = [*witnesses(), sleeper]
+    assert the_cause(lives) == (expected, Confidence.CERTAIN)
+    assert "20.0 s" in causes_of(lives)[0].text
+    # The lone view of the sleeper: not the others stood still.
+    assert the_cause(lives, 1) == ("witness_paused", Confidence.CERTAIN)
+
+
+def test_a_pause_before_the_ring_was_there_is_no_cause():
+    before = record(3, 1.5, "loop_paused", gap=S, threshold=S)
+    lives = [*witnesses(), life(3, before, begins(3))]
+    assert the_cause(lives)[0] == "unknown"
+
+
+def test_who_runs_on_and_hears_nobody_is_cut_off():
+    alone = loses(3, silent=(1, 2), others=(3,), ring=ALONE, left=(1, 2))
+    lives = [*witnesses(), life(3, begins(3), alone)]
+    assert the_cause(lives) == ("link_cut", Confidence.CERTAIN)
+    assert "nodes 1, 2" in causes_of(lives)[0].text
+    assert the_cause(lives, 1) == ("link_cut", Confidence.CERTAIN)
+
+
+def test_links_of_knet_that_are_down_at_both_ends_are_cut():
+    down = record(1, 100.5, "host_unreachable", node=3, link=0)
+    there = [
+        record(3, 100.6, "host_unreachable", node=1, link=0),
+        record(3, 102, "sample", rep=1, ring_seq=8, offset=0, delivered=1),
+    ]
+    lives = [*witnesses(down), life(3, begins(3), there)]
+    assert the_cause(lives) == ("link_cut", Confidence.CERTAIN)
+
+
+def test_a_link_that_works_one_way_is_told_from_one_that_is_cut():
+    one_way = [
+        record(3, 102, "link_failed", speaker=3, listener=1),
+        record(3, 102, "link_failed", speaker=3, listener=2),
+    ]
+    alone = loses(3, silent=(), others=(3,), ring=ALONE, left=(1, 2))
+    lives = [*witnesses(), life(3, begins(3), one_way, alone)]
+    assert the_cause(lives) == ("link_cut_one_way", Confidence.CERTAIN)
+    assert "node 1 does not hear node 3" in causes_of(lives)[0].text
+    both = record(1, 102, "link_failed", speaker=1, listener=3)
+    two = record(2, 102, "link_failed", speaker=2, listener=3)
+    assert (
+        the_cause(
+            [life(1, begins(1), loses(1), both), life(2, begins(2), loses(2), two), lives[2]]
+        )[0]
+        != "link_cut_one_way"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "expected"),
+    [
+        ("storage_failed", {"code": 21, "text": "No space"}, ("disk_full", Confidence.CERTAIN)),
+        ("storage_slow", {"elapsed": 3 * S}, ("disk_slow", Confidence.CERTAIN)),
+        (
+            "log",
+            {"level": 3, "subsys": 0, "text": "cannot write: No space left on device"},
+            ("disk_full", Confidence.LIKELY),
+        ),
+    ],
+)
+def test_a_disk_that_takes_nothing_is_named(name, values, expected):
+    full = life(3, begins(3), record(3, 100, name, **values))
+    assert the_cause([*witnesses(), full]) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "sure"),
+    [
+        ("node_failed", {"code": 15, "text": "Received config version (3) is different"}, True),
+        ("packet_refused", {"link": 0, "node": 1, "cause": 2}, False),
+        ("reload_done", {"error": 7}, False),
+    ],
+)
+def test_configurations_that_differ_are_named(name, values, sure):
+    other = life(3, begins(3), record(3, 100, name, **values))
+    expected = Confidence.CERTAIN if sure else Confidence.LIKELY
+    assert the_cause([*witnesses(), other]) == ("configuration_mismatch", expected)
+
+
+def test_packets_that_are_refused_for_another_reason_prove_no_key():
+    other = life(3, begins(3), record(3, 100, "packet_refused", link=0, node=1, cause=13))
+    assert the_cause([*witnesses(), other])[0] == "unknown"
+
+
+def test_a_daemon_that_gives_up_says_why():
+    ends = life(3, begins(3), record(3, 100, "node_failed", code=15, text="broken"), end=End.FAILED)
+    assert the_cause([*witnesses(), ends]) == ("gave_up", Confidence.CERTAIN)
+
+
+def test_without_the_recording_of_the_node_the_cause_is_not_known():
+    (cause,) = causes_of(witnesses())
+    assert (cause.name, cause.confidence) == ("unknown", Confidence.UNKNOWN)
+    assert "silent to node 1, 2" in cause.text
+    assert "flight-3*.rec" in cause.remedy
+    assert [each.name for each in cause.evidence].count("consensus_timed_out") == 2
+
+
+def test_a_token_that_is_lost_among_the_same_nodes_was_lost_on_its_way():
+    def loser(nodeid, *more):
+        return life(
+            nodeid,
+            begins(nodeid),
+            record(nodeid, 101, "token_lost", state=4, token_timeout=1000, consensus_timeout=1200),
+            record(nodeid, 101, "state_entered", old=OPERATIONAL, new=GATHER, reason=2),
+            *more,
+            installs(nodeid, 101.2, NEW, (1, 2, 3), kept=(1, 2, 3)),
+        )
+
+    lives = [loser(1), loser(2), loser(3)]
+    (cause,) = explain(lives, last_change(find_changes(lives)[1:])).again
+    assert (cause.name, cause.confidence) == ("token_lost_by_loss", Confidence.LIKELY)
+    asked = [record(1, 100 + n / 100, "retransmit_list", seqs=(n,)) for n in range(20)]
+    lives[0] = loser(1, *asked)
+    (cause,) = explain(lives, find_changes(lives)[-1]).again
+    assert (cause.name, cause.confidence) == ("token_lost_by_loss", Confidence.CERTAIN)
+    assert "20 times" in cause.text
+    assert len(cause.evidence) == EVIDENCE_MAX
+    lives[1] = loser(2, record(2, 101.1, "loop_paused", gap=S, threshold=S))
+    (cause,) = explain(lives, find_changes(lives)[-1]).again
+    assert (cause.name, cause.nodeid) == ("paused", 2)
+
+
+def test_a_clock_that_is_set_is_told_beside_and_at_its_moment():
+    step = record(2, 100, "clock_stepped", step=-3600 * S)
+    told = explain_moment([life(2, begins(2), step)], 130 * S)
+    (beside,) = told.beside
+    assert (told.change, beside.name) == (None, "clock_stepped")
+    assert "node 2 was set by -3600.000 s" in beside.text
+    lives = [life(1, begins(1), loses(1)), life(2, begins(2), loses(2), step)]
+    told = explain(lives, leaving(find_changes(lives), 3))
+    assert [cause.name for cause in told.left[3]] == ["unknown"]
+    assert [cause.name for cause in told.beside] == ["clock_stepped"]
+    assert not explain_moment(lives, 500 * S).beside
+
+
+def joining(*more):
+    lives = witnesses(*installs(1, 150, RingId(1, 16), (1, 2, 3), kept=(1, 2), joined=(3,)))
+    lives.append(life(3, *more))
+    told = explain(lives, last_change(find_changes(lives)))
+    return told.joined[3][0]
+
+
+def test_a_node_joins_because_it_was_started():
+    begun = record(3, 149, "node_started", node=3, pid=4, version="1")
+    assert joining(begun, installs(3, 150, RingId(1, 16), (1, 2, 3))).name == "started"
+
+
+def test_a_node_joins_because_it_runs_or_is_heard_again():
+    woken = record(3, 149, "loop_paused", gap=48 * S, threshold=S)
+    assert joining(begins(3), woken).name == "awake_again"
+    works = record(3, 149, "link_works", speaker=3, listener=1)
+    assert joining(begins(3), works).name == "heard_again"
+    assert joining(begins(3), record(3, 149, "node_ready")).name == "unknown"
+
+
+def test_a_node_joins_because_rings_that_were_apart_merge():
+    alone = loses(3, silent=(1, 2), others=(3,), ring=ALONE, left=(1, 2))
+    cause = joining(begins(3), alone, installs(3, 150, RingId(1, 16), (1, 2, 3), kept=(3,)))
+    assert (cause.name, cause.confidence) == ("heard_again", Confidence.LIKELY)
+
+
+def test_what_is_asked_for_is_found():
+    changes = find_changes(witnesses())
+    assert [change.ring for change in changes] == [OLD, NEW]
+    assert last_change(changes).ring == NEW
+    assert leaving(changes, 2) is None
+    assert nearest(changes, 3 * S).ring == OLD
+    assert nearest(changes, 102 * S).ring == NEW
+    assert last_change([]) is None
+    assert nearest([], 0) is None
