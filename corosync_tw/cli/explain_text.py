@@ -24,7 +24,7 @@ def as_text(told: Explanation, sources: Sources) -> str:
     for nodeid, causes in told.joined.items():
         lines += ["", f"Why node {nodeid} joined:", *_causes(causes)]
     if told.again:
-        lines += ["", "Why the ring formed anew, of the same nodes:", *_causes(told.again)]
+        lines += ["", "Why the ring formed:", *_causes(told.again)]
     if told.beside:
         lines += ["", "What else happened then:", *_causes(told.beside)]
     elif told.change is None:

@@ -1,6 +1,6 @@
 """Apply the rules to a change of membership, or to a moment."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -47,7 +47,7 @@ class Explanation:
     """
     :ivar left: causes of each node that left, the surest first; likewise ``joined``.
     :ivar change: None when a moment is explained at which there was none.
-    :ivar again: why a ring of the same nodes formed anew.
+    :ivar again: why a ring formed that nobody left or joined: anew, or a first one.
     :ivar beside: what else happened then, and is no cause.
     """
 
@@ -56,15 +56,6 @@ class Explanation:
     joined: dict[int, list[Cause]] = field(default_factory=dict)
     again: list[Cause] = field(default_factory=list)
     beside: list[Cause] = field(default_factory=list)
-
-    @property
-    def causes(self) -> Iterator[Cause]:
-        """All of them."""
-        for by_node in (self.left, self.joined):
-            for causes in by_node.values():
-                yield from causes
-        yield from self.again
-        yield from self.beside
 
 
 def explain(lives: Sequence[Life], change: Change) -> Explanation:
@@ -103,6 +94,9 @@ def _clocks(lives: Sequence[Life], since_ns: int, until_ns: int) -> list[Cause]:
 
 def _again(lives: Sequence[Life], change: Change) -> list[Cause]:
     scenes = [make_scene(lives, change, nodeid) for nodeid in change.main.members]
+    if change.main.old_ring is None:
+        begun = rules_join.started(make_scene(lives, change, change.main.life.nodeid))
+        return [begun or _unknown(scenes[0], "formed a ring")]
     found = [cause for scene in scenes for cause in _apply(STAYING, scene)]
     lost = rules_silence.token_lost_by_loss(scenes[0])
     if lost is not None:

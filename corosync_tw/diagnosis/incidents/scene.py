@@ -93,6 +93,9 @@ def _settled_ns(lives: Sequence[Life], change: Change, nodeid: int) -> int:
 
 def _life_then(lives: Sequence[Life], change: Change, nodeid: int, began_ns: int) -> Life | None:
     """Find the process that was in the ring before, or else that which ran at that time."""
+    for step in change.steps:
+        if step.life.nodeid == nodeid:
+            return step.life
     own = [life for life in lives if life.nodeid == nodeid and life.records]
     old_rings = {step.old_ring for step in change.steps if nodeid in step.left} - {None}
     for life in own:

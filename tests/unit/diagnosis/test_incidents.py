@@ -272,6 +272,36 @@ def test_a_node_joins_because_it_was_started():
     assert joining(begun, installs(3, 150, RingId(1, 16), (1, 2, 3))).name == "started"
 
 
+def test_a_first_ring_formed_because_its_node_was_started():
+    alone = life(
+        1,
+        record(1, 1, "node_started", node=1, pid=1, version="1"),
+        installs(1, 2, OLD, (1,), joined=(1,)),
+    )
+    (cause,) = explain([alone], find_changes([alone])[0]).again
+    assert (cause.name, cause.nodeid) == ("started", 1)
+
+
+def test_a_node_that_was_started_during_the_change_joins_by_that():
+    lives = [
+        life(
+            1,
+            record(1, 1, "node_started", node=1, pid=1, version="1"),
+            installs(1, 2, OLD, (1,), joined=(1,)),
+            record(1, 100, "state_entered", old=OPERATIONAL, new=GATHER, reason=2),
+            installs(1, 110, NEW, (1, 3), kept=(1,), joined=(3,)),
+        ),
+        life(3, record(3, 50, "node_started", node=3, pid=1, version="1"), end=End.KILLED),
+        life(
+            3,
+            record(3, 104, "node_started", node=3, pid=2, version="1"),
+            installs(3, 110, NEW, (1, 3), joined=(1, 3)),
+        ),
+    ]
+    (cause,) = explain(lives, find_changes(lives)[-1]).joined[3]
+    assert (cause.name, cause.evidence[0].aligned_ns) == ("started", 104 * S)
+
+
 def test_a_node_joins_because_it_runs_or_is_heard_again():
     woken = record(3, 149, "loop_paused", gap=48 * S, threshold=S)
     assert joining(begins(3), woken).name == "awake_again"
