@@ -15,7 +15,7 @@ MOMENT_NS: Final = 60_000_000_000
 
 Rule = Callable[[Scene], Cause | None]
 
-# The first that is certain is the cause; the others only add to it.
+# The first that is certain is the cause; without one, all that are likely are told.
 LEAVING: Final[tuple[Rule, ...]] = (
     rules_end.configuration_mismatch,
     rules_end.ordered_to_die,
@@ -105,11 +105,14 @@ def _again(lives: Sequence[Life], change: Change) -> list[Cause]:
 
 
 def _apply(rules: Sequence[Rule], scene: Scene) -> list[Cause]:
-    return _surest([cause for rule in rules if (cause := rule(scene)) is not None])
+    """Give the first cause that is certain alone: what follows from it proves nothing more."""
+    causes = [cause for rule in rules if (cause := rule(scene)) is not None]
+    sure = [cause for cause in causes if cause.confidence is Confidence.CERTAIN]
+    return sure[:1] or causes
 
 
 def _surest(causes: list[Cause]) -> list[Cause]:
-    """Put certain causes first, and leave out guesses beside them."""
+    """Leave out guesses beside what is certain."""
     sure = [cause for cause in causes if cause.confidence is Confidence.CERTAIN]
     return sure or causes
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from corosync_tw.diagnosis.incidents.lives import End, Life
 from corosync_tw.logsys.flight.layout import Ending
-from corosync_tw.logsys.flight.merging import merge
+from corosync_tw.logsys.flight.merging import align
 from corosync_tw.logsys.flight.reading import Recording
 from corosync_tw.logsys.flight.record import FlightRecord
 
@@ -14,7 +14,7 @@ from corosync_tw.logsys.flight.record import FlightRecord
 VISITS_RUN: Final = 64
 VISITS_RUN_INTERVAL: Final = 2048
 
-_Identity = tuple[int, int, int, int]
+_Identity = tuple[int, int, int]
 
 
 @dataclass(slots=True)
@@ -27,7 +27,6 @@ class _Process:
 
     recordings: list[Recording] = field(default_factory=list)
     answers: bool = False
-    given: dict[_Identity, None] = field(default_factory=dict)
 
     def records(self) -> Iterator[FlightRecord]:
         """Give the records of all files by time, each once, with few visits of the token."""
@@ -36,9 +35,7 @@ class _Process:
             for record in recording.records():
                 if not _dispensable(record):
                     found.setdefault(_identity(record), record)
-        ordered = sorted(found.values(), key=lambda record: record.monotonic_ns)
-        self.given = dict.fromkeys(_identity(record) for record in ordered)
-        return iter(ordered)
+        return iter(sorted(found.values(), key=lambda record: record.monotonic_ns))
 
     def end(self, *, followed: bool) -> End:
         endings = {recording.ending for recording in self.recordings}
@@ -68,21 +65,12 @@ def lives_of(recordings: Iterable[tuple[Recording, bool]]) -> list[Life]:
         process = processes.setdefault(key, _Process())
         process.recordings.append(recording)
         process.answers |= answers
-    parts: dict[int, list[FlightRecord]] = {id(process): [] for process in processes.values()}
-    merged = merge(processes.values())
-    owners = {identity: id(process) for process in processes.values() for identity in process.given}
-    for record in merged:
-        parts[owners[_identity(record)]].append(record)
     ordered = sorted(processes.items())
+    aligned = align(process for _, process in ordered)
     return [
-        Life(
-            nodeid,
-            process.end(followed=_followed(ordered, at)),
-            boot_id,
-            tuple(parts[id(process)]),
-        )
+        Life(nodeid, process.end(followed=_followed(ordered, at)), boot_id, tuple(aligned[at]))
         for at, ((nodeid, _, boot_id, _), process) in enumerate(ordered)
-        if parts[id(process)]
+        if aligned[at]
     ]
 
 
@@ -92,7 +80,7 @@ def _followed(ordered: Sequence[tuple[tuple[int, int, bytes, int], _Process]], a
 
 
 def _identity(record: FlightRecord) -> _Identity:
-    return (record.nodeid, record.monotonic_ns, record.lane, record.seq)
+    return (record.monotonic_ns, record.lane, record.seq)
 
 
 def _dispensable(record: FlightRecord) -> bool:

@@ -109,8 +109,11 @@ def waits_for_disk(nodeid: int, records: Sequence[FlightRecord]) -> Cause | None
     full = [record for record in named(records, "log") if _FULL.search(text(record, "text"))]
     remedy = "make room in its state directory (system.state_dir), and look at that disk"
     if failed:
-        said = "its disk did not take the ring id, without which no node may join a ring"
-        return certain("disk_full", nodeid, said, failed + slow + full, remedy)
+        full += [each for each in failed if _FULL.search(text(each, "text"))]
+        said = "its ring id could not be stored, without which no node may join a ring"
+        return certain(
+            "disk_full" if full else "storage_failed", nodeid, said, failed + slow, remedy
+        )
     if slow:
         said = "it waited for its disk before it could go on to the new ring"
         return certain("disk_slow", nodeid, said, slow + full, remedy)

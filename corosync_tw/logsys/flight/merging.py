@@ -51,6 +51,20 @@ def merge(recordings: Iterable[Recorded]) -> list[FlightRecord]:
     return list(_merged(streams))
 
 
+def align(recordings: Iterable[Recorded]) -> list[list[FlightRecord]]:
+    """
+    Place the clocks of several files beside each other, without making one order of them.
+
+    :return: the records of each, by time, whose ``aligned_ns`` is the time on one clock for all.
+    """
+    streams = [_Stream(list(recording.records())) for recording in recordings]
+    _align(sorted(streams, key=lambda stream: stream.first_ns))
+    return [
+        [replace(each, aligned_ns=stream.aligned(each.monotonic_ns)) for each in stream.records]
+        for stream in streams
+    ]
+
+
 class _Stream:
     """
     Records of one file by time.

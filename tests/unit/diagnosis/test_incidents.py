@@ -176,7 +176,12 @@ def test_a_link_that_works_one_way_is_told_from_one_that_is_cut():
 @pytest.mark.parametrize(
     ("name", "values", "expected"),
     [
-        ("storage_failed", {"code": 21, "text": "No space"}, ("disk_full", Confidence.CERTAIN)),
+        (
+            "storage_failed",
+            {"code": 21, "text": "a: No space left on device"},
+            ("disk_full", Confidence.CERTAIN),
+        ),
+        ("storage_failed", {"code": 21, "text": "b: gone"}, ("storage_failed", Confidence.CERTAIN)),
         ("storage_slow", {"elapsed": 3 * S}, ("disk_slow", Confidence.CERTAIN)),
         (
             "log",
