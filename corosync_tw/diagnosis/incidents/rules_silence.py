@@ -129,7 +129,9 @@ def link_cut(scene: Scene) -> Cause | None:
     remedy = "see the network between them: switch, cable, firewall, addresses"
     who = f"it and {'node' if len(others) == 1 else 'nodes'} {', '.join(map(str, sorted(others)))}"
     if own and theirs:
-        said = f"{who} ran on and did not hear each other: the network was cut both ways"
+        knet = named(own + theirs, "link_down", "host_unreachable")
+        ways = "in one direction or both, which knet does not tell apart" if knet else "both ways"
+        said = f"{who} ran on and did not hear each other: the network was cut {ways}"
         return certain("link_cut", scene.nodeid, said, own + theirs, remedy)
     if own or theirs:
         said = f"{who} ran on, and heard nothing in one direction at least"

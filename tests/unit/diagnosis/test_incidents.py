@@ -141,6 +141,7 @@ def test_who_runs_on_and_hears_nobody_is_cut_off():
     lives = [*witnesses(), life(3, begins(3), alone)]
     assert the_cause(lives) == ("link_cut", Confidence.CERTAIN)
     assert "nodes 1, 2" in causes_of(lives)[0].text
+    assert "cut both ways" in causes_of(lives)[0].text
     assert the_cause(lives, 1) == ("link_cut", Confidence.CERTAIN)
 
 
@@ -152,6 +153,7 @@ def test_links_of_knet_that_are_down_at_both_ends_are_cut():
     ]
     lives = [*witnesses(down), life(3, begins(3), there)]
     assert the_cause(lives) == ("link_cut", Confidence.CERTAIN)
+    assert "in one direction or both" in causes_of(lives)[0].text
 
 
 def test_a_link_that_works_one_way_is_told_from_one_that_is_cut():
