@@ -2,47 +2,51 @@
 What this node tells others that inspect it.
 
 The key, and what else is secret, is never told; that two keys differ can be seen from a digest.
+What takes files is for a thread, the rest for the thread of the loop.
 """
 
+import errno
 import hashlib
 import json
 import os
 import platform
 import re
 import resource
+import stat
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import twisted
 from corosync_tw import __version__
 from corosync_tw.config.schema import Config
 from corosync_tw.daemon.facts import NodeFacts
 from corosync_tw.daemon.maps import Maps
+from corosync_tw.daemon.secrecy import is_secret, without_login, without_secrets
 from corosync_tw.kernels import choice
 from corosync_tw.logsys.configured import log_settings
 from corosync_tw.logsys.flight.keeping import kept_paths, live_path
+from corosync_tw.logsys.flight.layout import FILE_LEN_BYTES_MAX
 from corosync_tw.net.ifaddr import interface_of, local_addresses
 from corosync_tw.services.cmap.session import CmapMap
 from corosync_tw.services.stack import Stack
 
 LOG_LEN_BYTES: Final = 512 * 1024
 CONFIGURATION_LEN_BYTES_MAX: Final = 1024 * 1024
-_SECRET: Final = re.compile(rb"^(\s*key\s*:).*$", re.MULTILINE)
-_HIDDEN: Final = "totem.key"
 _DIGEST_LABEL: Final = b"corosync_tw: which key is this?"
 # What the nodes of a cluster have to agree on.
 _COMMON: Final = ("totem.", "nodelist.node.", "quorum.")
-_OWN: Final = re.compile(r"totem\.interface\.\d+\.bindnetaddr|totem\.(nodeid|key|keyfile)$")
+_OWN: Final = re.compile(r"totem\.interface\.\d+\.bindnetaddr|totem\.(nodeid|keyfile)$")
 _NS_PER_MS: Final = 1_000_000
 
 
-def facts(config: Config, stack: Stack, maps: Maps, links: NodeFacts) -> bytes:
-    """Describe the node as a JSON object."""
+def state(config: Config, stack: Stack, maps: Maps, links: NodeFacts) -> dict[str, Any]:
+    """Describe what the loop's thread knows of the node, in types that JSON has."""
     stats = stack.srp.stats
-    described: dict[str, Any] = {
+    return {
         "nodeid": config.nodeid,
         "host": platform.node(),
         "versions": {
@@ -67,7 +71,6 @@ def facts(config: Config, stack: Stack, maps: Maps, links: NodeFacts) -> bytes:
             for member in link.members
         ],
         "links": [[each.number, each.address, each.status] for each in links.interfaces()],
-        "mtu_bytes": dict(_mtus(config)),
         "scheduler": _SCHEDULERS.get(os.sched_getscheduler(0), "another"),
         "memory_lock_bytes_max": resource.getrlimit(resource.RLIMIT_MEMLOCK)[0],
         "pauses": [list(each) for each in maps.stats.schedmiss.events()],
@@ -76,19 +79,22 @@ def facts(config: Config, stack: Stack, maps: Maps, links: NodeFacts) -> bytes:
             for each in fields(stats)
             if isinstance(value := getattr(stats, each.name), int)
         },
-        "free_bytes": dict(_free(config)),
     }
-    return json.dumps(described).encode()
+
+
+def facts(state: dict[str, Any], config: Config) -> bytes:
+    """Add what the system knows of the host, as far as it tells; make a JSON object of it."""
+    host = {"mtu_bytes": dict(_mtus(config)), "free_bytes": dict(_free(config))}
+    return json.dumps(state | host).encode()
 
 
 _SCHEDULERS: Final = {os.SCHED_OTHER: "other", os.SCHED_RR: "rr", os.SCHED_FIFO: "fifo"}
 
 
 def configuration(config: Config) -> bytes:
-    """Give the configuration file as it is now, without keys. Raises: OSError."""
-    with open(config.file, "rb") as file:
-        text = file.read(CONFIGURATION_LEN_BYTES_MAX)
-    return _SECRET.sub(rb"\1 (removed)", text)
+    """Give the configuration file as it is now, without secrets. Raises: OSError."""
+    with _open(config.file) as file:
+        return without_secrets(file.read(CONFIGURATION_LEN_BYTES_MAX))
 
 
 def log(config: Config) -> bytes:
@@ -96,19 +102,14 @@ def log(config: Config) -> bytes:
     path = _log_path(config)
     if path is None:
         return b""
-    with open(path, "rb") as file:
+    with _open(path) as file:
         file.seek(max(os.fstat(file.fileno()).st_size - LOG_LEN_BYTES, 0))
-        return file.read(LOG_LEN_BYTES)
+        return without_secrets(file.read(LOG_LEN_BYTES))
 
 
 def statistics(maps: Maps) -> bytes:
     """Give all keys of both maps as a JSON object."""
-    found: dict[str, object] = {}
-    for each in (maps.icmap, maps.stats):
-        for key, value in _keys(each, ""):
-            if key != _HIDDEN:
-                found[key] = value.hex() if isinstance(value, bytes) else value
-    return json.dumps(found).encode()
+    return json.dumps(dict([*_keys(maps.icmap, ""), *_keys(maps.stats, "")])).encode()
 
 
 def recording(directory: str, nodeid: int, name: str) -> bytes:
@@ -121,21 +122,30 @@ def recording(directory: str, nodeid: int, name: str) -> bytes:
     kept = {Path(path).name: path for path in kept_paths(directory, nodeid)}
     if name == "list":
         return "\n".join(sorted(kept)).encode()
-    return Path(kept.get(name, "") if name else live_path(directory, nodeid)).read_bytes()
+    path = kept.get(name, "") if name else live_path(directory, nodeid)
+    # The recorder makes no links: one in its place leads to what is none of the asker's business.
+    with _open(path, os.O_NOFOLLOW) as file:
+        return file.read(FILE_LEN_BYTES_MAX)
 
 
 def _common(icmap: CmapMap) -> Iterator[tuple[str, object]]:
     for prefix in _COMMON:
         for key, value in _keys(icmap, prefix):
             if not _OWN.match(key):
-                yield key, value.hex() if isinstance(value, bytes) else value
+                yield key, value
 
 
 def _keys(each: CmapMap, prefix: str) -> Iterator[tuple[str, object]]:
+    """Give keys that are no secret, with values as JSON has them."""
     walk = each.iterate(prefix)
     while (found := walk.next()) is not None:
         key, typed = found
-        yield key, typed.value
+        value = typed.value
+        if is_secret(key):
+            continue
+        if isinstance(value, str):
+            value = without_login(value)
+        yield key, value.hex() if isinstance(value, bytes) else value
 
 
 def _key_digest(key: bytes) -> str:
@@ -148,16 +158,32 @@ def _mtus(config: Config) -> Iterator[tuple[str, int]]:
         interface = interface_of(str(link.local_address), addresses)
         if interface is not None:
             path = Path(f"/sys/class/net/{interface.name}/mtu")
-            yield str(link.linknumber), int(path.read_text(encoding="ascii"))
+            with suppress(OSError):
+                yield str(link.linknumber), int(path.read_text(encoding="ascii"))
 
 
 def _free(config: Config) -> Iterator[tuple[str, int]]:
     path = _log_path(config)
     if path is not None:
-        room = os.statvfs(os.path.dirname(path) or ".")
-        yield os.path.dirname(path), room.f_bavail * room.f_frsize
+        with suppress(OSError):
+            room = os.statvfs(os.path.dirname(path) or ".")
+            yield os.path.dirname(path), room.f_bavail * room.f_frsize
 
 
 def _log_path(config: Config) -> str | None:
     settings = log_settings(config.logging).default
     return settings.logfile if settings.to_logfile else None
+
+
+def _open(path: str, more_flags: int = 0) -> BinaryIO:
+    """
+    Open a file of the disk; a pipe or a terminal in its place would hold the thread for ever.
+
+    Raises: OSError.
+    """
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | more_flags
+    file = os.fdopen(os.open(path, flags), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "not a regular file", path)
+    return file

@@ -1,9 +1,9 @@
 """Answers inspections: gathers what another node asks for, in a thread where it takes files."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 
@@ -13,10 +13,13 @@ from corosync_tw.corotypes import CS_OK
 from corosync_tw.daemon import inspected
 from corosync_tw.daemon.facts import NodeFacts
 from corosync_tw.daemon.maps import Maps
-from corosync_tw.errors import CsFailedOperation, CsNotSupported
+from corosync_tw.errors import CsBusy, CsFailedOperation, CsNotSupported
 from corosync_tw.services.inspection.effects import Inspect
 from corosync_tw.services.inspection.wire import Topic
 from corosync_tw.services.stack import Stack
+
+# Questions that threads work on, or wait for one; peers may ask faster than a disk reads.
+GATHERINGS_MAX: Final = 16
 
 
 class Inspector:
@@ -46,23 +49,35 @@ class Inspector:
         self._links = links
         self._directory = directory
         self._pump = pump
+        self._gathering = 0
 
     def routes(self) -> Mapping[type, Callable[[Any], None]]:
         """Name the effects that are carried out here."""
         return {Inspect: self._inspect}
 
     def _inspect(self, question: Inspect) -> None:
-        done = self._in_thread(self._gatherer(question))
+        """Carry an effect out; whatever goes wrong is the asker's, for the node has to go on."""
+        if self._gathering >= GATHERINGS_MAX:
+            refusal = CsBusy.code, b"%d questions are being worked on" % GATHERINGS_MAX
+            self._answer(refusal, question)
+            return
+        self._gathering += 1
+        done = maybeDeferred(self._gathered, question)
         done.addErrback(_in_words)
+        done.addBoth(self._ended)
         done.addCallback(self._answer, question)
+
+    def _ended(self, result: object) -> object:
+        self._gathering -= 1
+        return result
 
     def _gatherer(self, question: Inspect) -> Callable[[], bytes]:
         """Choose what a thread gathers; what belongs to the loop is gathered here and now."""
         config = self._config()
         match question.topic:
             case Topic.FACTS:
-                found = inspected.facts(config, self._stack, self._maps, self._links)
-                return lambda: found
+                state = inspected.state(config, self._stack, self._maps, self._links)
+                return lambda: inspected.facts(state, config)
             case Topic.STATISTICS:
                 keys = inspected.statistics(self._maps)
                 return lambda: keys
@@ -75,7 +90,8 @@ class Inspector:
                 return lambda: inspected.recording(self._directory, config.nodeid, name)
         return _not_known
 
-    def _in_thread(self, gather: Callable[[], bytes]) -> "Deferred[tuple[int, bytes]]":
+    def _gathered(self, question: Inspect) -> "Deferred[tuple[int, bytes]]":
+        gather = self._gatherer(question)
         pool = self._reactor.getThreadPool()
         return deferToThreadPool(self._reactor, pool, lambda: (CS_OK, packed(gather())))
 
