@@ -11,8 +11,8 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Final
 
-from corosync_tw.cli.printable import escaped
 from corosync_tw.cli.stock_run import fail
+from corosync_tw.printable import escaped
 from corosync_tw.services.cmap.values import TypedValue
 from corosync_tw.services.cmap.wire import ValueType
 

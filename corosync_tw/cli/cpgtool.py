@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from corosync_tw.cli.gnu_options import Options
-from corosync_tw.cli.printable import escaped
 from corosync_tw.cli.stock_run import (
     EXIT_FAILURE,
     EXIT_SUCCESS,
@@ -23,6 +22,7 @@ from corosync_tw.cli.usage_texts import CPGTOOL
 from corosync_tw.client.qb.cfg import Cfg, connect_cfg
 from corosync_tw.client.qb.cpg import Cpg, Entry, Listing, connect_cpg
 from corosync_tw.errors import CsError
+from corosync_tw.printable import escaped
 
 PROGRAM: Final = "corosync-cpgtool"
 

@@ -20,6 +20,7 @@ from corosync_tw.logsys.flight.record import FlightRecord, stamp
 from corosync_tw.logsys.flight.selecting import Selection
 from corosync_tw.logsys.flight.stock import open_recording
 from corosync_tw.logsys.traces import ring_id_text
+from corosync_tw.printable import printable_lines
 
 DEFAULT_FILES: Final = "/var/lib/corosync/flight-*.rec"
 POLL_INTERVAL_S: Final = 0.2
@@ -151,7 +152,7 @@ def _write_html(path: str, text: str) -> None:
 
 def _complain(text: str) -> None:
     print(end="", flush=True)
-    print(f"{PROGRAM} fplay: {text}", file=sys.stderr, flush=True)
+    print(f"{PROGRAM} fplay: {printable_lines(text)}", file=sys.stderr, flush=True)
 
 
 def _words(text: str) -> frozenset[str]:

@@ -9,11 +9,12 @@ from twisted.internet.defer import Deferred
 
 from corosync_tw.cli.stock_tools import PROGRAM
 from corosync_tw.errors import CsError
+from corosync_tw.printable import printable_lines
 
 
 def complain(text: str) -> None:
-    """Say on one line of stderr what is wrong."""
-    print(f"{PROGRAM}: {text}", file=sys.stderr, flush=True)
+    """Say on stderr what is wrong."""
+    print(f"{PROGRAM}: {printable_lines(text)}", file=sys.stderr, flush=True)
 
 
 def run(tool: Callable[[Any], Coroutine[Deferred[Any], Any, int]]) -> None:

@@ -12,6 +12,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from corosync_tw.printable import printable
+
 # From this width on, two tables stand side by side.
 _WIDE: Final = 72
 _BAR_WIDTH: Final = 10
@@ -181,7 +183,7 @@ def _history(troubles: Mapping[str, int]) -> str:
 
 def _text(words: str) -> Text:
     """Show what others named; it is no markup, and moves no cursor."""
-    return Text("".join(one if one.isprintable() else "?" for one in words))
+    return Text(printable(words))
 
 
 def _per_s(rate: float | None) -> str:

@@ -9,10 +9,13 @@ from twisted.internet.defer import Deferred, inlineCallbacks
 from corosync_tw.client.connection import Caller
 from corosync_tw.corotypes import CS_OK
 from corosync_tw.errors import CsError, CsMessageError, error_of
+from corosync_tw.printable import printable
 from corosync_tw.services.inspection.wire import Topic
 
-# Of one answer, unpacked.
-UNPACKED_LEN_BYTES_MAX: Final = 256 * 1024 * 1024
+# Of one answer, unpacked: no recording is longer.
+UNPACKED_LEN_BYTES_MAX: Final = 64 * 1024 * 1024
+# Of the words of an error.
+ERROR_LEN_CHARS_MAX: Final = 1000
 
 
 class Inspection:
@@ -61,4 +64,5 @@ def unpacked(data: bytes) -> bytes | CsError:
 
 
 def _error(code: int, data: bytes) -> CsError:
-    return error_of(code, data.decode(errors="replace"))
+    said = data[: 4 * ERROR_LEN_CHARS_MAX].decode(errors="replace")[:ERROR_LEN_CHARS_MAX]
+    return error_of(code, printable(said))

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "corosync_tw"
-WORDS = {"corosync_tw.corotypes", "corosync_tw.errors", "corosync_tw.prng"}
+WORDS = {f"corosync_tw.{name}" for name in ("corotypes", "errors", "printable", "prng")}
 SANS_IO = {"socket", "select", "selectors", "asyncio", "threading", "subprocess", "multiprocessing"}
 CORE_NEVER = SANS_IO | {"time", "os", "logging", "datetime", "secrets", "uuid", "random"}
 ALLOWED_IN_CORE = set(sys.stdlib_module_names) - CORE_NEVER

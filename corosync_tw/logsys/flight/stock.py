@@ -10,9 +10,9 @@ from corosync_tw.logsys.flight.layout import FILE_LEN_BYTES_MAX, Lane, Recording
 from corosync_tw.logsys.flight.reading import Recording
 from corosync_tw.logsys.flight.record import FlightRecord
 from corosync_tw.logsys.flight.table import EVENTS
-from corosync_tw.logsys.flight.values import clean
 from corosync_tw.logsys.flight.words import OURS
 from corosync_tw.logsys.qb_blackbox import BlackboxEntry, is_blackbox, read_blackbox
+from corosync_tw.printable import printable
 
 _HEAD_LEN_BYTES: Final = 64
 
@@ -45,7 +45,7 @@ class StockRecording:
                 lane=Lane.REMARKS,
                 seq=number,
                 event=EVENTS[Code.LOG],
-                values={"level": int(entry.level), "text": clean(f"{where}{entry.text}")},
+                values={"level": int(entry.level), "text": printable(f"{where}{entry.text}")},
                 ring=None,
                 whole=True,
                 table=OURS,

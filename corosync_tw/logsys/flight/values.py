@@ -5,6 +5,7 @@ from typing import Final
 
 from corosync_tw.logsys.flight.events import INTS_IN_SLOT, TEXT, Event
 from corosync_tw.logsys.flight.words import Value, is_tail
+from corosync_tw.printable import printable
 
 _INT: Final = Struct("<q")
 _U32_MASK: Final = 0xFFFFFFFF
@@ -31,14 +32,9 @@ def unpack(event: Event, ints: tuple[int, ...], data: bytes) -> dict[str, Value]
     }
     for field in event.fields:
         if field.kind == TEXT:
-            values[field.name] = clean(data.decode(errors="replace"))
+            values[field.name] = printable(data.decode(errors="replace"))
         elif is_tail(field):
             values[field.name] = tuple(
                 each for (each,) in Struct("<I").iter_unpack(data[: len(data) - len(data) % 4])
             )
     return values
-
-
-def clean(text: str) -> str:
-    """Leave nothing in a text that a terminal would obey."""
-    return "".join(c if c.isprintable() else "?" for c in text)

@@ -20,6 +20,7 @@ from corosync_tw.errors import (
     CsNotSupported,
     CsTimeout,
     CsTryAgain,
+    MalformedFrame,
 )
 from corosync_tw.services.effects import ServiceEffect
 from corosync_tw.services.inspection.effects import Answer, Inspect, InspectionEnded
@@ -181,6 +182,8 @@ class InspectionEngine:
         """Take a message of a member's service; raises MalformedFrame."""
         message = decode(data, big_endian)
         if isinstance(message, Ask):
+            if message.asker != nodeid:
+                raise MalformedFrame(f"inspection question in the name of node {message.asker}")
             if self._nodeid in message.targets:
                 self._bus.emit(Inspect(*message[:3], message.argument))
         elif message is not None and message.asker == self._nodeid:
@@ -228,7 +231,9 @@ class InspectionEngine:
             self._finish(part.request, nodeid, _refusal(CsNoMemory.code, "an unsound answer"))
             return
         coming.data += part.data
-        request.deadline_ns = self._patience_ns()
+        if part.data:
+            # Pieces of nothing would keep a question, and its client, waiting for ever.
+            request.deadline_ns = self._patience_ns()
         if len(coming.data) == coming.total_bytes:
             self._finish(part.request, nodeid, Answer(part.error, bytes(coming.data)))
 

@@ -11,11 +11,11 @@ from corosync_tw.cli import cmapctl, keygen
 from corosync_tw.cli.cmap_files import Deletion, Setting, read_settings
 from corosync_tw.cli.cmap_values import Style, parse_value
 from corosync_tw.cli.main import main
-from corosync_tw.cli.printable import escaped
 from corosync_tw.cli.stock_run import Ended, exit_code, repeated
 from corosync_tw.cli.stock_tools import STOCK_TOOLS
 from corosync_tw.cli.tools import MARK
 from corosync_tw.errors import CsTryAgain
+from corosync_tw.printable import escaped
 from corosync_tw.services.cmap.values import TypedValue
 from corosync_tw.services.cmap.wire import ValueType
 

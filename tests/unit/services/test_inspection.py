@@ -5,7 +5,9 @@ import contextlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet import defer
 
+from corosync_tw.client import inspection
 from corosync_tw.client.inspection import packed, unpacked
 from corosync_tw.corotypes import CS_OK, NS_PER_MS
 from corosync_tw.errors import (
@@ -189,6 +191,25 @@ def test_silence_ends_a_question():
     assert ring.nodes[1].next_deadline() is None
 
 
+def test_pieces_of_nothing_do_not_count_as_an_answer():
+    ring = Ring(1, 2)
+    ring.ask((2,))
+    due_ns = ring.nodes[1].next_deadline()
+    nothing = encode_part_head(Part(1, 1, Topic.FACTS, CS_OK, 10, 0, b""))
+    ring.bus[1].now_ns = due_ns - 1
+    ring.nodes[1].deliver(2, nothing, False)
+    assert ring.nodes[1].next_deadline() == due_ns
+    ring.nodes[1].deliver(2, nothing + b"12345", False)
+    assert ring.nodes[1].next_deadline() == due_ns - 1 + engine.SILENCE_MS * NS_PER_MS
+
+
+def test_nobody_asks_in_the_name_of_another():
+    ring = Ring(1, 2, 3)
+    with pytest.raises(MalformedFrame):
+        ring.nodes[2].deliver(3, encode_ask(Ask(1, 1, Topic.LOG, (2,), b"")), False)
+    assert ring.bus[2].take(Inspect) == []
+
+
 def test_a_client_asks_one_question_at_a_time_and_many_clients_too_many():
     ring = Ring(1, 2)
     ring.ask((2,))
@@ -263,3 +284,30 @@ def test_answers_are_packed_for_their_way():
         fault = unpacked(broken)
         assert isinstance(fault, CsError)
         assert fault.code == CsMessageError.code
+
+
+def test_an_answer_is_no_bomb(monkeypatch):
+    monkeypatch.setattr(inspection, "UNPACKED_LEN_BYTES_MAX", 1000)
+    assert unpacked(packed(bytes(1000))) == bytes(1000)
+    assert isinstance(unpacked(packed(bytes(1001))), CsMessageError)
+
+
+class Caller:
+    """A daemon whose ring answered an error, with so many bytes at a call."""
+
+    def __init__(self, words):
+        self.words = words
+
+    def call(self, method, *args):
+        if method == "inspection_ask":
+            return defer.succeed([[2, CsTimeout.code, len(self.words)]])
+        _, offset = args
+        return defer.succeed(self.words[offset : offset + 100])
+
+
+def test_the_words_of_an_error_are_short_and_harmless():
+    asked = inspection.Inspection(Caller(b"\x1b[2Jgone\n" + b"x" * 5000)).ask(Topic.LOG)
+    fault = asked.result[2]
+    assert isinstance(fault, CsTimeout)
+    assert str(fault).startswith("?[2Jgone?xxx")
+    assert len(str(fault)) == inspection.ERROR_LEN_CHARS_MAX
