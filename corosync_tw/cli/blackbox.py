@@ -24,6 +24,7 @@ from corosync_tw.client.qb.cmap import Map, connect_cmap
 from corosync_tw.corotypes import NS_PER_MS
 from corosync_tw.errors import CsError
 from corosync_tw.logsys.qb_blackbox import NS_PER_S, BlackboxEntry, entry_line, read_blackbox
+from corosync_tw.printable import printable
 
 PROGRAM: Final = "corosync-blackbox"
 DEFAULT_DUMP: Final = "/var/lib/corosync/fdata"
@@ -111,7 +112,7 @@ def _show(path: str, as_json: bool, more: dict[str, Any]) -> int:
     print(f"Dumping the contents of {path}")
     for item in read_blackbox(data):
         if isinstance(item, BlackboxEntry):
-            print(entry_line(item, _stamp(item.time_ns)))
+            print(printable(entry_line(item, _stamp(item.time_ns))))
         else:
             complain(f"{PROGRAM}: {path}: at byte {item.offset_bytes}: {item.text}")
     return EXIT_SUCCESS

@@ -16,6 +16,7 @@ from corosync_tw.diagnosis.cluster import Cluster
 from corosync_tw.diagnosis.finding import Finding, Severity, nodes_text
 from corosync_tw.diagnosis.rules import RULES, diagnose
 from corosync_tw.errors import ConfigError
+from corosync_tw.printable import printable
 
 DEFAULT_CONFIG_FILE: Final = "/etc/corosync/corosync.conf"
 CONFIG_VARIABLE: Final = "COROSYNC_MAIN_CONFIG_FILE"
@@ -84,7 +85,7 @@ def as_text(cluster: Cluster, findings: Sequence[Finding]) -> str:
             lines.append(f"{'':{_WORD_LEN}}{finding.remedy}")
     if not findings:
         lines += ["", "Nothing is wrong."]
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def as_json(cluster: Cluster, findings: Sequence[Finding]) -> str:

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Final, get_origin, get_type_hints
+from dataclasses import dataclass
+from types import UnionType
+from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from corosync_tw.errors import CsMessageError
 
@@ -27,28 +28,25 @@ class Facts:
     host: str
     versions: dict[str, str]
     wall_ns: int
-    ring: list[int]
+    ring: tuple[int, int]
     members: list[int]
     quorate: bool
     transport: str
     frame_len_bytes_max: int
     token_timeout_ms: int
-    configuration: dict[str, Any]
+    configuration: dict[str, str | int | float]
     key_digest: str
-    nodes: list[Any]
-    links: list[Any]
+    nodes: list[tuple[int, str, int]]
+    links: list[tuple[int, str, str]]
     mtu_bytes: dict[str, int]
     scheduler: str
     memory_lock_bytes_max: int
-    pauses: list[Any]
+    pauses: list[tuple[int, int | float]]
     counters: dict[str, int]
     free_bytes: dict[str, int]
 
 
-_SHAPES: Final[Mapping[str, type]] = {
-    each.name: get_origin(shape) or shape
-    for each, shape in zip(fields(Facts), get_type_hints(Facts).values(), strict=True)
-}
+_SHAPES: Final[Mapping[str, Any]] = get_type_hints(Facts)
 
 
 def decode_facts(data: bytes) -> Facts:
@@ -59,11 +57,28 @@ def decode_facts(data: bytes) -> Facts:
     """
     try:
         told = json.loads(data)
-    except ValueError as fault:
+    except (ValueError, RecursionError) as fault:
         raise CsMessageError(f"facts that are no JSON: {fault}") from None
     if not isinstance(told, dict):
         raise CsMessageError("facts that are no object")
+    found = {}
     for name, shape in _SHAPES.items():
-        if not isinstance(told.get(name), shape):
-            raise CsMessageError(f"facts without a sound {name}")
-    return Facts(**{name: told[name] for name in _SHAPES})
+        try:
+            found[name] = _shaped(told.get(name), shape)
+        except TypeError:
+            raise CsMessageError(f"facts without a sound {name}") from None
+    return Facts(**found)
+
+
+def _shaped(value: Any, shape: Any) -> Any:
+    """Give a value of JSON in the shape of a type; raises TypeError."""
+    origin, kinds = get_origin(shape), get_args(shape)
+    if origin is list and isinstance(value, list):
+        return [_shaped(each, kinds[0]) for each in value]
+    if origin is tuple and isinstance(value, list) and len(value) == len(kinds):
+        return tuple(_shaped(each, kind) for each, kind in zip(value, kinds, strict=True))
+    if origin is dict and isinstance(value, dict):
+        return {key: _shaped(each, kinds[1]) for key, each in value.items()}
+    if origin in {None, UnionType} and isinstance(value, shape):
+        return value
+    raise TypeError

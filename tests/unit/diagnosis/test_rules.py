@@ -20,7 +20,7 @@ SOUND = Facts(
     host="one",
     versions={"corosync_tw": "1", "kernels": "compiled"},
     wall_ns=NOW_NS,
-    ring=[1, 4],
+    ring=(1, 4),
     members=[1, 2],
     quorate=True,
     transport="udpu",
@@ -28,8 +28,8 @@ SOUND = Facts(
     token_timeout_ms=3000,
     configuration={"totem.token": 3000},
     key_digest="",
-    nodes=[[1, "10.0.0.1", 5405], [2, "10.0.0.2", 5405]],
-    links=[[0, "10.0.0.1", "OK"]],
+    nodes=[(1, "10.0.0.1", 5405), (2, "10.0.0.2", 5405)],
+    links=[(0, "10.0.0.1", "OK")],
     mtu_bytes={"0": 1500},
     scheduler="rr",
     memory_lock_bytes_max=-1,
@@ -63,12 +63,12 @@ def test_a_sound_cluster_has_no_findings():
         ({"mtu_bytes": {"0": 9000}}, Severity.WARNING, (), "MTU of link 0 is 1500 on node 1; 9000"),
         ({"wall_ns": NOW_NS + 5 * S_NS}, Severity.WARNING, (2,), "5.0 s ahead of node 1's"),
         ({"wall_ns": NOW_NS - 5 * S_NS}, Severity.WARNING, (2,), "5.0 s behind node 1's"),
-        ({"pauses": [[1, 900.0]]}, Severity.WARNING, (2,), "for up to 900 ms"),
-        ({"pauses": [[1, 5.0], [2, 3000.0]]}, Severity.FAULT, (2,), "2 times lately"),
+        ({"pauses": [(1, 900.0)]}, Severity.WARNING, (2,), "for up to 900 ms"),
+        ({"pauses": [(1, 5.0), (2, 3000.0)]}, Severity.FAULT, (2,), "2 times lately"),
         ({"scheduler": "other"}, Severity.NOTE, (2,), "without real-time priority"),
         ({"memory_lock_bytes_max": 8 << 20}, Severity.NOTE, (2,), "may lock 8 MB"),
         ({"free_bytes": {"/log": 5 << 20}}, Severity.WARNING, (2,), "5 MB are left in /log"),
-        ({"links": [[1, "10.1.0.2", "FAULTY"]]}, Severity.FAULT, (2,), "ring 1 (10.1.0.2)"),
+        ({"links": [(1, "10.1.0.2", "FAULTY")]}, Severity.FAULT, (2,), "ring 1 (10.1.0.2)"),
         (
             {"counters": {"mcast_tx": 1000, "mcast_retx": 11}},
             *(Severity.WARNING, (2,), "11 of 1000 frames"),
@@ -151,6 +151,32 @@ def test_facts_are_believed_when_they_have_their_shape():
         for broken in (None, 1.5):
             with pytest.raises(CsMessageError, match=name):
                 decode_facts(json.dumps(told | {name: broken}).encode())
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"counters": {"mcast_tx": "many"}},
+        {"free_bytes": {"/log": None}},
+        {"links": [[0, "10.0.0.1"]]},
+        {"links": [7]},
+        {"pauses": [[1, "long"]]},
+        {"nodes": [[1, 2, 3]]},
+        {"ring": [1]},
+        {"versions": {"corosync_tw": ["1"]}},
+        {"configuration": {"totem.token": {}}},
+        {"mtu_bytes": {"0": "long"}},
+    ],
+)
+def test_a_lie_within_facts_is_seen_before_a_rule_falls_over_it(lie):
+    (name,) = lie
+    with pytest.raises(CsMessageError, match=name):
+        decode_facts(json.dumps(asdict(SOUND) | lie).encode())
+
+
+def test_facts_of_no_depth_that_a_program_can_go_down_to_are_no_facts():
+    with pytest.raises(CsMessageError):
+        decode_facts(b"[" * 1_000_000)
 
 
 @given(st.binary(max_size=60))
