@@ -25,6 +25,7 @@ NAMES: Final = frozenset(
         "multicast",
         "netlink",
         "packet",
+        "peer_credentials",
         "realtime",
         "rcvbufforce",
     }

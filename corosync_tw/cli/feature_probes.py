@@ -18,6 +18,7 @@ from typing import Final
 
 from corosync_tw import features
 from corosync_tw.daemon import scheduling
+from corosync_tw.ipc.pb.peercred import system_tells
 from corosync_tw.ipc.qb import semaphore
 from corosync_tw.kernels import choice
 from corosync_tw.net.errors import NetError
@@ -156,7 +157,7 @@ def _epoll() -> tuple[bool, str]:
 
 
 def _peer_credentials() -> tuple[bool, str]:
-    return hasattr(socket, "SO_PEERCRED"), ""
+    return system_tells(), ""
 
 
 def _timerfd() -> tuple[bool, str]:
@@ -237,7 +238,7 @@ FEATURES: Final = (
     Feature(
         "peer_credentials",
         "knows who its local clients are",
-        "no local client but by TLS",
+        "no C clients; Perspective Broker for root and the daemon's own user, or by TLS",
         _peer_credentials,
     ),
     Feature(

@@ -63,5 +63,5 @@ class Cfg:
         return self._caller.call("cfg_reenable_rings")
 
     def reopen_logs(self) -> Deferred[None]:
-        """Have the node open its log files anew, after a rotation."""
+        """Have the node open its log files anew; fails if one of them cannot be opened."""
         return self._caller.call("cfg_reopen_logs")

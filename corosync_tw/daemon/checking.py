@@ -4,20 +4,22 @@ Checks that need no reactor: the interpreter, the configuration file, the log fi
 Source: Corosync exec/main.c, main, up to ``testonly``.
 """
 
+import errno
 import os
 from collections.abc import Mapping
 from dataclasses import replace
 
 from corosync_tw.config.load import load_file
 from corosync_tw.config.schema import Config
-from corosync_tw.config.schema_services import LoggingConfig
 from corosync_tw.config.this_host import this_host
 from corosync_tw.config.unsupported import unsupported
 from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
 from corosync_tw.daemon.knet_params import lacking_model
+from corosync_tw.daemon.log_files import log_file_fault
 from corosync_tw.daemon.settings import CommandLine
 from corosync_tw.errors import ConfigError
 from corosync_tw.logsys.configured import log_settings
+from corosync_tw.logsys.system import LogFileError
 
 
 def check_interpreter() -> None:
@@ -70,7 +72,7 @@ def examine_configuration(line: CommandLine, environ: Mapping[str, str]) -> list
     Raises: DaemonError with one message per fault.
     """
     config = _load(line, environ)
-    check_log_files(config.logging)
+    check_log_files(config)
     return [*config.warnings, *_lacking(config)]
 
 
@@ -87,28 +89,26 @@ def _load(line: CommandLine, environ: Mapping[str, str]) -> Config:
         raise DaemonError(ExitCode.MAINCONFIGREAD, *error.faults) from error
 
 
-def check_log_files(logging: LoggingConfig) -> None:
+def check_log_files(config: Config) -> None:
     """
     See whether the log files could be opened, without making them.
 
     Raises: DaemonError with LOGCONFIGREAD.
     """
-    settings = log_settings(logging)
+    settings = log_settings(config.logging)
     for subsys in (settings.default, *settings.subsystems.values()):
         if not subsys.to_logfile or subsys.logfile is None:
             continue
         path = subsys.logfile
         directory = os.path.dirname(os.path.abspath(path))
         if not os.path.isdir(directory):
-            reason = f"there is no directory {directory}"
+            number = errno.ENOENT
         elif os.path.isdir(path):
-            reason = "it is a directory"
+            number = errno.EISDIR
         elif not os.access(path if os.path.exists(path) else directory, os.W_OK):
-            reason = "permission denied"
+            number = errno.EACCES
         else:
             continue
-        raise DaemonError(
-            ExitCode.LOGCONFIGREAD,
-            f"parse error in config: Can't open logfile '{path}' for reason: {reason}."
-            " Correct logging.logfile.",
-        )
+        fault = LogFileError(path, f"{os.strerror(number)} ({number})", number)
+        text = f"parse error in config: {log_file_fault(config, fault)}"
+        raise DaemonError(ExitCode.LOGCONFIGREAD, text)

@@ -13,7 +13,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 
 from corosync_tw.corotypes import CS_OK, NS_PER_MS
@@ -21,7 +20,8 @@ from corosync_tw.daemon.blackbox import BlackboxStore
 from corosync_tw.daemon.dump import state_lines
 from corosync_tw.daemon.ev_tracking import EvTrackingFile
 from corosync_tw.daemon.journal import Journal
-from corosync_tw.errors import CsAccess, CsError, CsNoSpace, CsNotExist, CsTryAgain
+from corosync_tw.daemon.log_files import LogOpener
+from corosync_tw.errors import CsAccess, CsError, CsNoSpace, CsNotExist, CsTimeout, CsTryAgain
 from corosync_tw.logsys.system import Logsys
 from corosync_tw.net.driver import Driver
 from corosync_tw.services.cfg.effects import ReopenLogs
@@ -35,6 +35,7 @@ _REOPEN_ERRORS: Final = {
     errno.EPERM: CsAccess.code,
     errno.ENOENT: CsNotExist.code,
     errno.ENOSPC: CsNoSpace.code,
+    errno.ETIMEDOUT: CsTimeout.code,
 }
 
 
@@ -42,27 +43,28 @@ class Errands:
     """
     Runs errands for one node.
 
+    :param opener: opens log files again.
     :param blackbox: writes the flight recorder to a file.
     :param more: further records of counters for a dump of the state, by title.
     """
 
     def __init__(
         self,
-        reactor: Any,
         stack: Stack,
         driver: Driver,
         journal: Journal,
         logsys: Logsys,
         *,
+        opener: LogOpener,
         barrier_file: EvTrackingFile,
         blackbox: BlackboxStore,
         more: Mapping[str, object],
     ) -> None:
-        self._reactor = reactor
         self._stack = stack
         self._driver = driver
         self._journal = journal
         self._logsys = logsys
+        self._opener = opener
         self._barrier_file = barrier_file
         self._blackbox = blackbox
         self._more = more
@@ -109,13 +111,10 @@ class Errands:
     # Effects
 
     def _reopen_logs(self, effect: object) -> None:
-        """Open the files in a thread: a slow disk is none of the ring's business."""
         assert isinstance(effect, ReopenLogs)
-        pool = self._reactor.getThreadPool()
-        opened: Any = deferToThreadPool(self._reactor, pool, self._logsys.reopen)
-        opened.addCallbacks(lambda _: CS_OK, self._not_reopened)
-        if effect.conn is not None:
-            opened.addCallback(partial(self._reopened, effect.conn))
+        opened = self._opener.reopen(self._logsys)
+        coded = opened.addCallbacks(lambda _: CS_OK, self._not_reopened)
+        coded.addCallback(partial(self._reopened, effect.conn))
 
     def _not_reopened(self, failure: Failure) -> int:
         error = failure.value

@@ -30,6 +30,7 @@ from corosync_tw.daemon.inspector import Inspector
 from corosync_tw.daemon.journal import Journal
 from corosync_tw.daemon.listening import listen_for_clients, listen_for_programs
 from corosync_tw.daemon.lockfile import LockFile
+from corosync_tw.daemon.log_files import LogOpener
 from corosync_tw.daemon.log_keeper import PREFIX as LOG_PREFIX
 from corosync_tw.daemon.log_keeper import LogKeeper, log_table
 from corosync_tw.daemon.map_keeper import MapKeeper
@@ -168,12 +169,13 @@ class Node:
         self.driver = Driver(reactor, self.stack, self.carriage.transport, store, self)
         self._blackbox = BlackboxStore(reactor, state_dir, self._journal, self._history)
         self.driver.visited = self._journal.visit
+        self._opener = LogOpener(reactor)
         self._errands = Errands(
-            reactor,
             self.stack,
             self.driver,
             self._journal,
             self._logsys,
+            opener=self._opener,
             barrier_file=barrier_file,
             blackbox=self._blackbox,
             more={"transport": self.carriage.stats, "stack": self.stack.stats},
@@ -192,7 +194,8 @@ class Node:
         for prefix, provider in carriage.stats_providers().items():
             self.maps.stats.provide(prefix, provider)
         self.maps.stats.provide(LOG_PREFIX, log_table(self._logsys))
-        parts = Parts(stack, carriage, self._logsys, self._journal, Driver.now_ns, self.driver.pump)
+        logs = (self._logsys, self._opener, self._journal)
+        parts = Parts(stack, carriage, *logs, Driver.now_ns, self.driver.pump)
         running = Running(config, parts)
         map_keeper = MapKeeper(reactor, running, self.maps.stats, self._errands, load=self._reread)
         self.serving = Serving(

@@ -3,7 +3,8 @@ Reading corosync.conf again while the node runs, in two phases: read and check, 
 
 The file is read in a thread, for names may have to be resolved; requests are served one after the
 other, in the order in which the ring delivered them. A file that is refused leaves the node as it
-was.
+was. Log files are opened in a thread as well: until they are, or cannot be, nothing else is put in
+force.
 
 Source: corosync 3.1.7 exec/cfg.c, message_handler_req_exec_cfg_reload_config.
 Deviation: keys of the file are read before config.reload_in_progress is set, a refused file ends
@@ -15,6 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
+from twisted.internet.defer import Deferred, DeferredLock, succeed
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 
@@ -39,6 +41,8 @@ _STATUS: Final = "config.reload_status"
 _ERROR: Final = "config.reload_error_message"
 # As many faults as an administrator reads in one message; the log has them all.
 FAULTS_IN_MESSAGE_MAX: Final = 10
+# Keys that clients set while log files were being opened for another.
+KEYS_IN_MESSAGE_MAX: Final = 5
 
 
 class Reloader:
@@ -69,6 +73,9 @@ class Reloader:
         self._done = done
         self._waiting: deque[int] = deque()
         self._busy = False
+        # One configuration after the other is put in force.
+        self._taking = DeferredLock()
+        self._client_keys: dict[str, None] = {}
         # Keys of the file as it was last taken, whatever clients made of them since.
         self._file_keys: Keys = config_keys(running.config)
         self._own_change = True
@@ -95,16 +102,23 @@ class Reloader:
         loading.addErrback(self._broken)
         loading.addCallback(self._end)
 
-    def _loaded(self, config: Config) -> int:
+    def _loaded(self, config: Config) -> Deferred[int]:
+        return self._taking.run(self._take, config)
+
+    def _take(self, config: Config) -> Deferred[int]:
         """Compare and commit; gives a cs_error_t."""
         change, faults = plan_change(self._running.config, self._file_keys, config)
         if change is None:
-            return self._refuse(faults)
+            return succeed(self._refuse(faults))
         self._store.set(_IN_PROGRESS, TypedValue.u8(1))
-        try:
-            self._running.adopt(change.config)
-        except Refused as error:
-            return self._refuse([f"{config.file}: {error}"])
+        adopted = self._running.adopt(change.config)
+        return adopted.addCallbacks(lambda _: self._commit(change), self._refused)
+
+    def _refused(self, failure: Failure) -> int:
+        failure.trap(Refused)  # type: ignore[no-untyped-call]
+        return self._refuse([str(failure.value)])
+
+    def _commit(self, change: Change) -> int:
         self._commit_keys(change)
         for warning in change.config.warnings:
             self._log.warning("{text}", text=warning)
@@ -173,19 +187,38 @@ class Reloader:
         del event, values
         if self._own_change:
             return
+        self._client_keys[key] = None
+        if len(self._client_keys) == 1:
+            self._taking.run(self._follow_clients).addErrback(self._broken)
+
+    def _follow_clients(self) -> Deferred[None] | None:
+        """Put in force what clients have set, or say why not."""
+        keys, self._client_keys = tuple(self._client_keys), {}
         texts = {
             name: str(self._store.get(name).value)
             for prefix in LIVE_PREFIXES
             for name in self._store.keys(prefix)
         }
         config, faults = with_live_keys(self._running.config, texts)
-        if config is not None:
-            try:
-                self._running.adopt(config)
-            except Refused as error:
-                faults = [str(error)]
-            else:
-                self._store.replace((), runtime_config_keys(config))
-        self._journal.flight.directive_set(key, refused=bool(faults))
+        if config is None:
+            self._followed(keys, faults)
+            return None
+        runtime = runtime_config_keys(config)
+
+        def refused(failure: Failure) -> None:
+            failure.trap(Refused)  # type: ignore[no-untyped-call]
+            # Of the file it says nothing.
+            self._followed(keys, [str(failure.value).partition(": ")[2]])
+
+        def adopted(_: object) -> None:
+            self._store.replace((), runtime)
+            self._followed(keys, [])
+
+        return self._running.adopt(config).addCallbacks(adopted, refused)
+
+    def _followed(self, keys: tuple[str, ...], faults: list[str]) -> None:
+        for key in keys:
+            self._journal.flight.directive_set(key, refused=bool(faults))
         for fault in faults:
-            self._log.error("{key} was set, but has no effect: {text}", key=key, text=fault)
+            text = "{keys} was set, but has no effect: {text}"
+            self._log.error(text, keys=", ".join(keys[:KEYS_IN_MESSAGE_MAX]), text=fault)

@@ -9,9 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from twisted.internet.defer import Deferred, succeed
+from twisted.python.failure import Failure
+
 from corosync_tw.config.load import service_params, totem_params
 from corosync_tw.config.schema import Config
 from corosync_tw.daemon.journal import Journal
+from corosync_tw.daemon.log_files import LogOpener, log_file_fault
 from corosync_tw.errors import CsInvalidParam
 from corosync_tw.logsys.configured import log_settings
 from corosync_tw.logsys.system import LogFileError, Logsys
@@ -29,7 +33,11 @@ class Links(Protocol):
 
 
 class Refused(Exception):
-    """A configuration cannot be put in force; ``args[0]`` says why. Nothing was changed."""
+    """
+    A configuration cannot be put in force; nothing was changed.
+
+    ``args[0]`` says where in the file and why.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,7 @@ class Parts:
     stack: Stack
     links: Links
     logsys: Logsys
+    opener: LogOpener
     journal: Journal
     now_ns: Callable[[], int]
     pump: Callable[[], None]
@@ -60,20 +69,35 @@ class Running:
         self.config = config
         self.parts = parts
 
-    def adopt(self, config: Config) -> None:
+    def adopt(self, config: Config) -> Deferred[None]:
         """
         Put a configuration in force, all of it or nothing.
 
+        At once, unless other log files are to be opened: then when they are. No other may be
+        adopted meanwhile.
+
         Pre: what cannot change at run time is what it was.
-        Raises: Refused.
+        :return: fails with Refused.
         """
-        fresh_log = self._prepare_log(config)
+        settings = log_settings(config.logging)
+        if settings == log_settings(self.config.logging):
+            return succeed(None).addCallback(lambda _: self._adopt(config, None))
+
+        def refused(failure: Failure) -> None:
+            failure.trap(LogFileError)  # type: ignore[no-untyped-call]
+            assert isinstance(failure.value, LogFileError)
+            raise Refused(log_file_fault(config, failure.value))
+
+        opened = self.parts.opener.open(settings)
+        return opened.addCallbacks(lambda log: self._adopt(config, log), refused)
+
+    def _adopt(self, config: Config, fresh_log: Logsys | None) -> None:
         try:
             self._adopt_votes(config)
         except CsInvalidParam as error:
             if fresh_log is not None:
-                fresh_log.close()
-            raise Refused(f"quorum: {error}") from error
+                self.parts.opener.discard(fresh_log)
+            raise Refused(f"{config.file}: quorum: {error}") from error
         # From here on nothing fails.
         old, self.config = self.config, config
         parts = self.parts
@@ -87,16 +111,6 @@ class Running:
             parts.journal.flight.follow(wanted=logging.blackbox)
             parts.stack.srp.trace_visits(parts.journal.traces_visits)
         parts.pump()
-
-    def _prepare_log(self, config: Config) -> Logsys | None:
-        """Open what a changed log needs; None when nothing changed. Raises: Refused."""
-        settings = log_settings(config.logging)
-        if settings == log_settings(self.config.logging):
-            return None
-        try:
-            return Logsys(settings)
-        except LogFileError as error:
-            raise Refused(str(error)) from error
 
     def _adopt_votes(self, config: Config) -> None:
         # Also when the file says what it said: what was changed by hand goes back to it.

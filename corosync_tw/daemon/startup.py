@@ -6,18 +6,19 @@ from typing import Any, Final
 
 from twisted.logger import ILogObserver, LogPublisher, globalLogPublisher
 
+from corosync_tw.config.schema import Config
 from corosync_tw.daemon.checking import reread_configuration
 from corosync_tw.daemon.directories import RUN_DIR_MODE, STATE_DIR_MODE, prepare_directory
 from corosync_tw.daemon.ending import PROCESS_ENDING
 from corosync_tw.daemon.engine import Engine
 from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
 from corosync_tw.daemon.lockfile import LockFile
+from corosync_tw.daemon.log_files import log_file_fault, open_in_time
 from corosync_tw.daemon.network import check_port
 from corosync_tw.daemon.options import Options
 from corosync_tw.daemon.settings import SOCKET_PATH_LEN_BYTES_MAX, Settings, resolve
 from corosync_tw.logsys.configured import log_settings
 from corosync_tw.logsys.logger import SubsysLogger
-from corosync_tw.logsys.settings import LogSettings
 from corosync_tw.logsys.system import LogFileError, Logsys
 from corosync_tw.net.reactor import install as install_reactor
 from corosync_tw.timers.clock import ClockError, install_monotonic
@@ -36,7 +37,7 @@ def make_daemon(options: Options) -> Engine:
     from twisted.internet import reactor  # noqa: PLC0415 - importing it installs it
 
     config = options.config
-    logsys = _open_log(log_settings(config.logging))
+    logsys = _open_log(config)
     try:
         settings = resolve(options.command_line, config.system, options.environ)
         install_monotonic(reactor)  # type: ignore[arg-type]
@@ -67,11 +68,12 @@ def log_observer() -> ILogObserver:
     return _LOGSYS[-1]
 
 
-def _open_log(settings: LogSettings) -> Logsys:
+def _open_log(config: Config) -> Logsys:
     try:
-        return Logsys(settings)
+        return open_in_time(log_settings(config.logging))
     except LogFileError as error:
-        print(f"parse error in config: {error}", file=sys.stderr, flush=True)
+        text = f"parse error in config: {log_file_fault(config, error)}"
+        print(text, file=sys.stderr, flush=True)
         raise SystemExit(int(ExitCode.LOGCONFIGREAD)) from error
 
 

@@ -30,19 +30,33 @@ STDERR: Final = "stderr"
 
 
 class LogFileError(Exception):
-    """A log file cannot be opened; ``args[0]`` says which and why."""
+    """
+    A log file cannot be opened.
+
+    :ivar path: of the file; empty when it is not known which.
+    :ivar reason: as the system says it.
+    :ivar number: errno, or 0.
+    """
+
+    def __init__(self, path: str, reason: str, number: int = 0) -> None:
+        super().__init__(f"Can't open logfile '{path}' for reason: {reason}")
+        self.path = path
+        self.reason = reason
+        self.number = number
 
 
 class Targets:
     """
     The targets that some settings need, each opened once.
 
+    :ivar opening: path of the file that is being opened just now, by whatever thread.
     Raises: LogFileError when a log file cannot be opened; nothing stays open then.
     """
 
     def __init__(self, settings: LogSettings, *, stderr_fd: int = 2) -> None:
         self._format = LineFormat(settings)
         self._stderr_fd = stderr_fd
+        self.opening = ""
         self._by_name: dict[str, Target] = {}
 
     def route(self, subsys: SubsysSettings) -> list[tuple[Level, Target]]:
@@ -70,12 +84,13 @@ class Targets:
         return Target(FdSink(self._format, fd=self._stderr_fd), STDERR)
 
     def _file(self, path: str) -> Target:
+        self.opening = path
         try:
             return Target(FdSink(self._format, path=path), path)
         except OSError as error:
             self.close()
-            text = f"Can't open logfile '{path}' for reason: {error.strerror} ({error.errno})."
-            raise LogFileError(text) from error
+            reason = f"{error.strerror} ({error.errno})"
+            raise LogFileError(path, reason, error.errno or 0) from error
 
     def _syslog(self, name: str, facility: str) -> Target:
         return Target(system_log_sink(self._format, facility), name)
@@ -184,6 +199,7 @@ class Logsys:
         faults = []
         for target in list(self.targets):
             if isinstance(target.sink, FdSink):
+                self.targets.opening = target.name
                 try:
                     target.sink.reopen()
                 except OSError as fault:

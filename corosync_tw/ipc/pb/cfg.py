@@ -1,6 +1,7 @@
 """Administration of the node and the cluster for Perspective Broker clients."""
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from twisted.internet.defer import Deferred
 
@@ -9,6 +10,7 @@ from corosync_tw.errors import CsBusy, CsInvalidParam, CsNotExist, CsNotSupporte
 from corosync_tw.ipc.pb.broker import Method
 from corosync_tw.ipc.pb.hubs import Peer, number, text
 from corosync_tw.services.cfg.effects import (
+    LogsReopened,
     ReloadAnswered,
     RingsReenabled,
     ShutdownAnswered,
@@ -19,6 +21,9 @@ from corosync_tw.services.lib_interfaces import EffectHandler, Shell
 from corosync_tw.services.stack import Stack
 
 REASON_LEN_BYTES_MAX = 255
+_REFUSALS: Final[dict[type, str]] = {
+    LogsReopened: "a log file could not be opened again, the daemon's log names it and says why",
+}
 
 
 class CfgHub:
@@ -47,6 +52,7 @@ class CfgHub:
             ShutdownAnswered: self._on_answer,
             ReloadAnswered: self._on_answer,
             RingsReenabled: self._on_answer,
+            LogsReopened: self._on_answer,
         }
 
     def _on_test_shutdown(self, effect: object) -> None:
@@ -56,7 +62,8 @@ class CfgHub:
             desk.peer.event("cfg_test_shutdown", effect.flags, effect.error)
 
     def _on_answer(self, effect: object) -> None:
-        assert isinstance(effect, ShutdownAnswered | ReloadAnswered | RingsReenabled)
+        answers = ShutdownAnswered | ReloadAnswered | RingsReenabled | LogsReopened
+        assert isinstance(effect, answers)
         desk = self.desks.get(effect.conn)
         if desk is not None:
             error = CS_OK if isinstance(effect, RingsReenabled) else effect.error
@@ -103,7 +110,7 @@ class CfgDesk:
         if error == CS_OK:
             waiting.callback(None)
         else:
-            waiting.errback(error_of(error, "the cluster refused"))
+            waiting.errback(error_of(error, _REFUSALS.get(kind, "the cluster refused")))
 
     def links(self) -> list[list[object]]:
         """List our own links as [number, address, status]."""
@@ -186,10 +193,12 @@ class CfgDesk:
         begun = self._begin(RingsReenabled, lambda: self._cfg.reenable_rings(self.peer.conn))
         return begun.addCallback(lambda _: done)
 
-    def reopen_logs(self) -> None:
-        """Have this node open its log files anew."""
-        self._cfg.reopen_log_files()
+    def reopen_logs(self) -> Deferred[None]:
+        """Have this node open its log files anew; raises what became of it."""
+        done = self._wait_for(LogsReopened)
+        self._cfg.reopen_log_files(self.peer.conn)
         self._hub.shell.pump()
+        return done
 
     def _wait_for(self, kind: type) -> Deferred[None]:
         if kind in self._waiting:

@@ -1,8 +1,9 @@
 """
 The Perspective Broker server of one node: listens, and gives each connection a session.
 
-By default on a UNIX socket that everybody may connect to; the kernel says who it was. Over TLS
-whoever has a certificate of the right authority is let in; see `corosync_tw.ipc.pb.tls`.
+By default on a UNIX socket that everybody may connect to; the kernel says who it was. Where the
+system does not tell, root and the daemon's own user alone may connect. Over TLS whoever has a
+certificate of the right authority is let in; see `corosync_tw.ipc.pb.tls`.
 """
 
 import errno
@@ -21,11 +22,18 @@ from corosync_tw.errors import CsExist
 from corosync_tw.ipc.pb.broker import PlainBroker
 from corosync_tw.ipc.pb.hubs import Hub
 from corosync_tw.ipc.pb.interfaces import ILocalServices
-from corosync_tw.ipc.pb.peercred import Access, PeerCredentials, peer_credentials
+from corosync_tw.ipc.pb.peercred import (
+    Access,
+    PeerCredentials,
+    peer_credentials,
+    system_tells,
+)
 from corosync_tw.ipc.pb.session import Session
 from corosync_tw.ipc.pb.wire import CLIENT_NAME, CONNECTIONS_MAX, SERVER_NAME
 
 SOCKET_NAME: Final = "corosync_tw.sock"
+_MODE: Final = 0o666
+_OWN_MODE: Final = 0o600
 
 
 class ServerBroker(PlainBroker):
@@ -108,8 +116,9 @@ class PbServer(protocol.Factory):
         Raises: CsExist, when somebody listens there.
         """
         remove_stale_socket(path)
+        mode = _MODE if system_tells() else _OWN_MODE
         # Not an endpoint: those load all of TLS with them.
-        return execute(self._reactor.listenUNIX, path, self, mode=0o666).addCallback(self._keep)
+        return execute(self._reactor.listenUNIX, path, self, mode=mode).addCallback(self._keep)
 
     def stop(self) -> Deferred[None]:
         """Close all ports and connections; the socket's file goes as well."""

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
+from corosync_tw import features
 from corosync_tw.ipc.qb.complaints import Complaints
 from corosync_tw.ipc.qb.descriptor import Descriptor
 from corosync_tw.ipc.qb.layout import (
@@ -156,8 +157,11 @@ class Listener:
         Bind and listen.
 
         :param directory: of a socket in the file system; None for an abstract one.
-        Raises: OSError, when somebody else has the name or the directory is missing.
+        Raises: OSError, when somebody else has the name or the directory is missing, and where
+        the system does not tell who connects.
         """
+        if features.is_off("peer_credentials") or not hasattr(socket, "SO_PASSCRED"):
+            raise OSError(errno.EOPNOTSUPP, "this system does not tell who connects")
         self._reactor = reactor
         self._name = name
         self._waiting = waiting

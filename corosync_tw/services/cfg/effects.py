@@ -63,12 +63,10 @@ class ReopenLogs(LocalEffect):
     """
     Close the log files and open them again by their names, after a rotation.
 
-    The daemon calls ``CfgEngine.reopen_done`` for each that names a connection.
-
-    :ivar conn: of who waits for it; None when nobody does.
+    The daemon calls ``CfgEngine.reopen_done`` for each.
     """
 
-    conn: int | None = None
+    conn: int
 
 
 @dataclass(slots=True)

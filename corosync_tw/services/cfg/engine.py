@@ -187,12 +187,8 @@ class CfgEngine:
         message = encode_ring_reenable(RingReenable(self._nodeid, conn))
         self._bus.mcast((message,), Guarantee.AGREED)
 
-    def reopen_log_files(self, conn: int | None = None) -> None:
-        """
-        Have this node open its log files anew.
-
-        :param conn: of who is told of the end, by a LogsReopened.
-        """
+    def reopen_log_files(self, conn: int) -> None:
+        """Have this node open its log files anew; a LogsReopened follows."""
         self._bus.emit(ReopenLogs(conn))
 
     # For the daemon

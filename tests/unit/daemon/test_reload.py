@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.logger import LogPublisher, formatEvent
 from twisted.python.failure import Failure
 
@@ -13,7 +14,7 @@ from corosync_tw.daemon.reload import Reloader
 from corosync_tw.daemon.running import Parts, Running
 from corosync_tw.errors import ConfigError, CsInvalidParam
 from corosync_tw.logsys.configured import log_settings
-from corosync_tw.logsys.system import Logsys
+from corosync_tw.logsys.system import LogFileError, Logsys
 from corosync_tw.net.stats import TransportStats
 from corosync_tw.services.cfg.effects import ReloadRequested
 from corosync_tw.services.cmap.trackers import Track
@@ -83,6 +84,38 @@ class Transport:
         self.blocks = block
 
 
+class Opener:
+    """
+    Opens log files at once, or when it is told to.
+
+    :ivar waits: it is not at once.
+    """
+
+    def __init__(self):
+        self.waits = False
+        self.asked = []
+        self.discarded = []
+
+    def open(self, settings):
+        try:
+            outcome = Logsys(settings)
+        except LogFileError:
+            outcome = Failure()
+        self.asked.append((Deferred(), outcome))
+        asked = self.asked[0][0]
+        if not self.waits:
+            self.answer()
+        return asked
+
+    def answer(self):
+        asked, outcome = self.asked.pop(0)
+        asked.callback(outcome)
+
+    def discard(self, logsys):
+        self.discarded.append(logsys)
+        logsys.close()
+
+
 class Bed:
     def __init__(self):
         self.config = load()
@@ -96,7 +129,9 @@ class Bed:
         self.logsys = Logsys(log_settings(self.config.logging))
         publisher = LogPublisher(lambda event: self.lines.append(formatEvent(event)))
         self.journal = Journal(1, lambda: 0, None, publisher)
-        parts = Parts(self.stack, carriage, self.logsys, self.journal, lambda: 5, self.pump)
+        self.opener = Opener()
+        logs = (self.logsys, self.opener, self.journal)
+        parts = Parts(self.stack, carriage, *logs, lambda: 5, self.pump)
         self.running = Running(self.config, parts)
         self.reactor = Reactor()
         self.store = self.stack.cmap.store
@@ -130,6 +165,15 @@ class Bed:
 @pytest.fixture
 def bed():
     return Bed()
+
+
+def line_of(words, text):
+    lines = text.decode().splitlines()
+    return next(at for at, line in enumerate(lines, 1) if line.startswith(words))
+
+
+def log_to(path, more=""):
+    return f"{QUORUM}{QUIET}logging {{\nto_logfile: yes\nlogfile: {path}\n{more}}}\n"
 
 
 def test_a_good_file_is_taken_whole(bed):
@@ -182,10 +226,14 @@ def test_a_file_for_another_cluster_is_refused(bed):
 
 def test_a_log_file_that_cannot_be_opened_refuses_the_rest(bed, tmp_path):
     log = f"logging {{\nto_logfile: yes\nlogfile: {tmp_path}/no/such\n}}\n"
-    bed.reload(load(QUORUM + QUIET + log, totem="token: 5000"))
+    text = conf(rest=QUORUM + QUIET + log, totem="token: 5000")
+    bed.reload(load_text(text, "corosync.conf", host()))
     assert bed.codes == [CsInvalidParam.code]
     assert bed.stack.params.token_timeout_ns == 3_000_000_000
-    assert "Can't open logfile" in bed.value("config.reload_error_message")
+    said = bed.value("config.reload_error_message")
+    head, _, rest = said.partition(f" Can't open logfile '{tmp_path}/no/such' for reason: ")
+    assert head == f"corosync.conf:{line_of('logfile:', text)}: logging.logfile:"
+    assert rest == "No such file or directory (2), make its directory, or name another file"
 
 
 def test_logging_changes_while_the_node_runs(bed, tmp_path):
@@ -196,6 +244,39 @@ def test_logging_changes_while_the_node_runs(bed, tmp_path):
     assert bed.journal.totem.level_max.name == "DEBUG"
     assert (tmp_path / "log").exists()
     bed.logsys.close()
+
+
+def test_nothing_is_put_in_force_before_its_log_files_are_open(bed, tmp_path):
+    bed.opener.waits = True
+    bed.reload(load(log_to(tmp_path / "log", "debug: on\n"), totem="token: 5000"))
+    assert bed.codes == []
+    assert bed.value(IN_PROGRESS) == 1
+    assert bed.stack.params.token_timeout_ns == 3_000_000_000
+    assert bed.value("totem.token") is None
+    # What clients set meanwhile, and the next reload, come after it.
+    bed.store.set("quorum.expected_votes", TypedValue.u32(9))
+    bed.reloader.request(ReloadRequested(3))
+    assert bed.stack.votequorum.us.expected_votes == 2
+    bed.opener.answer()
+    assert bed.codes == [1]
+    assert bed.stack.params.token_timeout_ns == 5_000_000_000
+    assert bed.value("logging.debug") == "on"
+    assert bed.journal.totem.level_max.name == "DEBUG"
+    bed.reactor.pool.run()
+    assert bed.codes == [1, 1]
+    assert bed.value(IN_PROGRESS) == 0
+    bed.logsys.close()
+
+
+def test_votes_that_are_refused_leave_the_opened_log_unused(bed, tmp_path, monkeypatch):
+    def refuse(_):
+        raise CsInvalidParam("no")
+
+    monkeypatch.setattr(bed.stack.votequorum, "reconfigure", refuse)
+    bed.reload(load(log_to(tmp_path / "log", "debug: on\n")))
+    assert bed.value("config.reload_error_message") == "corosync.conf: quorum: no"
+    assert len(bed.opener.discarded) == 1
+    assert bed.logsys.level_max("TOTEM").name == "EMERG"
 
 
 def test_what_needs_a_restart_is_named(bed):
@@ -242,6 +323,30 @@ class TestClients:
     def test_expected_votes(self, bed):
         bed.store.set("quorum.expected_votes", TypedValue.u32(9))
         assert bed.stack.votequorum.us.expected_votes == 9
+
+    def test_a_log_file(self, bed, tmp_path):
+        def name(path):
+            bed.store.set("logging.logfile", TypedValue.string(str(tmp_path / path)))
+
+        bed.store.set("logging.to_logfile", TypedValue.string("yes"))
+        name("first")
+        bed.opener.waits = True
+        name("no/log")
+        # While that is tried, others come, and are tried together.
+        name("second")
+        bed.store.set("logging.debug", TypedValue.string("on"))
+        bed.opener.answer()
+        (line,) = (line for line in bed.lines if "no effect" in line)
+        assert line == (
+            "logging.logfile was set, but has no effect: logging.logfile: Can't open logfile "
+            f"'{tmp_path}/no/log' for reason: No such file or directory (2), "
+            "make its directory, or name another file"
+        )
+        bed.opener.answer()
+        assert bed.opener.asked == []
+        assert bed.journal.totem.level_max.name == "DEBUG"
+        assert (tmp_path / "second").exists()
+        bed.logsys.close()
 
     def test_the_file_wins_again_at_the_next_reload(self, bed):
         bed.store.set("totem.token", TypedValue.u32(6000))

@@ -3,10 +3,11 @@
 import pytest
 from twisted.python import usage
 
-from corosync_tw.config.schema_services import LoggerSubsysConfig, LoggingConfig
+from corosync_tw.config.load import load_text
 from corosync_tw.daemon.checking import check_log_files
 from corosync_tw.daemon.exitcodes import DaemonError, ExitCode
 from corosync_tw.daemon.tap import Options
+from tests.unit.config.hosts import conf, host
 
 CONFIG = """
 totem {
@@ -119,14 +120,33 @@ def test_twistds_options_stay_when_they_were_given(config):
     assert options.foreground
 
 
+def logging_to(path, subsys=""):
+    section = f"to_logfile: yes\nlogfile: {path}\n"
+    if subsys:
+        section = f"logger_subsys {{\nsubsys: {subsys}\n{section}}}\n"
+    return load_text(conf(rest=f"logging {{\n{section}}}\n"), "corosync.conf", host())
+
+
 def test_log_files_are_checked_and_not_made(tmp_path):
-    check_log_files(LoggingConfig(to_logfile=True, logfile=str(tmp_path / "new.log")))
+    check_log_files(logging_to(tmp_path / "new.log"))
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("path", ["none/x.log", "."])
-def test_impossible_log_files_are_found(tmp_path, path):
-    bad = LoggerSubsysConfig(subsys="CPG", to_logfile=True, logfile=str(tmp_path / path))
+@pytest.mark.parametrize(
+    ("path", "fault"),
+    [
+        ("none/x.log", "No such file or directory (2), make its directory, or name another file"),
+        (".", "Is a directory (21), name a file, this is a directory"),
+    ],
+)
+def test_impossible_log_files_are_found(tmp_path, path, fault):
+    config = logging_to(tmp_path / path, "CPG")
     with pytest.raises(DaemonError) as caught:
-        check_log_files(LoggingConfig(subsystems=(bad,)))
+        check_log_files(config)
     assert caught.value.code == ExitCode.LOGCONFIGREAD
+    line_no = config.logging.subsystems[0].lines["logfile"]
+    (said,) = caught.value.messages
+    assert said == (
+        f"parse error in config: corosync.conf:{line_no}: logging.logger_subsys.logfile: "
+        f"Can't open logfile '{tmp_path / path}' for reason: {fault}"
+    )

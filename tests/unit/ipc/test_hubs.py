@@ -19,7 +19,7 @@ from corosync_tw.ipc.pb.cfg import CfgHub
 from corosync_tw.ipc.pb.cmap import PAGE_KEYS_MAX, CmapHub
 from corosync_tw.ipc.pb.quorum import QuorumHub
 from corosync_tw.ipc.pb.votequorum import VotequorumHub
-from corosync_tw.services.cfg.effects import ReloadRequested
+from corosync_tw.services.cfg.effects import ReloadRequested, ReopenLogs
 from corosync_tw.services.cfg.facts import Interface, NodeState
 from corosync_tw.services.cmap.session import CmapSessions, MapId
 from corosync_tw.services.cmap.store import CmapStore
@@ -238,6 +238,24 @@ async def test_a_reload_is_answered_with_what_came_of_it(tmp_path):
                 await done
             else:
                 with raises_remote(CsInvalidParam):
+                    await done
+
+
+@pytest_twisted.ensureDeferred
+async def test_logs_were_reopened_when_it_is_said(tmp_path):
+    async with Office(tmp_path) as office:
+        cfg = (await office.client()).cfg()
+        for error in (1, CsAccess.code):
+            done = cfg.reopen_logs()
+            await turns()
+            assert not done.called
+            asked = [one for one in office.node.effects if isinstance(one, ReopenLogs)]
+            office.node.stack.cfg.reopen_done(asked[-1].conn, error)
+            office.node.pump()
+            if error == 1:
+                await done
+            else:
+                with raises_remote(CsAccess):
                     await done
 
 

@@ -10,6 +10,8 @@ from corosync_tw.ipc.qb.handshake import HANDSHAKE_TIMEOUT_S, PENDING_MAX
 from tests.unit.ipc.qb.raw_client import RESPONSE_LEN
 from tests.unit.ipc.qb.serving import ECHO, Bench
 
+pytestmark = pytest.mark.needs("peer_credentials")
+
 
 def test_the_response_byte_by_byte(shm):
     client = shm.connect()

@@ -13,6 +13,8 @@ from corosync_tw.ipc.qb.faults import GUARD
 from tests.unit.ipc.qb.raw_client import ALLOCATED, SEM_OFFSET
 from tests.unit.ipc.qb.serving import ECHO, ONEWAY, event, request
 
+pytestmark = pytest.mark.needs("peer_credentials")
+
 GOOD = request(ECHO, b"good")
 
 

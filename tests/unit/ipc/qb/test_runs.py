@@ -18,6 +18,8 @@ from corosync_tw.services.lib_runs import EventRun, MessageHead, RunsTaken
 from corosync_tw.totem.batch import MessageBatch
 from tests.unit.ipc.qb.serving import ECHO, event, request
 
+pytestmark = pytest.mark.needs("peer_credentials")
+
 MCAST = 2
 HEAD = MessageHead(1 << 20, b"prefix" + bytes(26), 6, 22)
 EVENT_HEAD = struct.pack("=i4xi4xi4xI4x", 5, 0, 1, 0)

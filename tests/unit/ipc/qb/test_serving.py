@@ -14,6 +14,8 @@ from corosync_tw.ipc.qb import server as server_module
 from tests.unit.ipc.qb.raw_client import Refused
 from tests.unit.ipc.qb.serving import ECHO, ONEWAY, SERVICE_ID, event, request
 
+pytestmark = pytest.mark.needs("peer_credentials")
+
 
 def test_request_and_response(bench):
     client = bench.connect()

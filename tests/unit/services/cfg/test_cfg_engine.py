@@ -312,6 +312,6 @@ class TestReload:
         assert take(bus) == [ReloadAnswered(5, CsBusy.code)]
 
     def test_logs_are_reopened_here_alone(self, bus, engine):
-        engine.reopen_log_files()
-        assert bus.effects == [ReopenLogs()]
+        engine.reopen_log_files(5)
+        assert bus.effects == [ReopenLogs(5)]
         assert bus.ordinary == []
