@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from corosync_tw.cli.kept import kept_names
 from corosync_tw.client.node import Node
 from corosync_tw.errors import CsError
 from corosync_tw.logsys.flight.layout import Lane, RecordingError
@@ -60,7 +61,7 @@ async def ask_members(node: Node, sources: Sources) -> None:
     live = await inspection.ask(Topic.RECORDING)
     for nodeid, answer in sorted(live.items()):
         if isinstance(answer, CsError):
-            sources.lacking.append(f"node {nodeid}: {answer or answer.name}")
+            sources.lacking.append(f"node {nodeid}: {str(answer) or answer.name}")
             continue
         recording = sources.add(answer, f"flight-{nodeid}.rec of node {nodeid}", answers=True)
         whole = recording is not None and not recording.overwritten()[Lane.EVENTS]
@@ -69,18 +70,19 @@ async def ask_members(node: Node, sources: Sources) -> None:
 
 async def _ask_for_kept(node: Node, nodeid: int, sources: Sources, *, copies: bool) -> None:
     inspection = node.inspection()
-    listed = (await inspection.ask(Topic.RECORDING, "list", [nodeid]))[nodeid]
-    if isinstance(listed, CsError):
-        sources.lacking.append(f"node {nodeid}: {listed or listed.name}")
+    try:
+        kept = await kept_names(inspection, nodeid)
+    except CsError as fault:
+        sources.lacking.append(f"node {nodeid}: {str(fault) or fault.name}")
         return
-    for name in listed.decode(errors="replace").split():
+    for name in kept:
         why = _WHY.search(name)
         if why is None or (why[1] in _COPIES and not copies):
             continue
         _progress(f"asking node {nodeid} for {name}")
         answer = (await inspection.ask(Topic.RECORDING, name, [nodeid]))[nodeid]
         if isinstance(answer, CsError):
-            sources.lacking.append(f"node {nodeid}: {name}: {answer or answer.name}")
+            sources.lacking.append(f"node {nodeid}: {name}: {str(answer) or answer.name}")
         else:
             sources.add(answer, f"{name} of node {nodeid}")
 

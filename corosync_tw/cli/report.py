@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 
 from corosync_tw.cli.doctor import as_text
 from corosync_tw.cli.examining import examine
+from corosync_tw.cli.kept import kept_names
 from corosync_tw.cli.reaching import add_options, reach
 from corosync_tw.cli.running import complain, run
 from corosync_tw.client.node import Node
@@ -19,21 +20,21 @@ from corosync_tw.diagnosis.rules import diagnose
 from corosync_tw.errors import CsError
 from corosync_tw.services.inspection.wire import Topic
 
-RECORDINGS_MAX: Final = 8
 _FILES: Final = {
     Topic.FACTS: "facts.json",
     Topic.CONFIGURATION: "corosync.conf",
     Topic.LOG: "corosync.log",
     Topic.STATISTICS: "statistics.json",
 }
+_FOLDER: Final = "report"
 _MODE: Final = 0o600
 _EXPLANATION: Final = """\
 doctor.txt          what corosync-tw doctor said
 nodeN/              of each member that told of itself:
   facts.json        versions, addresses, agreement, counters
-  corosync.conf     its configuration file, keys removed
-  corosync.log      the end of its log file
-  statistics.json   all keys of its maps
+  corosync.conf     its configuration file, secrets removed
+  corosync.log      the end of its log file, likewise
+  statistics.json   all keys of its maps, but secret ones
   *.rec             its flight recorder: corosync-tw fplay FILE...
 errors.txt          who told less, and why
 """
@@ -88,7 +89,7 @@ class Archive:
         """Raises: FileExistsError."""
         self.errors: list[str] = []
         self._path = path
-        self._folder = os.path.basename(path).partition(".")[0]
+        self._folder = os.path.basename(path).lstrip(".").partition(".")[0] or _FOLDER
         if os.path.lexists(path):
             raise FileExistsError(17, "there is such a file already, name another with -o", path)
 
@@ -116,7 +117,7 @@ class Archive:
 
     def lack(self, nodeid: int, what: str, fault: CsError) -> None:
         """Note what a node did not tell."""
-        self.errors.append(f"node {nodeid}: {what}: {fault}")
+        self.errors.append(f"node {nodeid}: {what}: {str(fault) or fault.name}")
 
 
 async def fill(reactor: Any, node: Node, archive: Archive) -> None:
@@ -143,9 +144,12 @@ async def _recordings(
     inspection = node.inspection()
     for nodeid in nodeids:
         _progress(f"asking node {nodeid} for its flight recorder")
-        listed = (await inspection.ask(Topic.RECORDING, "list", [nodeid]))[nodeid]
-        kept = [] if isinstance(listed, CsError) else listed.decode(errors="replace").split()
-        for name in ("", *kept[-RECORDINGS_MAX:]):
+        try:
+            kept = await kept_names(inspection, nodeid)
+        except CsError as fault:
+            yield nodeid, "list of recordings", fault
+            kept = []
+        for name in ("", *kept):
             answer = (await inspection.ask(Topic.RECORDING, name, [nodeid]))[nodeid]
             yield nodeid, name or f"flight-{nodeid}.rec", answer
 
@@ -154,7 +158,7 @@ def _keep(archive: Archive, nodeid: int, name: str, answer: bytes | CsError) -> 
     if isinstance(answer, CsError):
         archive.lack(nodeid, name, answer)
     else:
-        archive.add(f"node{nodeid}/{os.path.basename(name)}", answer)
+        archive.add(f"node{nodeid}/{name}", answer)
 
 
 def _progress(text: str) -> None:

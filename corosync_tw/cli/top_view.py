@@ -49,8 +49,8 @@ class _Rates:
 
     def grown(self, key: str) -> int:
         """Tell by how much a counter grew; 0 for one that is not there."""
-        value = int(self._now.get(key, 0))
-        old = int(self._before.get(key, value if not self._before else 0))
+        value = _number(self._now, key)
+        old = _number(self._before, key) if self._before else value
         return value - old if value >= old else value
 
     def per_s(self, key: str) -> float | None:
@@ -77,8 +77,8 @@ def view(now: Look, before: Look | None) -> dict[str, Any]:
     return {
         "nodeid": status["nodeid"],
         "name": _names(now.icmap).get(status["nodeid"], ""),
-        "cluster_name": now.icmap.get("totem.cluster_name", ""),
-        "transport": now.icmap.get("totem.transport", ""),
+        "cluster_name": str(now.icmap.get("totem.cluster_name", "")),
+        "transport": str(now.icmap.get("totem.transport", "")),
         "ring_id": f"{status['ring_rep']}.{status['ring_seq']:x}",
         "state": status["state"],
         "sync_in_progress": status["sync_in_progress"],
@@ -92,15 +92,22 @@ def view(now: Look, before: Look | None) -> dict[str, Any]:
         "links": list(_links(now, rates)),
         "rings": list(_rings(now, rates)),
         "clients": list(_clients(now, rates)),
-        "troubles": {name: int(now.stats.get(f"stats.srp.{name}", 0)) for name in _TROUBLES},
+        "troubles": {name: _number(now.stats, f"stats.srp.{name}") for name in _TROUBLES},
     }
+
+
+def _number(values: Mapping[str, Any], key: str) -> int:
+    """Give a number of a map; 0 for what is none: clients set keys to values of any type."""
+    value = values.get(key, 0)
+    return value if isinstance(value, int) else 0
 
 
 def _names(icmap: Mapping[str, Any]) -> dict[int, str]:
     names = {}
     for key, value in icmap.items():
-        if key.startswith("nodelist.node.") and key.endswith(".nodeid"):
-            names[int(value)] = str(icmap.get(f"{key.removesuffix('nodeid')}name", ""))
+        is_nodeid = key.startswith("nodelist.node.") and key.endswith(".nodeid")
+        if is_nodeid and isinstance(value, int):
+            names[value] = str(icmap.get(f"{key.removesuffix('nodeid')}name", ""))
     return names
 
 
@@ -114,9 +121,9 @@ def _members(now: Look) -> Iterator[dict[str, Any]]:
             "nodeid": nodeid,
             "name": names.get(nodeid, ""),
             "in_ring": nodeid in now.status["members"],
-            "status": now.icmap.get(f"{prefix}status", "never seen"),
+            "status": str(now.icmap.get(f"{prefix}status", "never seen")),
             "address": str(now.icmap.get(f"{prefix}ip", "")),
-            "joined": int(now.icmap.get(f"{prefix}join_count", 0)),
+            "joined": _number(now.icmap, f"{prefix}join_count"),
         }
 
 
@@ -144,10 +151,10 @@ def _queues(now: Look, rates: _Rates) -> dict[str, Any]:
     stats = now.stats
     return {
         "send_queue": now.status["queue_level"],
-        "messages_waiting": int(stats.get("stats.pg.msg_reserved", 0)),
-        "backlog_frames": int(stats.get("stats.srp.avg_backlog_calc", 0)),
-        "window_msgs": int(stats.get(f"{_OURS}window.size", 0)),
-        "window_node_msgs": int(stats.get(f"{_OURS}window.max_messages", 0)),
+        "messages_waiting": _number(stats, "stats.pg.msg_reserved"),
+        "backlog_frames": _number(stats, "stats.srp.avg_backlog_calc"),
+        "window_msgs": _number(stats, f"{_OURS}window.size"),
+        "window_node_msgs": _number(stats, f"{_OURS}window.max_messages"),
         "socket_full_per_s": rates.per_s(f"{_OURS}transport.tx_blocked"),
         "dropped_per_s": rates.per_s(f"{_OURS}transport.tx_dropped"),
     }
@@ -167,11 +174,11 @@ def _links(now: Look, rates: _Rates) -> Iterator[dict[str, Any]]:
             "link": number,
             "enabled": bool(now.stats.get(f"{key}enabled")),
             "connected": bool(now.stats.get(f"{key}connected")),
-            "mtu_bytes": int(now.stats.get(f"{key}mtu", 0)),
-            "latency_us": int(now.stats.get(f"{key}latency_ave", 0)),
+            "mtu_bytes": _number(now.stats, f"{key}mtu"),
+            "latency_us": _number(now.stats, f"{key}latency_ave"),
             "bytes_sent_per_s": rates.per_s(f"{key}tx_total_bytes"),
             "bytes_received_per_s": rates.per_s(f"{key}rx_total_bytes"),
-            "downs": int(now.stats.get(f"{key}down_count", 0)),
+            "downs": _number(now.stats, f"{key}down_count"),
         }
 
 
@@ -188,7 +195,7 @@ def _rings(now: Look, rates: _Rates) -> Iterator[dict[str, Any]]:
         yield {
             "number": number,
             "faulty": bool(now.stats.get(f"{key}faulty")),
-            "problems": int(now.stats.get(f"{key}problem_count", 0)),
+            "problems": _number(now.stats, f"{key}problem_count"),
             "tokens_missed_per_s": rates.per_s(f"{key}tokens_missed"),
         }
 
@@ -210,7 +217,7 @@ def _clients(now: Look, rates: _Rates) -> Iterator[dict[str, Any]]:
                 "service": ServiceId(number).name.lower() if number in set(ServiceId) else service,
                 "requests_per_s": rates.per_s(f"{client}requests"),
                 "dispatched_per_s": rates.per_s(f"{client}dispatched"),
-                "queued": int(now.stats.get(f"{client}queued", 0)),
+                "queued": _number(now.stats, f"{client}queued"),
                 "flow_control": bool(now.stats.get(f"{client}flow_control")),
             }
         )

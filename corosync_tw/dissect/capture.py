@@ -12,6 +12,7 @@ from struct import Struct
 from typing import BinaryIO, Final, NamedTuple
 
 from corosync_tw.errors import CsError
+from corosync_tw.printable import printable
 
 NS_PER_S: Final = 1_000_000_000
 # Longest packet that libpcap writes (MAXIMUM_SNAPLEN).
@@ -220,7 +221,7 @@ class _Sections:
         name, units = "", _MICROSECONDS
         for code, content in self._options(body[8:]):
             if code == _OPTION_NAME:
-                name = content.rstrip(b"\0").decode(errors="replace")
+                name = printable(content.rstrip(b"\0").decode(errors="replace"))
             elif code == _OPTION_RESOLUTION and content:
                 power = content[0] & ~_RESOLUTION_BINARY
                 units = 2**power if content[0] & _RESOLUTION_BINARY else 10**power

@@ -20,6 +20,7 @@ from corosync_tw.logsys.flight.layout import (
 from corosync_tw.logsys.flight.recorder import FILE_MODE
 
 INCIDENTS_MAX: Final = 8
+_INCIDENT: Final = r"\.\d{8}T\d{6}\.\d{6}Z-[a-z]{1,20}\.rec"
 _NS_PER_US: Final = 1000
 _NS_PER_S: Final = 1_000_000_000
 _WHY: Final = {Ending.RUNNING: "killed", Ending.ENDED: "ended", Ending.FATAL: "failed"}
@@ -32,10 +33,16 @@ def live_path(directory: str, nodeid: int) -> str:
 
 def kept_paths(directory: str, nodeid: int) -> list[str]:
     """List the files of incidents, oldest first. Raises: OSError."""
-    form = re.compile(rf"flight-{nodeid}\.\d{{8}}T\d{{6}}\.\d{{6}}Z-[a-z]+\.rec")
     return sorted(
-        os.path.join(directory, name) for name in os.listdir(directory) if form.fullmatch(name)
+        os.path.join(directory, name)
+        for name in os.listdir(directory)
+        if is_kept_name(name, nodeid)
     )
+
+
+def is_kept_name(name: str, nodeid: int) -> bool:
+    """Tell whether a file of that name is one of an incident."""
+    return re.fullmatch(rf"flight-{nodeid}{_INCIDENT}", name, re.ASCII) is not None
 
 
 def set_aside(directory: str, nodeid: int) -> str | None:
