@@ -8,17 +8,27 @@ what is done without them can be tried anywhere.
 
 import os
 import socket
+import sys
 from typing import Final
 
 VARIABLE: Final = "COROSYNC_TW_WITHOUT"
+# Those that are packages of Python, by what is imported.
+PACKAGES: Final = {
+    "lz4": ("lz4",),
+    "tls": ("OpenSSL", "service_identity"),
+    "zstd": ("zstandard",),
+}
 # Those that can be taken away.
 NAMES: Final = frozenset(
     {
+        "c_clients",
         "epoll",
         "freebind",
         "futex",
         "gro",
         "gso",
+        "ipv6",
+        "journald",
         "kernels",
         "memlock",
         "mtu_probe",
@@ -26,8 +36,9 @@ NAMES: Final = frozenset(
         "netlink",
         "packet",
         "peer_credentials",
-        "realtime",
         "rcvbufforce",
+        "realtime",
+        *PACKAGES,
     }
 )
 
@@ -36,18 +47,29 @@ def parse(text: str) -> frozenset[str]:
     """
     Read the variable.
 
-    Raises: ImportError, for a name that is no feature.
+    Raises: ValueError, for a name that is no feature.
     """
     names = frozenset(word.strip() for word in text.split(",") if word.strip())
     if unknown := names - NAMES:
-        raise ImportError(
+        raise ValueError(
             f"{VARIABLE} names no feature: {', '.join(sorted(unknown))}; "
             f"there are {', '.join(sorted(NAMES))}"
         )
     return names
 
 
-OFF: Final = parse(os.environ.get(VARIABLE, ""))
+def _from_environment() -> frozenset[str]:
+    try:
+        return parse(os.environ.get(VARIABLE, ""))
+    except ValueError as fault:
+        # Whatever program imports this, a line is all that its user needs.
+        raise SystemExit(f"corosync_tw: {fault}") from fault
+
+
+OFF: Final = _from_environment()
+# An import of what is None here fails, as of what is not installed.
+for _package in (package for name in OFF & PACKAGES.keys() for package in PACKAGES[name]):
+    sys.modules[_package] = None  # type: ignore[assignment]
 
 
 def is_off(name: str) -> bool:

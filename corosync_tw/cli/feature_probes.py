@@ -20,9 +20,11 @@ from corosync_tw import features
 from corosync_tw.daemon import scheduling
 from corosync_tw.ipc.pb.peercred import system_tells
 from corosync_tw.ipc.qb import semaphore
+from corosync_tw.ipc.qb.system import why_no_clients
 from corosync_tw.kernels import choice
+from corosync_tw.logsys.sinks import JOURNAL_SOCKET
 from corosync_tw.net.errors import NetError
-from corosync_tw.net.ifaddr import AddressTable
+from corosync_tw.net.ifaddr import AddressTable, udp_socket
 from corosync_tw.net.offload import enable_gro, probe_gso
 from corosync_tw.net.sockets import (
     RECEIVE_BUFFER_BYTES,
@@ -31,7 +33,6 @@ from corosync_tw.net.sockets import (
     receive_capacity_bytes,
 )
 
-_JOURNAL: Final = Path("/run/systemd/journal/socket")
 _VERBS: Final = Path("/sys/class/infiniband")
 _ANYWHERE: Final = "0.0.0.0"
 _LOOPBACK: Final = "127.0.0.1"
@@ -46,14 +47,16 @@ class Feature:
     """
     Something that a system has or has not.
 
-    :ivar used_for: empty for what this program has no use for, with the reason in ``without``.
-    :ivar without: what is done, or is not possible, where it is missing.
+    :ivar used_for: empty for what this program has no use for.
+    :ivar without: what is done, or is not possible, where it is missing; or without a use for it.
+    :ivar remedy: how to get it; empty for what there is no use for.
     :ivar probe: tells whether it is there, and what more there is to say.
     """
 
     name: str
     used_for: str
     without: str
+    remedy: str
     probe: Callable[[], tuple[bool, str]]
 
 
@@ -96,7 +99,7 @@ def _buffers() -> tuple[bool, str]:
 
 
 def _ipv6() -> tuple[bool, str]:
-    with suppress(OSError), socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+    with suppress(OSError), udp_socket(socket.AF_INET6) as sock:
         sock.bind(("::1", 0))
         return True, ""
     return False, "no socket on ::1"
@@ -156,6 +159,15 @@ def _epoll() -> tuple[bool, str]:
     return hasattr(select, "epoll") and not features.is_off("epoll"), ""
 
 
+def _c_clients() -> tuple[bool, str]:
+    lacking = why_no_clients()
+    return not lacking, lacking
+
+
+def _journald() -> tuple[bool, str]:
+    return not features.is_off("journald") and os.path.exists(JOURNAL_SOCKET), JOURNAL_SOCKET
+
+
 def _peer_credentials() -> tuple[bool, str]:
     return system_tells(), ""
 
@@ -173,95 +185,170 @@ def _descriptors() -> tuple[bool, str]:
     return hard >= 4096 or hard == resource.RLIM_INFINITY, f"{hard:,}"
 
 
+_NO_SUCH_KERNEL: Final = "a system with this option; Linux has it"
+_EXTRA: Final = "pip install 'corosync_tw[{}]'"
+
 FEATURES: Final = (
     Feature(
         "kernels",
         "moves messages' bytes at the speed of C",
         "the same in Python, several times slower",
+        "install gcc and Python's headers (python3-dev), then corosync_tw again",
         _kernels,
     ),
     Feature(
         "epoll",
         "our own event loop, which times its callbacks",
         "Twisted's default loop; callback times stay 0",
+        "a system with epoll; Linux has it",
         _epoll,
     ),
-    Feature("gso", "sends many datagrams in one call", "a call for each datagram", _udp(probe_gso)),
     Feature(
-        "gro", "receives many datagrams in one call", "a call for each datagram", _udp(enable_gro)
+        "gso",
+        "sends many datagrams in one call",
+        "a call for each datagram",
+        "UDP_SEGMENT, of Linux 4.18 or newer",
+        _udp(probe_gso),
     ),
-    Feature("multicast", "transport udp", "use transport udpu or knet", _udp(_multicast)),
-    Feature("ipv6", "addresses of IPv6 in corosync.conf", "addresses of IPv4 alone", _ipv6),
+    Feature(
+        "gro",
+        "receives many datagrams in one call",
+        "a call for each datagram",
+        "UDP_GRO, of Linux 5.0 or newer",
+        _udp(enable_gro),
+    ),
+    Feature(
+        "multicast",
+        "transport udp",
+        "use transport udpu or knet",
+        "a system that lets sockets send multicast",
+        _udp(_multicast),
+    ),
+    Feature(
+        "ipv6",
+        "addresses of IPv6 in corosync.conf",
+        "addresses of IPv4 alone",
+        "sysctl net.ipv6.conf.all.disable_ipv6=0",
+        _ipv6,
+    ),
     Feature(
         "rcvbufforce",
         "room for a full window in sockets' buffers",
-        "smaller windows, unless net.core.rmem_max is raised",
+        "smaller windows",
+        f"CAP_NET_ADMIN, or sysctl net.core.rmem_max={RECEIVE_BUFFER_BYTES}",
         _buffers,
     ),
     Feature(
         "freebind",
         "knet's links may be bound before their address is there",
         "the address has to be there at the start",
+        _NO_SUCH_KERNEL,
         _udp(_freebind),
     ),
     Feature(
         "mtu_probe",
         "knet finds the longest packet of a path",
         "the network may cut packets, or report less than goes through",
+        _NO_SUCH_KERNEL,
         _udp(_mtu_probe),
     ),
     Feature(
         "netlink",
         "addresses of all interfaces, and word when they come and go",
-        "addresses of this machine's own name alone; nobody is told",
+        "an address is ours when a socket can have it; nobody is told",
+        "let the daemon have sockets of AF_NETLINK (RestrictAddressFamilies of systemd)",
         _netlink,
     ),
     Feature(
         "realtime",
         "the daemon runs before all others (system.sched_rr)",
         "a busy machine may delay the token",
+        "root or CAP_SYS_NICE; LimitRTPRIO=99 of its service",
         _in_child(scheduling.set_round_robin),
     ),
     Feature(
         "memlock",
         "no page of the daemon is swapped out",
         "swapping may delay the token",
+        "LimitMEMLOCK=infinity of its service, or CAP_SYS_RESOURCE",
         _in_child(scheduling.lock_memory),
     ),
     Feature(
         "descriptors",
         "a client of the C libraries takes one or more",
         "fewer clients",
+        "LimitNOFILE=4096 of its service, or more",
         _descriptors,
     ),
-    Feature("futex", "wakes a client once for many events", "once for each event", _futex),
+    Feature(
+        "c_clients",
+        "Pacemaker and all that uses libcpg, libcmap, libquorum",
+        "clients in Python, and corosync-tw's own tools",
+        "SO_PASSCRED, of Linux, and a directory /dev/shm",
+        _c_clients,
+    ),
+    Feature(
+        "futex",
+        "wakes a client once for many events",
+        "once for each event",
+        "the number of the call on this processor has to be known here",
+        _futex,
+    ),
     Feature(
         "peer_credentials",
         "knows who its local clients are",
         "no C clients; Perspective Broker for root and the daemon's own user, or by TLS",
+        "SO_PEERCRED, getpeereid or getpeerucred of the system",
         _peer_credentials,
     ),
     Feature(
         "packet",
         "corosync-tw sniff listens on interfaces",
         "sniff -r reads what tcpdump wrote",
+        "root or CAP_NET_RAW",
         _packet,
     ),
-    Feature("journald", "log lines with fields", "syslog, files, stderr", _there(_JOURNAL)),
-    Feature("lz4", "knet_compression_model lz4, lz4hc", "zlib, bzip2, lzma", _package("lz4")),
-    Feature("zstd", "knet_compression_model zstd", "zlib, bzip2, lzma", _package("zstandard")),
-    Feature("tls", "Perspective Broker over TLS", "local clients alone", _package("OpenSSL")),
+    Feature(
+        "journald",
+        "log lines with fields",
+        "syslog, files, stderr",
+        "systemd-journald, running",
+        _journald,
+    ),
+    Feature(
+        "lz4",
+        "knet_compression_model lz4, lz4hc",
+        "zlib, bzip2, lzma",
+        _EXTRA.format("compression"),
+        _package("lz4"),
+    ),
+    Feature(
+        "zstd",
+        "knet_compression_model zstd",
+        "zlib, bzip2, lzma",
+        _EXTRA.format("compression"),
+        _package("zstandard"),
+    ),
+    Feature(
+        "tls",
+        "Perspective Broker over TLS",
+        "local clients alone",
+        _EXTRA.format("tls"),
+        _package("OpenSSL"),
+    ),
     Feature(
         "verbs",
         "",
-        "not used: transport udp, udpu and knet go over InfiniBand by IP",
+        "transports go over InfiniBand by IP",
+        "",
         _there(_VERBS),
     ),
-    Feature("timerfd", "", "not used: the loop waits to the millisecond", _timerfd),
+    Feature("timerfd", "", "the loop waits to the millisecond", "", _timerfd),
     Feature(
         "recvmmsg",
         "",
-        "not used: gro takes as many datagrams in one call",
+        "gro takes as many datagrams in one call",
+        "",
         lambda: (False, "no name in Python"),
     ),
 )

@@ -25,6 +25,7 @@ class Host:
     :ivar uid_of: number of a user; raises KeyError.
     :ivar gid_of: number of a group; raises KeyError.
     :ivar running_nodeid: of our node that runs here, 0 for none.
+    :ivar may_be_ours: whether a literal address is of this machine that ``interfaces`` may lack.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Host:
     uid_of: Callable[[str], int]
     gid_of: Callable[[str], int]
     running_nodeid: int = 0
+    may_be_ours: Callable[[str], bool] = lambda _: False
 
     def has_address(self, address: IpAddress) -> bool:
         """
@@ -44,7 +46,7 @@ class Host:
         return any(
             address == interface.ip or (interface.ip.is_loopback and address in interface.network)
             for interface in self.interfaces
-        )
+        ) or self.may_be_ours(str(address))
 
     def resolve_one(self, name: str, ip_version: str) -> IpAddress | None:
         """

@@ -14,7 +14,7 @@ from ipaddress import ip_address, ip_interface
 from typing import Final
 
 from corosync_tw.config.host import Host, IpAddress, IpInterface
-from corosync_tw.net.ifaddr import local_addresses
+from corosync_tw.net.ifaddr import local_addresses, may_be_ours
 
 # libknet.h: KNET_MAX_KEY_LEN; more of a key file is never used.
 KEY_LEN_BYTES_MAX: Final = 4096
@@ -53,4 +53,5 @@ def this_host() -> Host:
         read_key=_read_key,
         uid_of=lambda name: pwd.getpwnam(name).pw_uid,
         gid_of=lambda name: grp.getgrnam(name).gr_gid,
+        may_be_ours=lru_cache(maxsize=4096)(may_be_ours),
     )

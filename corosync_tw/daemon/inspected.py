@@ -11,7 +11,6 @@ import json
 import os
 import platform
 import re
-import resource
 import stat
 import time
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from typing import Any, BinaryIO, Final
 import twisted
 from corosync_tw import __version__
 from corosync_tw.config.schema import Config
+from corosync_tw.daemon import scheduling
 from corosync_tw.daemon.facts import NodeFacts
 from corosync_tw.daemon.maps import Maps
 from corosync_tw.daemon.secrecy import is_secret, without_login, without_secrets
@@ -71,8 +71,8 @@ def state(config: Config, stack: Stack, maps: Maps, links: NodeFacts) -> dict[st
             for member in link.members
         ],
         "links": [[each.number, each.address, each.status] for each in links.interfaces()],
-        "scheduler": _SCHEDULERS.get(os.sched_getscheduler(0), "another"),
-        "memory_lock_bytes_max": resource.getrlimit(resource.RLIMIT_MEMLOCK)[0],
+        "scheduler": scheduling.scheduler_name(),
+        "memory_lock_bytes_max": scheduling.memory_lock_bytes_max(),
         "pauses": [list(each) for each in maps.stats.schedmiss.events()],
         "counters": {
             each.name: value
@@ -86,9 +86,6 @@ def facts(state: dict[str, Any], config: Config) -> bytes:
     """Add what the system knows of the host, as far as it tells; make a JSON object of it."""
     host = {"mtu_bytes": dict(_mtus(config)), "free_bytes": dict(_free(config))}
     return json.dumps(state | host).encode()
-
-
-_SCHEDULERS: Final = {os.SCHED_OTHER: "other", os.SCHED_RR: "rr", os.SCHED_FIFO: "fifo"}
 
 
 def configuration(config: Config) -> bytes:
@@ -156,10 +153,9 @@ def _mtus(config: Config) -> Iterator[tuple[str, int]]:
     addresses = local_addresses()
     for link in config.membership.links:
         interface = interface_of(str(link.local_address), addresses)
-        if interface is not None:
-            path = Path(f"/sys/class/net/{interface.name}/mtu")
-            with suppress(OSError):
-                yield str(link.linknumber), int(path.read_text(encoding="ascii"))
+        # Where the system has no rtnetlink, it is not known.
+        if interface is not None and interface.mtu:
+            yield str(link.linknumber), interface.mtu
 
 
 def _free(config: Config) -> Iterator[tuple[str, int]]:

@@ -17,6 +17,7 @@ _MCL_FUTURE: Final = 2
 _MCL_ONFAULT: Final = 4
 PRIORITY_MAX: Final = -20
 PRIORITY_MIN: Final = 19
+_SCHEDULERS: Final = {"SCHED_OTHER": "other", "SCHED_RR": "rr", "SCHED_FIFO": "fifo"}
 
 
 def set_round_robin() -> str | None:
@@ -60,6 +61,20 @@ def lock_memory() -> str | None:
         reason = os.strerror(ctypes.get_errno())
         return f"Could not lock memory of service to avoid page faults: {reason}"
     return None
+
+
+def scheduler_name() -> str:
+    """Name the scheduler of this process: other, rr, fifo or another; unknown where none tells."""
+    if not hasattr(os, "sched_getscheduler"):
+        return "unknown"
+    names = {getattr(os, name, None): short for name, short in _SCHEDULERS.items()}
+    return names.get(os.sched_getscheduler(0), "another")
+
+
+def memory_lock_bytes_max() -> int:
+    """Tell how much memory may be locked; RLIM_INFINITY where nothing limits it."""
+    limit = getattr(resource, "RLIMIT_MEMLOCK", None)
+    return resource.RLIM_INFINITY if limit is None else resource.getrlimit(limit)[0]
 
 
 def allow_descriptors() -> None:

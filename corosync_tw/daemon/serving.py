@@ -22,6 +22,7 @@ from corosync_tw.ipc.pb.quorum import QuorumHub
 from corosync_tw.ipc.pb.server import PbServer
 from corosync_tw.ipc.pb.votequorum import VotequorumHub
 from corosync_tw.ipc.qb.server import QbServer
+from corosync_tw.ipc.qb.system import why_no_clients
 from corosync_tw.ipc.zerocopy import ZeroCopyFiles
 from corosync_tw.services.cfg.handler import CfgHandler
 from corosync_tw.services.cmap.handler import CmapHandler
@@ -66,8 +67,7 @@ class Serving:
         self.facts = facts
         handlers = self._handlers(stack, shell, maps, facts, nodeid)
         access = Access(maps.icmap)
-        # Their sockets have one name each, so one node of a machine can have them.
-        served = handlers if config().system.qb_ipc_type != "none" else ()
+        served = self._handlers_for_programs(handlers, config(), log)
         self.qb = QbServer(
             reactor,
             served,
@@ -101,6 +101,23 @@ class Serving:
         ]
         if stack.votequorum is not None:
             handlers.append(VotequorumHandler(stack.votequorum, shell))
+        return handlers
+
+    @staticmethod
+    def _handlers_for_programs(
+        handlers: Sequence[LibHandler], config: Config, log: Callable[[str, str], None]
+    ) -> Sequence[LibHandler]:
+        # Their sockets have one name each, so one node of a machine can have them.
+        if config.system.qb_ipc_type == "none":
+            return ()
+        lacking = why_no_clients()
+        if lacking:
+            log(
+                "warning",
+                f"No client of the C libraries is served, such as Pacemaker: {lacking}. Say"
+                " system.qb_ipc_type: none if there is none.",
+            )
+            return ()
         return handlers
 
     @staticmethod

@@ -28,7 +28,8 @@ def _why_not_compiled(wanted: str) -> str:
         raise ImportError(f"{VARIABLE} is {wanted!r}: plain, compiled, or unset")
     if wanted == "plain":
         return f"{VARIABLE}=plain"
-    if not wanted and "kernels" in os.environ.get(_WITHOUT, "").split(","):
+    taken_away = {word.strip() for word in os.environ.get(_WITHOUT, "").split(",")}
+    if not wanted and "kernels" in taken_away:
         return f"{_WITHOUT}=kernels"
     for module in pkgutil.iter_modules(plain.__path__):
         try:

@@ -16,6 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from corosync_tw import features
 from corosync_tw.logsys.format import LineFormat, Record
 from corosync_tw.logsys.levels import Level
 
@@ -291,6 +292,6 @@ def syslog_priority(level: Level) -> int:
 
 def system_log_sink(line_format: LineFormat, facility: str) -> SocketSink:
     """Make the sink of this machine's log: the journal where there is one."""
-    if os.path.exists(JOURNAL_SOCKET):
+    if not features.is_off("journald") and os.path.exists(JOURNAL_SOCKET):
         return JournalSink(line_format, facility)
     return SyslogSink(line_format, facility)

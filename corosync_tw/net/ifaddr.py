@@ -8,7 +8,9 @@ Source: Corosync exec/totemip.c, totemip_parse and totemip_iface_check; Linux rt
 """
 
 import contextlib
+import errno
 import ipaddress
+import os
 import socket
 import struct
 from collections.abc import Iterator
@@ -93,6 +95,17 @@ def socket_address(address: str, port: int) -> tuple[socket.AddressFamily, SockA
     return family, (host, port, 0, int(rest[2]))
 
 
+def udp_socket(family: int) -> socket.socket:
+    """
+    Open a UDP socket.
+
+    Raises: OSError; where IPv6 was taken away, the one that a system without it gives.
+    """
+    if family == socket.AF_INET6 and features.is_off("ipv6"):
+        raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+    return socket.socket(family, socket.SOCK_DGRAM)
+
+
 _FAMILIES: Final = {
     "ipv4": (socket.AF_INET,),
     "ipv6": (socket.AF_INET6,),
@@ -160,11 +173,25 @@ def _is_bindable(address: str) -> bool:
     """Tell whether sockets can have the address: all of 127.0.0.0/8 can, listed or not."""
     family, sockaddr = socket_address(address, 0)
     try:
-        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        with udp_socket(family) as sock:
             sock.bind(sockaddr)
     except OSError:
         return False
     return True
+
+
+def may_be_ours(address: str) -> bool:
+    """
+    Where ``local_addresses`` may lack some, find out whether an address is ours by binding to it.
+
+    :return: False where the system has rtnetlink, and all are listed.
+    :raises NetError: the address is not literal.
+    """
+    try:
+        AddressTable().close()
+    except NetError:
+        return _is_bindable(address)
+    return False
 
 
 def interface_of(address: str, addresses: list[InterfaceAddress]) -> InterfaceAddress | None:

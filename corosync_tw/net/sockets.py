@@ -14,7 +14,7 @@ from typing import Final
 
 from corosync_tw import features
 from corosync_tw.net.errors import NetError, bind_error, system_text
-from corosync_tw.net.ifaddr import socket_address
+from corosync_tw.net.ifaddr import socket_address, udp_socket
 
 # Room for a window of full frames from every member; Corosync asks for TRANSMITS_ALLOWED frames.
 RECEIVE_BUFFER_BYTES: Final = 8 << 20
@@ -57,13 +57,15 @@ def open_udp(
     """
     family, sockaddr = socket_address(address, port)
     try:
-        sock = socket.socket(family, socket.SOCK_DGRAM)
+        sock = udp_socket(family)
     except OSError as cause:
         raise NetError(
             address,
             port,
             f"cannot open a socket: {system_text(cause)}",
-            "Check the system's limits",
+            "Use addresses of the other version of IP in corosync.conf"
+            if cause.errno == errno.EAFNOSUPPORT
+            else "Check the system's limits",
         ) from cause
     try:
         sock.setblocking(False)
@@ -121,7 +123,7 @@ def receive_capacity_bytes(family: int) -> int:
     times their length, measured, and four times are allowed for. 0 when no socket can be opened.
     """
     try:
-        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        with udp_socket(family) as sock:
             _grow(sock, _SO_RCVBUFFORCE, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
             return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 4
     except OSError:

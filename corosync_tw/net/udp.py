@@ -282,7 +282,10 @@ class UdpTransport:
         if not self._members or self._watch is None:
             return True
         local = self._watch.addresses()
-        return any(interface_of(address, local) is not None for address in self._members.values())
+        # Where the system does not tell our addresses, a member may well be here.
+        return not local or any(
+            interface_of(address, local) is not None for address in self._members.values()
+        )
 
     def _peer_learnt(self, nodeid: int, address: str) -> None:
         try:

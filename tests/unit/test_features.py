@@ -1,5 +1,6 @@
 """What is done where a system lacks something: each feature taken away, one at a time."""
 
+import json
 import os
 import socket
 import subprocess
@@ -12,6 +13,12 @@ from corosync_tw.cli import feature_probes
 from corosync_tw.cli.feature_probes import FEATURES
 from corosync_tw.cli.features import as_text, probed
 from corosync_tw.daemon import scheduling
+from corosync_tw.ipc.qb import system
+from corosync_tw.ipc.qb.room import RoomWatch
+from corosync_tw.ipc.qb.system import why_no_clients
+from corosync_tw.logsys import sinks
+from corosync_tw.logsys.format import LineFormat
+from corosync_tw.logsys.settings import LogSettings
 from corosync_tw.net import ifaddr, offload, sockets
 from corosync_tw.net.errors import NetError
 from corosync_tw.net.reactor import install, turn_end_of
@@ -33,7 +40,7 @@ def udp():
 def test_the_variable_is_a_list_of_known_names():
     assert features.parse("") == frozenset()
     assert features.parse(" gso, gro ,") == {"gso", "gro"}
-    with pytest.raises(ImportError, match="names no feature: grow, x; there are epoll, freebind"):
+    with pytest.raises(ValueError, match="names no feature: grow, x; there are c_clients, epoll"):
         features.parse("gso,grow,x")
 
 
@@ -112,8 +119,66 @@ def test_without_netlink_a_machine_has_the_addresses_of_its_name(without, monkey
     addresses = ifaddr.local_addresses()
     assert addresses[0].address == "127.0.0.1"
     assert NOBODYS not in {one.address for one in addresses}
+    assert ifaddr.may_be_ours("127.9.9.9")
+    assert not ifaddr.may_be_ours(NOBODYS)
+    without()
+    assert not ifaddr.may_be_ours("127.9.9.9")
     # A demonstration's node has an address of the loopback's network.
     assert ifaddr.interface_of("127.7.1.1", addresses) is not None
+
+
+def test_without_ipv6_there_are_addresses_of_ipv4(without):
+    without("ipv6")
+    with pytest.raises(NetError, match="Use addresses of the other version of IP"):
+        sockets.open_udp("::1", 0)
+    assert sockets.receive_capacity_bytes(socket.AF_INET6) == 0
+    sockets.open_udp("127.0.0.1", 0).close()
+
+
+def test_without_a_journal_lines_go_to_syslog(without, monkeypatch, tmp_path):
+    monkeypatch.setattr(sinks, "JOURNAL_SOCKET", str(tmp_path))
+    monkeypatch.setattr(sinks, "SYSLOG_SOCKET", str(tmp_path / "none"))
+    settings = LineFormat(LogSettings())
+    assert isinstance(sinks.system_log_sink(settings, "daemon"), sinks.JournalSink)
+    without("journald")
+    assert isinstance(sinks.system_log_sink(settings, "daemon"), sinks.SyslogSink)
+
+
+@pytest.mark.parametrize(
+    ("package", "program", "remedy"),
+    [
+        ("lz4", "compression.check_model('lz4hc')", "lz4hc needs the Python package lz4"),
+        ("zstd", "compression.check_model('zstd')", "zstd needs the Python package zstandard"),
+        ("tls", "import corosync_tw.ipc.pb.tls", "OpenSSL"),
+    ],
+)
+def test_what_a_package_does_is_refused_without_it(package, program, remedy):
+    lines = "import corosync_tw.features; from corosync_tw.net.knet import compression\n" + program
+    environ = {**os.environ, features.VARIABLE: package}
+    command = [sys.executable, "-c", lines]
+    ran = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    assert remedy in ran.stderr.splitlines()[-1]
+
+
+def test_without_c_clients_python_clients_are_served_alone(without, monkeypatch):
+    assert why_no_clients() == ""
+    without("c_clients")
+    assert why_no_clients() == "COROSYNC_TW_WITHOUT takes them away"
+    without()
+    monkeypatch.setattr(system, "SHM_DIR", "/nonexistent")
+    assert why_no_clients() == "there is no /nonexistent"
+    monkeypatch.delattr(socket, "SO_PASSCRED")
+    assert why_no_clients() == "sockets do not tell who is at the other end (SO_PASSCRED)"
+
+
+def test_without_epoll_nobody_tells_that_a_client_has_read(without):
+    without("epoll")
+    watch = RoomWatch(None)
+    watch.start()
+    watch.add(None, lambda: None)
+    assert watch.fileno() == -1
+    watch.close()
 
 
 def test_without_epoll_twisted_chooses(without, monkeypatch):
@@ -169,13 +234,79 @@ def test_probing_changes_nothing_here():
     assert list(found) == [feature.name for feature in FEATURES]
     assert not found["recvmmsg"]["used"]
     assert all(one["without"] for one in found.values())
+    assert all(bool(one["remedy"]) == bool(one["used_for"]) for one in found.values())
 
 
 def test_what_is_switched_off_is_said(without):
     without("gso", "netlink", "packet")
-    lines = "\n".join(as_text(list(probed())))
-    assert "gso               off      without it: a call for each datagram" in lines
-    assert "packet            off" in lines
+    lines = "\n".join(as_text(list(probed(("gso", "packet", "verbs")))))
+    assert lines == (
+        "feature           here     what for\n"
+        "gso               off      sends many datagrams in one call\n"
+        "                           without it: a call for each datagram\n"
+        "                           COROSYNC_TW_WITHOUT takes it away\n"
+        "packet            off      corosync-tw sniff listens on interfaces\n"
+        "                           without it: sniff -r reads what tcpdump wrote\n"
+        "                           COROSYNC_TW_WITHOUT takes it away\n"
+        "verbs             no       not used: transports go over InfiniBand by IP\n"
+        "not here: gso, packet"
+    )
+
+
+def test_what_is_missing_comes_with_the_reason_and_the_remedy():
+    memlock = {
+        "name": "memlock",
+        "available": False,
+        "used": False,
+        "switched_off": False,
+        "used_for": "no page of the daemon is swapped out",
+        "without": "swapping may delay the token",
+        "remedy": "LimitMEMLOCK=infinity of its service, or CAP_SYS_RESOURCE",
+        "detail": "not allowed to raise maximum limit",
+    }
+    assert list(as_text([memlock], 80))[1:] == [
+        "memlock           MISSING  no page of the daemon is swapped out",
+        "                           without it: swapping may delay the token",
+        "                           tried: not allowed to raise maximum limit",
+        "                           to get it: LimitMEMLOCK=infinity of its service, or",
+        "                             CAP_SYS_RESOURCE",
+        "not here: memlock",
+    ]
+
+
+@pytest.mark.parametrize("width", [40, 80, 100])
+def test_the_table_keeps_to_its_width(without, width):
+    without(*features.NAMES)
+    assert max(map(len, as_text(list(probed()), width))) <= max(width, 45)
+
+
+def said_by(*args, **environ):
+    """What ``corosync-tw features`` says in a process of its own: exit code, output, errors."""
+    environ = {**os.environ, "COLUMNS": "80", **environ}
+    command = [sys.executable, "-m", "corosync_tw.cli.main", "features", *args]
+    ran = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    return ran.returncode, ran.stdout, ran.stderr
+
+
+def test_scripts_ask_by_name():
+    off = {features.VARIABLE: "lz4, zstd"}
+    code, said, _ = said_by("--json", "lz4", "zstd", **off)
+    assert code == 1
+    told = [(one["name"], one["available"]) for one in json.loads(said)["features"]]
+    assert told == [("lz4", False), ("zstd", False)]
+    assert said_by("epoll", **{features.VARIABLE: ""})[0] == 0
+    code, _, complaint = said_by("grow")
+    assert code == 2
+    assert "no feature 'grow'; there are kernels, epoll, " in complaint
+
+
+def test_a_wrong_name_in_the_variable_is_one_line():
+    code, said, complaint = said_by(**{features.VARIABLE: "grow"})
+    assert (code, said) == (1, "")
+    assert complaint.startswith(
+        "corosync_tw: COROSYNC_TW_WITHOUT names no feature: grow; there are"
+    )
+    assert complaint.count("\n") == 1
 
 
 def test_a_probe_in_a_child_tells_what_was_refused():

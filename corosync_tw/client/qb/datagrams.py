@@ -12,7 +12,7 @@ import socket
 from typing import Final
 
 from corosync_tw.client.qb.faults import Disconnected, ForeignBytes, fault_of
-from corosync_tw.client.qb.handshake import Accepted
+from corosync_tw.client.qb.handshake import NO_SIGNAL, Accepted
 from corosync_tw.client.qb.sharing import SharedDirectory, remove_left_files
 from corosync_tw.errors import CsTooBig, CsTryAgain
 from corosync_tw.ipc.qb.layout import CONTROL, CONTROL_FLOW_CONTROL_WORD, abstract_address
@@ -62,7 +62,7 @@ class DatagramTransport:
         Raises: CsTryAgain when the daemon's socket is full, CsTooBig.
         """
         try:
-            self._requests.send(request, socket.MSG_NOSIGNAL)
+            self._requests.send(request, NO_SIGNAL)
         except BlockingIOError as fault:
             raise CsTryAgain("the daemon's socket is full") from fault
         except OSError as fault:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from corosync_tw.client.qb.faults import Disconnected, ForeignBytes, fault_of
-from corosync_tw.errors import CsTimeout
+from corosync_tw.errors import CsNotSupported, CsTimeout
 from corosync_tw.ipc.qb.layout import (
     CONNECTION_REQUEST,
     CONNECTION_RESPONSE,
@@ -23,6 +23,8 @@ from corosync_tw.ipc.qb.layout import (
     abstract_address,
 )
 
+# A program may have SIGPIPE end it, for the sake of its output.
+NO_SIGNAL: Final = getattr(socket, "MSG_NOSIGNAL", 0)
 # What Corosync's libraries ask for (lib/util.h IPC_REQUEST_SIZE).
 MAX_MSG_LEN: Final = 1024 * 1024
 MAX_MSG_LEN_LIMIT: Final = 16 * MAX_MSG_LEN
@@ -57,9 +59,12 @@ def dial(service: str, timeout_s: float | None) -> Accepted:
     Ask a service to let us in.
 
     :param service: name of its socket, for instance ``cmap``.
-    Raises: CsError: CsTryAgain while the daemon starts, CsAccess when it does not want us, CsError
-    itself (CS_ERR_LIBRARY) when there is none.
+    Raises: CsError: CsTryAgain while the daemon starts, CsAccess when it does not want us,
+    CsNotSupported where a client cannot say who it is, CsError itself (CS_ERR_LIBRARY) when there
+    is none.
     """
+    if not hasattr(socket, "SO_PASSCRED"):
+        raise CsNotSupported("sockets of this system do not tell who is at the other end")
     stream = _connect(service)
     try:
         return _let_in(stream, None if timeout_s is None else time.monotonic() + timeout_s)
@@ -96,8 +101,7 @@ def _addresses(service: str) -> list[str | bytes]:
 def _let_in(stream: socket.socket, deadline: float | None) -> Accepted:
     stream.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
     stream.send(
-        CONNECTION_REQUEST.pack(MSG_AUTHENTICATE, CONNECTION_REQUEST.size, MAX_MSG_LEN),
-        socket.MSG_NOSIGNAL,
+        CONNECTION_REQUEST.pack(MSG_AUTHENTICATE, CONNECTION_REQUEST.size, MAX_MSG_LEN), NO_SIGNAL
     )
     answer, server_pid = _read_answer(stream, deadline)
     stream.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)

@@ -59,7 +59,8 @@ class Ring:
         if os.fstat(data).st_size < data_len:
             raise ForeignBytes("a ring's data are shorter than its header says")
         # Where no memory is left, an error now is better than a signal later.
-        os.posix_fallocate(data, 0, data_len)
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(data, 0, data_len)
         self._data = mmap.mmap(data, data_len)
         self._chunks = memoryview(self._data).cast("I")
         self._semaphore = Semaphore(self._header, SEM_OFFSET)

@@ -12,7 +12,7 @@ import socket
 from typing import Final
 
 from corosync_tw.client.qb.faults import Disconnected, ForeignBytes, fault_of
-from corosync_tw.client.qb.handshake import Accepted
+from corosync_tw.client.qb.handshake import NO_SIGNAL, Accepted
 from corosync_tw.client.qb.ring import Ring, open_ring
 from corosync_tw.client.qb.sharing import SharedDirectory, remove_left_files
 from corosync_tw.errors import CsTryAgain
@@ -68,7 +68,7 @@ class ShmTransport:
             raise CsTryAgain("the ring of requests is full")
         while True:
             try:
-                self._stream.send(b"\0", socket.MSG_NOSIGNAL)
+                self._stream.send(b"\0", NO_SIGNAL)
             except BlockingIOError:
                 self._poll(select.POLLOUT, None)
             except OSError as fault:

@@ -4,6 +4,7 @@ Hearing that a client has read: its socket has given back the memory of bells th
 Nothing in shared memory tells when a client reads its events; but it takes their bells off the
 socket afterwards, and then the kernel reports that the socket, writable as it was, has more room.
 An edge-triggered epoll hears that, where the reactor's own would report a writable socket for ever.
+Without epoll nobody tells: the server then looks at its clients' rings now and then alone.
 Source: libqb 2.0.6 lib/ipcc.c qb_ipcc_event_recv; epoll(7).
 """
 
@@ -16,6 +17,8 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from corosync_tw import features
+
 _EVENTS_PER_READ_MAX: Final = 64
 
 
@@ -26,22 +29,26 @@ class RoomWatch:
     def __init__(self, reactor: Any) -> None:
         """Prepare; nothing is open before ``start``."""
         self._reactor = reactor
-        self._epoll: select.epoll | None = None
+        # A select.epoll, which not every system has.
+        self._epoll: Any = None
         self._told: dict[int, Callable[[], None]] = {}
 
     def start(self) -> None:
         """
-        Begin.
+        Begin, if the system has epoll.
 
         Raises: OSError.
         """
+        if features.is_off("epoll") or not hasattr(select, "epoll"):
+            return
         self._epoll = select.epoll()
         self._reactor.addReader(self)
 
     def add(self, sock: socket.socket, on_read: Callable[[], None]) -> None:
         """Call ``on_read`` now and then while the client reads; at once for the first time."""
+        if self._epoll is None:
+            return
         number = sock.fileno()
-        assert self._epoll is not None, "nobody watches"
         self._epoll.register(number, select.EPOLLOUT | select.EPOLLET)
         self._told[number] = on_read
 

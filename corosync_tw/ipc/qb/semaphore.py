@@ -33,7 +33,11 @@ _FUTEX_NUMBERS: Final = {
     "s390x": 238,
 }
 # The number of a call is the processor's, and there is no other way to ask for this one.
-_SYS_FUTEX: Final = None if features.is_off("futex") else _FUTEX_NUMBERS.get(os.uname().machine)
+_SYS_FUTEX: Final = (
+    None
+    if features.is_off("futex") or not hasattr(LIBC, "syscall")
+    else _FUTEX_NUMBERS.get(os.uname().machine)
+)
 _FUTEX_WAKE_OP: Final = 5
 _FUTEX_PRIVATE_FLAG: Final = 128
 _FUTEX_OP_ADD: Final = 1
@@ -41,6 +45,8 @@ _FUTEX_OP_CMP_LT: Final = 2
 
 
 def _syscall() -> Any:
+    if _SYS_FUTEX is None:
+        return None
     function = LIBC.syscall
     function.restype = ctypes.c_long
     function.argtypes = [

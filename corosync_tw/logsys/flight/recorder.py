@@ -40,6 +40,7 @@ from corosync_tw.logsys.flight.words import OURS
 # Names and addresses of nodes are nobody's business, as are log lines.
 FILE_MODE: Final = 0o640
 _BOOT_ID: Final = "/proc/sys/kernel/random/boot_id"
+_CHUNK_LEN_BYTES: Final = 1 << 20
 _INT_MAX: Final = (1 << 63) - 1
 
 
@@ -200,12 +201,23 @@ def _fitting(value: int) -> int:
     return max(-_INT_MAX, min(value, _INT_MAX))
 
 
+def _reserve(descriptor: int, length: int) -> None:
+    """Make an empty file this long, its room taken, lest a full disk show as a signal later."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, length)
+        return
+    zeros = bytes(_CHUNK_LEN_BYTES)
+    left = length
+    while left:
+        left -= os.write(descriptor, zeros[:left])
+
+
 def _make_file(path: str, length: int) -> mmap.mmap:
     """Make a file whose room is really there, and map it."""
     new = f"{path}.new"
     descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
     try:
-        os.posix_fallocate(descriptor, 0, length)
+        _reserve(descriptor, length)
         flags = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)
         mapped = mmap.mmap(descriptor, length, flags=flags)
         os.rename(new, path)

@@ -101,6 +101,7 @@ def test_a_datagram_too_long_for_the_interface_is_an_answer_and_no_error(ears):
     assert ears[1].too_long == [(2, len(TOO_LONG))]
 
 
+@pytest.mark.needs("freebind")
 def test_an_address_that_is_not_there_yet_can_be_bound():
     ear = Ear("192.0.2.77", free_port(), {2: TWO})
     ear.carrier.send([(b"x",)], (2,), False)

@@ -274,7 +274,7 @@ def test_the_differentiated_services_code_point_is_set(nodes):
     assert sock.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) == 46 << 2
 
 
-@pytest.mark.needs("netlink")
+@pytest.mark.needs("freebind", "netlink")
 @pytest.mark.parametrize("transport", [UdpuTransport, UdpTransport])
 def test_one_network_of_several_may_be_down_at_the_start(transport):
     # TEST-NET-1: nobody has it.
@@ -290,6 +290,7 @@ def test_one_network_of_several_may_be_down_at_the_start(transport):
         node.transport.stop()
 
 
+@pytest.mark.needs("multicast")
 def test_a_ring_of_one_multicasts_to_nobody(nodes):
     one, two = nodes(UdpTransport, 2, mcast_address=GROUP)
     one.transport.set_ring_members(frozenset({1}))

@@ -131,7 +131,8 @@ def test_an_answer_that_does_not_come_in_time_closes_the_connection(kind):
     server = RawServer(kind)
     server.answer = lambda _: []
     with server:
-        connection = connect(server.service, 0.05)
+        connection = connect(server.service, 5)
+        connection._timeout_s = 0.05
         with pytest.raises(CsTimeout):
             connection.request(1)
         with pytest.raises(Disconnected):
