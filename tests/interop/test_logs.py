@@ -4,6 +4,8 @@ import fcntl
 import os
 import re
 import select
+import subprocess
+import sys
 
 import pytest
 
@@ -177,3 +179,32 @@ def test_a_full_disk_costs_lines_and_no_membership(small_disk):
     assert failed.returncode != 0
     assert "Could not reopen corosync logging files. Error " in failed.stderr
     assert "Cannot open the log file" in node.log_text()
+
+
+def replayed(node, event):
+    """Count the records of a kind in a node's recording."""
+    recording = node.state_dir / f"flight-{node.nodeid}.rec"
+    tool = (sys.executable, "-m", "corosync_tw.cli.main", "fplay", str(recording), "--json")
+    told = subprocess.run([*tool, "--event", event], check=True, capture_output=True, text=True)
+    return len(told.stdout.splitlines())
+
+
+def test_of_a_flood_of_retransmit_lists_each_is_counted_and_recorded(bed):
+    machines, workdir = bed
+    with Cluster(machines.machines, [], list(OURS), workdir / "flood", token_ms=TOKEN_MS) as ring:
+        # The sender is asked again for what the other node did not receive.
+        node, deaf = (ring.nodes[nodeid] for nodeid in OURS)
+        ring.start()
+        ring.wait_quorate(timeout_s=WITHIN_S)
+        sender = ring.client(node.nodeid, "flood", count=1_000_000, rate=0, members=1)
+        ring.wait_members([sender], 1, WITHIN_S)
+        deaf.machine.set_loss(20)
+        wait_until("a flood", lambda: replayed(node, "retransmit_list") > 100, WITHIN_S, 0.5)
+        deaf.machine.set_loss(0)
+        assert node.leave() == 0
+    lines = re.findall(r"Retransmit List: [0-9a-f ]+(?:\((\d+) more like it.*)?\n", node.log_text())
+    # The last one of those that were held back comes with their count.
+    counted = sum(int(more or 1) for more in lines)
+    assert any(lines)
+    assert len(lines) < counted / 2
+    assert counted == replayed(node, "retransmit_list")
