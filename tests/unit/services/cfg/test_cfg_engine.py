@@ -29,7 +29,6 @@ from corosync_tw.services.cfg.engine import (
     ANNOUNCE_RETRY_NS,
     KILLED_EXIT_CODE,
     RELOADS_MAX,
-    CfgEngine,
 )
 from corosync_tw.services.cfg.shutdown import ShutdownFlag
 from corosync_tw.services.cfg.wire import (
@@ -43,29 +42,12 @@ from corosync_tw.services.cfg.wire import (
     encode_shutdown,
 )
 from corosync_tw.services.effects import FatalError
-from tests.unit.services.ordered_bus import FakeBus
+from tests.unit.services.cfg.phases import emitted
 
 REQUEST, REGARDLESS, IMMEDIATE = ShutdownFlag
 TIMEOUT_MS = 5000
 SHUTDOWN = (b"a", encode_shutdown())
 OK = 1
-
-
-@pytest.fixture
-def bus():
-    return FakeBus()
-
-
-@pytest.fixture
-def engine(bus):
-    engine = CfgEngine(1, bus)
-    engine.configuration_change((1, 2, 3))
-    return engine
-
-
-def take(bus):
-    effects, bus.effects[:] = bus.effects[:], []
-    return effects
 
 
 def ended(text, exit_code, *, leave_first):
@@ -75,7 +57,7 @@ def ended(text, exit_code, *, leave_first):
 class TestMessages:
     def test_killed_by_another_node(self, bus, engine):
         engine.on_killnode(2, 1, encode_killnode(KillNode(3, b"not us")), False)
-        assert take(bus) == [NodeKilled(3, 2, "not us")]
+        assert emitted(bus) == [NodeKilled(3, 2, "not us")]
         engine.on_killnode(2, 1, encode_killnode(KillNode(4, b"nobody")), False)
         assert bus.effects == []
         engine.on_killnode(2, 1, encode_killnode(KillNode(1, b"because\0tail")), False)
@@ -86,7 +68,7 @@ class TestMessages:
         engine.announce_shutdown()
         assert bus.ordinary == [SHUTDOWN]
         engine.on_shutdown(2, 1, SHUTDOWN[1], False)
-        assert take(bus) == [NodeShutDown(2)]
+        assert emitted(bus) == [NodeShutDown(2)]
         engine.on_shutdown(1, 1, SHUTDOWN[1], False)
         assert bus.effects == [ended("Node 1 was shut down by sysadmin", 0, leave_first=True)]
 
@@ -100,7 +82,7 @@ class TestMessages:
         assert bus.ordinary == [(b"a", message)]
         engine.on_ringreenable(1, 1, message, False)
         engine.on_ringreenable(2, 1, message, False)
-        assert take(bus) == [RingsReenabled(7), RingsReenabled(0)]
+        assert emitted(bus) == [RingsReenabled(7), RingsReenabled(0)]
 
     def test_malformed_messages_are_refused(self, engine):
         for handler in engine.exec_handlers().values():
@@ -135,11 +117,11 @@ class TestVote:
         for conn in (6, 7):
             engine.track_start(conn)
         assert not engine.try_shutdown(5, REQUEST, TIMEOUT_MS, 0)
-        assert take(bus) == [Asked(6, REQUEST, OK), Asked(7, REQUEST, OK)]
+        assert emitted(bus) == [Asked(6, REQUEST, OK), Asked(7, REQUEST, OK)]
         engine.reply_to_shutdown(7, yes=True)
-        assert take(bus) == bus.ordinary == []
+        assert emitted(bus) == bus.ordinary == []
         engine.reply_to_shutdown(6, yes=True)
-        assert take(bus) == [ShutdownAnswered(5, OK), ShutdownDecided(2, 0, REQUEST)]
+        assert emitted(bus) == [ShutdownAnswered(5, OK), ShutdownDecided(2, 0, REQUEST)]
         assert bus.ordinary == [SHUTDOWN]
         with pytest.raises(CsAccess):
             engine.reply_to_shutdown(6, yes=True)
@@ -149,25 +131,25 @@ class TestVote:
         engine.track_start(6)
         engine.track_start(7)
         engine.try_shutdown(5, flags, TIMEOUT_MS, 0)
-        take(bus)
+        emitted(bus)
         engine.reply_to_shutdown(7, yes=False)
         engine.reply_to_shutdown(6, yes=True)
-        assert take(bus) == [ShutdownAnswered(5, CsBusy.code), ShutdownDecided(1, 1, flags)]
+        assert emitted(bus) == [ShutdownAnswered(5, CsBusy.code), ShutdownDecided(1, 1, flags)]
         assert bus.ordinary == []
         assert engine.next_deadline() is None
 
     def test_regardless_asks_and_goes(self, bus, engine):
         engine.track_start(6)
         engine.try_shutdown(5, REGARDLESS, TIMEOUT_MS, 0)
-        assert take(bus) == [Asked(6, REGARDLESS, OK)]
+        assert emitted(bus) == [Asked(6, REGARDLESS, OK)]
         engine.reply_to_shutdown(6, yes=False)
-        assert take(bus) == [ShutdownAnswered(5, OK), ShutdownDecided(0, 1, REGARDLESS)]
+        assert emitted(bus) == [ShutdownAnswered(5, OK), ShutdownDecided(0, 1, REGARDLESS)]
         assert bus.ordinary == [SHUTDOWN]
 
     def test_immediate_asks_nobody_even_during_a_vote(self, bus, engine):
         engine.track_start(6)
         engine.try_shutdown(5, REQUEST, TIMEOUT_MS, 0)
-        take(bus)
+        emitted(bus)
         assert engine.try_shutdown(4, IMMEDIATE, TIMEOUT_MS, 0)
         assert bus.effects == []
         assert bus.ordinary == [SHUTDOWN]
@@ -185,11 +167,11 @@ class TestVote:
         deadline_ns = 100 + TIMEOUT_MS * NS_PER_MS
         assert engine.next_deadline() == deadline_ns
         engine.reply_to_shutdown(6, yes=True)
-        take(bus)
+        emitted(bus)
         engine.advance(deadline_ns - 1)
         assert bus.effects == []
         engine.advance(deadline_ns)
-        assert take(bus) == [ShutdownAnswered(5, CsBusy.code), ShutdownDecided(1, 1, REQUEST)]
+        assert emitted(bus) == [ShutdownAnswered(5, CsBusy.code), ShutdownDecided(1, 1, REQUEST)]
         assert engine.next_deadline() is None
 
     def test_silence_does_not_stop_regardless(self, bus, engine):
@@ -204,35 +186,35 @@ class TestVote:
         engine.try_shutdown(6, REQUEST, TIMEOUT_MS, 0)
         engine.reply_to_shutdown(7, yes=False)
         engine.try_shutdown(5, REQUEST, TIMEOUT_MS, 0)
-        take(bus)
+        emitted(bus)
         engine.advance(TIMEOUT_MS * NS_PER_MS)
-        assert take(bus)[2:] == [Asked(6, REQUEST, CsTimeout.code)]
+        assert emitted(bus)[2:] == [Asked(6, REQUEST, CsTimeout.code)]
 
     def test_a_newcomer_is_asked(self, bus, engine):
         engine.track_start(6)
         engine.try_shutdown(5, REQUEST, TIMEOUT_MS, 0)
-        take(bus)
+        emitted(bus)
         engine.track_start(7)
         engine.track_start(7)
-        assert take(bus) == [Asked(7, REQUEST, OK)]
+        assert emitted(bus) == [Asked(7, REQUEST, OK)]
         engine.reply_to_shutdown(6, yes=True)
         assert bus.effects == []
         engine.reply_to_shutdown(7, yes=True)
-        assert take(bus)[0] == ShutdownAnswered(5, OK)
+        assert emitted(bus)[0] == ShutdownAnswered(5, OK)
 
     @pytest.mark.parametrize("go", ["track_stop", "disconnect"])
     def test_who_goes_agrees(self, bus, engine, go):
         engine.track_start(6)
         engine.try_shutdown(5, REQUEST, TIMEOUT_MS, 0)
-        take(bus)
+        emitted(bus)
         getattr(engine, go)(6)
-        assert take(bus) == [ShutdownAnswered(5, OK), ShutdownDecided(1, 0, REQUEST)]
+        assert emitted(bus) == [ShutdownAnswered(5, OK), ShutdownDecided(1, 0, REQUEST)]
 
     def test_without_who_wanted_it_the_vote_is_off(self, bus, engine):
         engine.track_start(6)
         engine.try_shutdown(5, REQUEST, TIMEOUT_MS, 0)
         engine.disconnect(5)
-        take(bus)
+        emitted(bus)
         assert engine.next_deadline() is None
         with pytest.raises(CsAccess):
             engine.reply_to_shutdown(6, yes=True)
@@ -242,13 +224,13 @@ class TestVote:
         engine.track_start(6)
         engine.track_start(7)
         engine.try_shutdown(5, REQUEST, TIMEOUT_MS, 0)
-        take(bus)
+        emitted(bus)
         for conn in (6, 6, 5, 99):
             engine.reply_to_shutdown(conn, yes=True)
         assert bus.effects == []
         engine.reply_to_shutdown(6, yes=False)
         engine.reply_to_shutdown(7, yes=True)
-        assert take(bus) == [ShutdownAnswered(5, CsBusy.code), ShutdownDecided(1, 1, REQUEST)]
+        assert emitted(bus) == [ShutdownAnswered(5, CsBusy.code), ShutdownDecided(1, 1, REQUEST)]
 
     def test_a_full_queue_refuses_what_is_granted_at_once(self, bus, engine):
         bus.full = True
@@ -279,19 +261,19 @@ class TestReload:
         ((group, message),) = bus.ordinary
         assert (group, message) == (b"a", encode_reload(ReloadConfig(1, 5)))
         engine.on_reload_config(1, 9, message, False)
-        assert take(bus) == [ReloadRequested(1)]
+        assert emitted(bus) == [ReloadRequested(1)]
         engine.reload_done(7)
-        assert take(bus) == [ReloadAnswered(5, 7)]
+        assert emitted(bus) == [ReloadAnswered(5, 7)]
 
     def test_another_nodes_client_is_not_ours(self, bus, engine):
         engine.reload_config(5)
         engine.on_reload_config(2, 8, encode_reload(ReloadConfig(2, 5)), False)
         engine.on_reload_config(1, 9, encode_reload(ReloadConfig(1, 5)), False)
-        assert take(bus) == [ReloadRequested(2), ReloadRequested(1)]
+        assert emitted(bus) == [ReloadRequested(2), ReloadRequested(1)]
         engine.reload_done(OK)
-        assert take(bus) == []
+        assert emitted(bus) == []
         engine.reload_done(OK)
-        assert take(bus) == [ReloadAnswered(5, OK)]
+        assert emitted(bus) == [ReloadAnswered(5, OK)]
         assert engine.reload_requests == 2
 
     def test_a_client_that_went_or_never_was_gets_no_answer(self, bus, engine):
@@ -299,17 +281,17 @@ class TestReload:
         engine.disconnect(5)
         for conn in (5, 66):
             engine.on_reload_config(1, 9, encode_reload(ReloadConfig(1, conn)), False)
-            take(bus)
+            emitted(bus)
             engine.reload_done(OK)
-            assert take(bus) == []
+            assert emitted(bus) == []
 
     def test_a_flood_is_bounded(self, bus, engine):
         for _ in range(RELOADS_MAX + 5):
             engine.on_reload_config(2, 8, encode_reload(ReloadConfig(2, 1 << 60)), False)
-        assert len(take(bus)) == RELOADS_MAX
+        assert len(emitted(bus)) == RELOADS_MAX
         engine.reload_config(5)
         engine.on_reload_config(1, 8, encode_reload(ReloadConfig(1, 5)), False)
-        assert take(bus) == [ReloadAnswered(5, CsBusy.code)]
+        assert emitted(bus) == [ReloadAnswered(5, CsBusy.code)]
 
     def test_logs_are_reopened_here_alone(self, bus, engine):
         engine.reopen_log_files(5)

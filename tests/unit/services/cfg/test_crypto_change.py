@@ -1,59 +1,28 @@
 """A change of keys among members: who tells what, and when the old key is forgotten."""
 
-import pytest
-
 from corosync_tw.services.cfg.crypto_change import RETRY_NS, SETTLING_NS
 from corosync_tw.services.cfg.effects import CryptoPhaseReached, KeysSettled, ReloadRequested
-from corosync_tw.services.cfg.engine import CfgEngine
 from corosync_tw.services.cfg.wire import (
     CryptoPhase,
     ReloadConfig,
     encode_crypto_reconfig,
     encode_reload,
 )
-from tests.unit.services.ordered_bus import FakeBus
-
-ACTIVATE, CLEANUP = CryptoPhase
-
-
-@pytest.fixture
-def bus():
-    return FakeBus()
-
-
-@pytest.fixture
-def engine(bus):
-    engine = CfgEngine(1, bus)
-    engine.configuration_change((1, 2, 3))
-    return engine
-
-
-def say(engine, nodeid, phase):
-    engine.on_crypto_reconfig(nodeid, 1, encode_crypto_reconfig(phase), False)
-
-
-def sent(bus):
-    messages, bus.ordinary[:] = bus.ordinary[:], []
-    return [message for _, message in messages]
-
-
-def emitted(bus):
-    effects, bus.effects[:] = bus.effects[:], []
-    return effects
+from tests.unit.services.cfg.phases import ACTIVATE, CLEANUP, emitted, say, sent
 
 
 def test_the_old_key_is_forgotten_when_all_seal_with_the_new_one(bus, engine):
     engine.keys_changed(0)
     assert sent(bus) == [encode_crypto_reconfig(ACTIVATE)]
-    say(engine, 2, ACTIVATE)
-    say(engine, 2, CLEANUP)
+    say(engine, ACTIVATE, 2)
+    say(engine, CLEANUP, 2)
     assert emitted(bus) == []
-    say(engine, 1, ACTIVATE)
+    say(engine, ACTIVATE, 1)
     assert emitted(bus) == [CryptoPhaseReached(ACTIVATE)]
     assert sent(bus) == [encode_crypto_reconfig(CLEANUP)]
-    say(engine, 1, CLEANUP)
+    say(engine, CLEANUP, 1)
     assert emitted(bus) == [CryptoPhaseReached(CLEANUP)]
-    say(engine, 3, CLEANUP)
+    say(engine, CLEANUP, 3)
     assert emitted(bus) == [KeysSettled()]
     assert engine.next_deadline() is None
 
@@ -62,27 +31,27 @@ def test_members_may_be_faster_than_we_read(bus, engine):
     engine.on_reload_config(2, 1, encode_reload(ReloadConfig(2, 5)), False)
     assert emitted(bus) == [ReloadRequested(2)]
     for phase in CryptoPhase:
-        say(engine, 2, phase)
-        say(engine, 3, phase)
+        say(engine, phase, 2)
+        say(engine, phase, 3)
     engine.keys_changed(0)
-    say(engine, 1, ACTIVATE)
+    say(engine, ACTIVATE, 1)
     emitted(bus)
-    say(engine, 1, CLEANUP)
+    say(engine, CLEANUP, 1)
     assert emitted(bus) == [CryptoPhaseReached(CLEANUP), KeysSettled()]
 
 
 def test_what_members_said_before_the_reload_does_not_count(bus, engine):
     for nodeid in (2, 3):
-        say(engine, nodeid, CLEANUP)
+        say(engine, CLEANUP, nodeid)
     engine.on_reload_config(2, 1, encode_reload(ReloadConfig(2, 5)), False)
     engine.keys_changed(0)
-    say(engine, 1, CLEANUP)
+    say(engine, CLEANUP, 1)
     assert KeysSettled() not in emitted(bus)
 
 
 def test_nobody_waits_for_members_that_left(bus, engine):
     engine.keys_changed(0)
-    say(engine, 1, CLEANUP)
+    say(engine, CLEANUP, 1)
     emitted(bus)
     engine.configuration_change((1, 2))
     assert emitted(bus) == []
@@ -97,7 +66,7 @@ def test_who_says_nothing_is_not_waited_for_long(bus, engine):
     assert emitted(bus) == []
     engine.advance(7 + SETTLING_NS)
     assert emitted(bus) == [KeysSettled()]
-    say(engine, 3, CLEANUP)
+    say(engine, CLEANUP, 3)
     assert emitted(bus) == []
 
 

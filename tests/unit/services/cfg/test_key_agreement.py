@@ -7,20 +7,12 @@ from corosync_tw.services.cfg.effects import CryptoPhaseReached, KeysKnown, Keys
 from corosync_tw.services.cfg.engine import CfgEngine
 from corosync_tw.services.cfg.key_agreement import TELLING_NS
 from corosync_tw.services.cfg.wire import (
-    CryptoPhase,
     ReloadConfig,
     encode_crypto_reconfig,
     encode_reload,
 )
 from corosync_tw.services.log_line import LogLine
-from tests.unit.services.ordered_bus import FakeBus
-
-ACTIVATE, CLEANUP = CryptoPhase
-
-
-@pytest.fixture
-def bus():
-    return FakeBus()
+from tests.unit.services.cfg.phases import ACTIVATE, CLEANUP, emitted, say, sent
 
 
 @pytest.fixture
@@ -31,19 +23,8 @@ def engine(bus):
     return engine
 
 
-def say(engine, phase, *nodeids):
-    for nodeid in nodeids:
-        engine.on_crypto_reconfig(nodeid, 1, encode_crypto_reconfig(phase), False)
-
-
-def sent(bus):
-    messages, bus.ordinary[:] = bus.ordinary[:], []
-    return [message for _, message in messages]
-
-
 def told(bus):
-    effects, bus.effects[:] = bus.effects[:], []
-    return [effect for effect in effects if not isinstance(effect, CryptoPhaseReached)]
+    return [each for each in emitted(bus) if not isinstance(each, CryptoPhaseReached)]
 
 
 def test_a_key_is_used_when_all_have_it_and_forgotten_when_all_use_the_next(bus, engine):
