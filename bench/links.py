@@ -8,6 +8,7 @@ two networks stands alone, with links that notice it soon.
 import time
 
 from bench import figures as f
+from bench.measure import BETWEEN_S
 from bench.plan import ONE_LINK, SLOW_MBIT_PER_S, SLOW_NETWORKS, TWO_NETWORKS
 from bench.ring import BRISK_LINKS, running, standing
 
@@ -40,12 +41,12 @@ def measure_links(figures, timing, progress):
                 if bed == slow:
                     ring.slow(SLOW_MBIT_PER_S)
                 ring.freeze()
+            lasts = SLOW_TIMES if bed == slow else 1
             for run in range(timing.runs):
                 for size in SIZES:
                     for ring in rings:
-                        name = ring.system.name
-                        progress.step(f"{bed}, run {run + 1}: {name}, {size} B", timing.flood_s)
-                        lasts = SLOW_TIMES if bed == slow else 1
+                        what = f"{bed}, run {run + 1}: {ring.system.name}, {size} B"
+                        progress.step(what, _flood_s(timing, lasts))
                         _flood(figures, timing, bed, ring, size, lasts)
     for system in TWO_NETWORKS:
         if system.networks > 1:
@@ -77,9 +78,14 @@ def _cut(figures, name):
                     figures.add(bed, measure, name, f"network {network}", flood.messages_per_s)
 
 
+def _flood_s(timing, lasts):
+    """Tell about how long one takes."""
+    return lasts * (timing.warm_s + timing.flood_s) + BETWEEN_S
+
+
 def cost_s(timing):
-    """Tell about how long it takes."""
-    rings = len(ONE_LINK) + len(TWO_NETWORKS) + SLOW_TIMES * len(SLOW_NETWORKS)
-    floods = len(SIZES) * rings * timing.runs
+    """Tell about how long it takes: the same as all steps together."""
+    brisk = (len(ONE_LINK) + len(TWO_NETWORKS)) * _flood_s(timing, 1)
+    slow = len(SLOW_NETWORKS) * _flood_s(timing, SLOW_TIMES)
     cuts = sum(system.networks > 1 for system in TWO_NETWORKS)
-    return 3 * STAND_S + floods * timing.flood_s + cuts * CUT_S
+    return 3 * STAND_S + len(SIZES) * timing.runs * (brisk + slow) + cuts * CUT_S

@@ -150,7 +150,7 @@ def _load(figures, timing, progress):
             for size in SIZES:
                 # The one that begins is another one each time.
                 turn = rings if run % 2 else rings[::-1]
-                progress.step(f"recorder, run {run + 1}: {size} B", 2 * timing.flood_s)
+                progress.step(f"recorder, run {run + 1}: {size} B", _both_s(timing))
                 _flood_both(figures, timing, turn, size, record_ns)
 
 
@@ -177,8 +177,13 @@ def _records(ring):
     return sum(Recording.open(path).written().values()) if Path(path).exists() else 0
 
 
+def _both_s(timing):
+    """Tell about how long the floods of both rings take."""
+    return 4 * timing.flood_s + 1.0
+
+
 def cost_s(timing):
     """Tell about how long it takes."""
     rounds = max(timing.runs, ROUNDS)
-    floods = rounds * len(SIZES) * (4 * timing.flood_s + 1.0)
+    floods = rounds * len(SIZES) * _both_s(timing)
     return 1.0 + rounds * len(WRITERS) * 0.3 + STAND_S + floods

@@ -1,12 +1,14 @@
 """What is made of the benchmark's figures, on figures that were recorded: no daemon runs here."""
 
+import contextlib
 import io
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from bench import __main__ as command
-from bench import compare, goals, measure, plots, tables
+from bench import compare, goals, links, measure, plots, tables
 from bench import figures as f
 from bench.plan import (
     ALL,
@@ -231,6 +233,37 @@ def test_a_run_can_be_narrowed():
     assert bed.systems == ("stock udp 300/100", "ours udp")
     (bed,) = chosen(QUICK, nodes=(4,), mtus=(9000,))
     assert bed.name == "4 nodes, MTU 9000"
+
+
+def test_steps_of_links_are_thought_to_take_what_all_of_it_is(monkeypatch):
+    """Else what is left grows and shrinks by what comes at the end."""
+
+    class Steps:
+        thought_s = 0.0
+
+        def step(self, _what, thought_s):
+            self.thought_s += thought_s
+
+    class Ring:
+        def __init__(self, name):
+            self.system = SimpleNamespace(name=name)
+
+        thawed = contextlib.nullcontext
+
+        def nothing(self, *_):
+            """There is no ring."""
+
+        slow = freeze = flood = nothing
+
+    def standing(names, _nodes):
+        return contextlib.nullcontext([Ring(name) for name in names])
+
+    monkeypatch.setattr(links, "standing", standing)
+    monkeypatch.setattr(links, "_cut", lambda *_: None)
+    for timing in (QUICK_TIMING, WHOLE_TIMING):
+        steps = Steps()
+        links.measure_links(f.Figures(), timing, steps)
+        assert steps.thought_s == pytest.approx(links.cost_s(timing))
 
 
 def test_progress_corrects_what_is_left_by_what_was():
