@@ -1,12 +1,12 @@
 """Where ``corosync-tw explain`` has its recordings from: members of the ring, and files."""
 
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from corosync_tw.cli.kept import kept_names
+from corosync_tw.cli.running import progress
 from corosync_tw.client.node import Node
 from corosync_tw.errors import CsError
 from corosync_tw.logsys.flight.layout import Lane, RecordingError
@@ -79,14 +79,9 @@ async def _ask_for_kept(node: Node, nodeid: int, sources: Sources, *, copies: bo
         why = _WHY.search(name)
         if why is None or (why[1] in _COPIES and not copies):
             continue
-        _progress(f"asking node {nodeid} for {name}")
+        progress(f"asking node {nodeid} for {name}")
         answer = (await inspection.ask(Topic.RECORDING, name, [nodeid]))[nodeid]
         if isinstance(answer, CsError):
             sources.lacking.append(f"node {nodeid}: {name}: {str(answer) or answer.name}")
         else:
             sources.add(answer, f"{name} of node {nodeid}")
-
-
-def _progress(text: str) -> None:
-    if sys.stderr.isatty():
-        print(f"{text} ...", file=sys.stderr, flush=True)

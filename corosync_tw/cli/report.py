@@ -2,7 +2,6 @@
 
 import io
 import os
-import sys
 import tarfile
 import tempfile
 import time
@@ -14,7 +13,7 @@ from corosync_tw.cli.doctor import as_text
 from corosync_tw.cli.examining import examine
 from corosync_tw.cli.kept import kept_names
 from corosync_tw.cli.reaching import add_options, reach
-from corosync_tw.cli.running import complain, run
+from corosync_tw.cli.running import complain, progress, run
 from corosync_tw.client.node import Node
 from corosync_tw.diagnosis.rules import diagnose
 from corosync_tw.errors import CsError
@@ -122,12 +121,12 @@ class Archive:
 
 async def fill(reactor: Any, node: Node, archive: Archive) -> None:
     """Ask all members for everything, one thing after the other."""
-    _progress("examining the cluster")
+    progress("examining the cluster")
     cluster = await examine(reactor, node)
     archive.add("README.txt", _EXPLANATION.encode())
     archive.add("doctor.txt", (as_text(cluster, diagnose(cluster)) + "\n").encode())
     for topic, name in _FILES.items():
-        _progress(f"asking all members for {name}")
+        progress(f"asking all members for {name}")
         answers = await node.inspection().ask(topic)
         for nodeid, answer in answers.items():
             _keep(archive, nodeid, name, answer)
@@ -143,7 +142,7 @@ async def _recordings(
     """Give the files of the flight recorders, node by node: the live one, and the latest kept."""
     inspection = node.inspection()
     for nodeid in nodeids:
-        _progress(f"asking node {nodeid} for its flight recorder")
+        progress(f"asking node {nodeid} for its flight recorder")
         try:
             kept = await kept_names(inspection, nodeid)
         except CsError as fault:
@@ -159,8 +158,3 @@ def _keep(archive: Archive, nodeid: int, name: str, answer: bytes | CsError) -> 
         archive.lack(nodeid, name, answer)
     else:
         archive.add(f"node{nodeid}/{name}", answer)
-
-
-def _progress(text: str) -> None:
-    if sys.stderr.isatty():
-        print(f"{text} ...", file=sys.stderr, flush=True)

@@ -17,6 +17,12 @@ def complain(text: str) -> None:
     print(f"{PROGRAM}: {printable_lines(text)}", file=sys.stderr, flush=True)
 
 
+def progress(text: str) -> None:
+    """Say what is being done, to whoever waits for it at a terminal."""
+    if sys.stderr.isatty():
+        print(f"{printable_lines(text)} ...", file=sys.stderr, flush=True)
+
+
 def run(tool: Callable[[Any], Coroutine[Deferred[Any], Any, int]]) -> None:
     """
     Run the reactor until ``tool`` has ended.

@@ -15,6 +15,7 @@ from typing import Any, Final
 from twisted.internet.threads import deferToThreadPool
 
 from corosync_tw.daemon.journal import Journal
+from corosync_tw.daemon.one_at_a_time import OneAtATime
 from corosync_tw.logsys.qb_blackbox import BlackboxEntry
 from corosync_tw.logsys.qb_blackbox_write import write_blackbox
 
@@ -81,26 +82,24 @@ class BlackboxStore:
         self._state_dir = state_dir
         self._journal = journal
         self._history = history
-        self._busy = False
-        self._again = False
+        self._dumps = OneAtATime(self._begin)
         self.link = link_path(state_dir)
 
     def dump(self) -> None:
         """Write a file soon; orders that come meanwhile make one more."""
-        if self._busy:
-            self._again = True
-            return
-        self._busy = True
+        self._dumps.order()
+
+    def _begin(self) -> Any:
         pool = self._reactor.getThreadPool()
         stored: Any = deferToThreadPool(self._reactor, pool, self._store)
         stored.addCallbacks(self._stored, self._failed)
+        return stored
 
     def _store(self) -> str:
         return store(self._state_dir, self._history(), time.time(), os.getpid())
 
     def _stored(self, path: str) -> None:
         self._journal.main.info("Blackbox written to {path}", path=path)
-        self._end()
 
     def _failed(self, failure: Any) -> None:
         fault = failure.value
@@ -109,10 +108,3 @@ class BlackboxStore:
         else:
             reason = failure.getTraceback()
         self._journal.main.error("Can't store blackbox file: {reason}", reason=reason)
-        self._end()
-
-    def _end(self) -> None:
-        self._busy = False
-        if self._again:
-            self._again = False
-            self.dump()

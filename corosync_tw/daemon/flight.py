@@ -9,12 +9,14 @@ import os
 from collections.abc import Callable
 from typing import Any, Final
 
+from twisted.internet.defer import succeed
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import LogEvent, LogPublisher, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
 from corosync_tw import __version__
 from corosync_tw.corotypes import ConfChangeType
+from corosync_tw.daemon.one_at_a_time import OneAtATime
 from corosync_tw.logsys.flight.events import LINKS, LISTS, TRACES, Code
 from corosync_tw.logsys.flight.keeping import keep_copy, live_path, set_aside
 from corosync_tw.logsys.flight.layout import Ending
@@ -74,6 +76,8 @@ class FlightLog:
         self._lost_call: Any = None
         self._lost_at_s: float | None = None
         self._failed = False
+        self._kept_why = ""
+        self._copies = OneAtATime(self._begin_copy)
         self._record: dict[type, Callable[[Any], None]] = {
             Trace: self._trace,
             TotemConfchg: self._configuration,
@@ -149,13 +153,20 @@ class FlightLog:
 
     def keep(self, why: str) -> None:
         """Keep a copy as the record of an incident; the disk is waited for in a thread."""
+        if self.recorder.records:
+            # Copies that wait are one, which has all that theirs would have.
+            self._kept_why = why
+            self._copies.order()
+
+    def _begin_copy(self) -> Any:
         if not self.recorder.records:
-            return
+            return succeed(None)
         data = self.recorder.snapshot()
         pool = self._reactor.getThreadPool()
-        what = (self._directory, self._nodeid, data, why)
+        what = (self._directory, self._nodeid, data, self._kept_why)
         keeping: Any = deferToThreadPool(self._reactor, pool, keep_copy, *what)
         keeping.addCallbacks(self._kept, self._not_kept)
+        return keeping
 
     def _kept(self, path: str) -> None:
         self.recorder.record_text(Code.KEPT, (), path)

@@ -221,6 +221,26 @@ def test_a_node_without_room_for_a_recorder_runs_on(tmp_path, monkeypatch):
     assert not log.recorder.records
 
 
+def test_copies_that_are_asked_for_meanwhile_are_one(node, tmp_path, monkeypatch):
+    """A client asks as fast as it likes; a copy is as long as the recording."""
+    waiting = []
+
+    def later(reactor, pool, call, *args):
+        waiting.append(defer.Deferred().addCallback(lambda _: call(*args)))
+        return waiting[-1]
+
+    monkeypatch.setattr(flight_module, "deferToThreadPool", later)
+    for _ in range(50):
+        node.keep("asked")
+    assert len(waiting) == 1
+    node.keep("lost")
+    waiting[0].callback(None)
+    waiting[1].callback(None)
+    assert len(waiting) == 2
+    names = [path.rpartition("-")[2] for path in kept_paths(str(tmp_path), 7)]
+    assert names == ["asked.rec", "lost.rec"]
+
+
 def test_a_copy_that_cannot_be_kept_costs_a_line(node, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
