@@ -28,6 +28,11 @@ class _Process:
     recordings: list[Recording] = field(default_factory=list)
     answers: bool = False
 
+    @property
+    def clock(self) -> object:
+        """The same for all processes of a node since its machine's boot."""
+        return self.recordings[0].clock
+
     def records(self) -> Iterator[FlightRecord]:
         """Give the records of all files by time, each once, with few visits of the token."""
         found: dict[_Identity, FlightRecord] = {}

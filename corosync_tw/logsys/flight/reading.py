@@ -87,6 +87,15 @@ class Recording:
         return 0 if self.head is None else self.head.nodeid
 
     @property
+    def clock(self) -> tuple[int, bytes, int] | None:
+        """What recordings of the same monotonic clock have in common; None when unknown."""
+        if self.head is None:
+            return None
+        # Where boots have no name, each process has a clock of its own.
+        process = 0 if any(self.head.boot_id) else self.head.started_monotonic_ns
+        return self.head.nodeid, self.head.boot_id, process
+
+    @property
     def running(self) -> bool:
         """Whether the file does not tell of an end: its process runs, or was killed."""
         return self.ending is Ending.RUNNING

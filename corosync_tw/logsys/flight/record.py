@@ -13,6 +13,7 @@ from corosync_tw.logsys.flight.values import unpack
 from corosync_tw.logsys.flight.words import Table, Value
 from corosync_tw.logsys.traces import ring_id_text
 from corosync_tw.totem.const import MembState
+from corosync_tw.totem.seqno import seq_diff
 
 _NS_PER_S: Final = 1_000_000_000
 # Times that a calendar has: years 1970 to 9999.
@@ -48,6 +49,13 @@ class FlightRecord:
     def name(self) -> str:
         """Name of the event."""
         return self.event.name
+
+    def at(self, aligned_ns: int) -> "FlightRecord":
+        """Give the same record, placed on the clock of several nodes."""
+        return FlightRecord(
+            *(self.time_ns, self.monotonic_ns, self.nodeid, self.lane, self.seq, self.event),
+            *(self.values, self.ring, self.whole, self.table, aligned_ns),
+        )
 
     @property
     def subsys(self) -> str:
@@ -90,7 +98,9 @@ class Wording:
     Makes records of one node of what its slots hold, in their order.
 
     The visits of the token before a ring is installed are of that ring: its name becomes known at
-    the installation, or never.
+    the installation, or never. A node writes visits down at once and changes of its state a moment
+    later, so that the first visits may come before the state in which tokens are taken; but the
+    numbers of one ring's visits only grow, and who seeks a ring takes no token of the old one.
 
     :param look_ahead: hold records of a recovery back until the name of its ring is known.
     """
@@ -103,39 +113,57 @@ class Wording:
         self.marks = marks
         self._look_ahead = look_ahead
         self._ring: RingId | None = None
-        self._waiting: list[Raw] = []
-        # Whether records wait; of the first ones only a sample tells the ring.
-        self._unsettled = self._beginning = look_ahead
+        # What waits, each with whether it is of the ring to come.
+        self._waiting: list[tuple[Raw, bool]] = []
+        # Of the first records only a sample tells the ring.
+        self._beginning = look_ahead
+        self._seeks = self._recovers = self._ahead = False
+        self._last_seq: int | None = None
 
     def feed(self, raw: Raw) -> Iterator[FlightRecord]:
         """Take the next one in time; give those whose ring is known by now."""
-        event = self._table.event(raw.code)
-        if event.name == "state_entered":
-            yield from self._state_entered(raw)
-        elif event.name in {"ring_installed", "sample"} and len(raw.ints) > 1:
+        name = self._table.event(raw.code).name
+        if name == "state_entered":
+            yield from self._state_entered(raw.ints[1])
+        elif name in {"ring_installed", "sample"}:
             # No node has the id 0: before its first ring a node has none.
-            unknown = self._beginning and event.name != "sample"
-            self._ring = RingId(*raw.ints[:2]) if raw.ints[0] else None
-            yield from self.flush(unknown=unknown)
-        if self._unsettled:
-            self._waiting.append(raw)
+            ring = RingId(*raw.ints[:2]) if raw.ints[0] else None
+            yield from self._named(ring, installed=name == "ring_installed")
+        visits_ahead = name == "token_received" and self._visits_ahead(raw.ints[2])
+        to_come = self._beginning or self._recovers or visits_ahead
+        if self._look_ahead and (to_come or self._waiting):
+            self._waiting.append((raw, to_come))
         else:
-            yield self._worded(raw, self._ring)
+            yield self._worded(raw, None if visits_ahead else self._ring)
 
-    def _state_entered(self, raw: Raw) -> Iterator[FlightRecord]:
-        state = raw.ints[1] if len(raw.ints) > 1 else None
-        if state == MembState.OPERATIONAL:
-            return
-        if self._unsettled:
-            yield from self.flush(unknown=True)
-        self._unsettled = self._look_ahead and state == MembState.RECOVERY
+    def _state_entered(self, state: int) -> Iterator[FlightRecord]:
+        if self._beginning or state == MembState.GATHER:
+            yield from self.flush()
+        self._seeks = state in {MembState.GATHER, MembState.COMMIT}
+        self._recovers = self._look_ahead and state == MembState.RECOVERY
+        if state == MembState.RECOVERY and not self._waiting:
+            self._last_seq = None
 
-    def flush(self, *, unknown: bool = False) -> Iterator[FlightRecord]:
-        """Give what waits; of no known ring, or of that which is known by now."""
+    def _visits_ahead(self, seq: int) -> bool:
+        """Tell whether a visit is of the ring to come, though the node did not say so yet."""
+        last_seq, self._last_seq = self._last_seq, seq
+        again = last_seq is not None and seq_diff(seq, last_seq) <= 0
+        self._ahead = self._ahead or self._seeks or again
+        return self._ahead
+
+    def _named(self, ring: RingId | None, *, installed: bool) -> Iterator[FlightRecord]:
+        """Take the name of a ring; in a recovery a sample still tells the old one."""
+        if installed or not (self._seeks or self._recovers):
+            yield from self.flush(None if self._beginning and installed else ring)
+            self._recovers = False
+        self._ring = ring
+
+    def flush(self, ring_to_come: RingId | None = None) -> Iterator[FlightRecord]:
+        """Give what waits; the ring to come has this name, or its name will never be known."""
         waiting, self._waiting = self._waiting, []
-        self._unsettled = self._beginning = False
-        for raw in waiting:
-            yield self._worded(raw, None if unknown else self._ring)
+        self._beginning = self._ahead = False
+        for raw, to_come in waiting:
+            yield self._worded(raw, ring_to_come if to_come else self._ring)
 
     def _worded(self, raw: Raw, ring: RingId | None) -> FlightRecord:
         event = self._table.event(raw.code)

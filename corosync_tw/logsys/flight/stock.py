@@ -22,7 +22,10 @@ class StockRecording:
     Log lines of a stock daemon as records; their node is not known.
 
     :ivar damage: what is missing, in words.
+    :ivar clock: unknown.
     """
+
+    clock = None
 
     def __init__(self, data: bytes, name: str) -> None:
         self.name = name

@@ -10,44 +10,12 @@ from corosync_tw.logsys.flight.drawing import draw
 from corosync_tw.logsys.flight.episodes import find_episodes
 from corosync_tw.logsys.flight.events import TRACES, Code
 from corosync_tw.logsys.flight.merging import merge
-from corosync_tw.logsys.flight.reading import Recording
-from corosync_tw.logsys.flight.recorder import FlightRecorder
 from corosync_tw.totem.const import GatherFrom, MembState
 from corosync_tw.totem.trace import TraceCode
+from tests.unit.logsys.flight.clusters import LOST, MS, STATE, VISIT, Node, run_ring, told
 
-VISIT = TRACES + TraceCode.TOKEN_RECEIVED
-STATE = TRACES + TraceCode.STATE_ENTERED
-LOST = TRACES + TraceCode.TOKEN_LOST
-MS = 1_000_000
 RING_1 = RingId(1, 8)
 RING_2 = RingId(1, 12)
-
-
-class Node:
-    """A node whose clocks are wrong by what is said; the true time is the cluster's."""
-
-    def __init__(self, directory, nodeid, monotonic_ns, wall_ns):
-        self.monotonic_ns = monotonic_ns
-        self.true_ns = 0
-        self.recorder = FlightRecorder(
-            f"{directory}/{nodeid}",
-            nodeid,
-            slots=(64, 512, 64),
-            now_ns=lambda: self.true_ns + monotonic_ns,
-            wall_ns=lambda: self.true_ns + wall_ns,
-        )
-
-    def at(self, true_ns, code, *ints):
-        self.true_ns = true_ns
-        self.recorder.record(code, *ints)
-
-    def installs(self, true_ns, ring, members):
-        self.at(true_ns, STATE, MembState.COMMIT, MembState.RECOVERY, 0)
-        self.recorder.record_list(Code.RING_INSTALLED, ring, members)
-        self.at(true_ns, STATE, MembState.RECOVERY, MembState.OPERATIONAL, 0)
-
-    def recording(self):
-        return Recording(self.recorder.snapshot(), "test")
 
 
 @pytest.fixture
@@ -57,21 +25,6 @@ def nodes(tmp_path):
     yield made
     for node in made.values():
         node.recorder.close()
-
-
-def run_ring(nodes, ring, began_ns, visits, hop_ns=MS):
-    """Install a ring on nodes, and have the token go round."""
-    for nodeid, node in nodes.items():
-        node.installs(began_ns + nodeid * 1000, ring, list(nodes))
-    order = list(nodes.values())
-    for token_seq in range(visits):
-        at_ns = began_ns + MS + token_seq * hop_ns
-        order[token_seq % len(order)].at(at_ns, VISIT, token_seq, token_seq, token_seq, 0)
-    return began_ns + MS + visits * hop_ns
-
-
-def told(records):
-    return [(r.ring, r.values["token_seq"]) for r in records if r.name == "token_received"]
 
 
 def test_visits_are_in_the_order_of_the_token(nodes):
@@ -97,7 +50,7 @@ def test_clocks_are_placed_by_the_token(nodes):
 
 def test_rings_without_visits_place_clocks_as_well(nodes):
     for node in nodes.values():
-        node.installs(5 * MS, RING_1, [1, 2, 3])
+        node.recovers(5 * MS, RING_1, [1, 2, 3])
         node.at(50 * MS, LOST, MembState.OPERATIONAL, 1000, 1200)
     records = [r for r in merge([n.recording() for n in nodes.values()]) if r.name == "token_lost"]
     assert len({record.aligned_ns for record in records}) == 1
@@ -115,7 +68,7 @@ def test_recordings_with_nothing_in_common_go_by_the_wall_clock(tmp_path):
 def test_numbers_of_tokens_wrap(nodes):
     last = (1 << 32) - 4
     for nodeid, node in nodes.items():
-        node.installs(nodeid, RING_1, [1, 2, 3])
+        node.recovers(nodeid, RING_1, [1, 2, 3])
     order = list(nodes.values())
     for step in range(12):
         seq = (last + step) % (1 << 32)
@@ -137,7 +90,7 @@ def test_a_copy_of_a_file_adds_nothing(nodes):
 def test_files_that_contradict_each_other_are_merged_nevertheless(nodes):
     dice = random.Random(5)
     for node in nodes.values():
-        node.installs(0, RING_1, [1, 2, 3])
+        node.recovers(0, RING_1, [1, 2, 3])
         for step in range(100):
             node.at(step * MS, VISIT, 0, 0, dice.randrange(200), 0)
     recordings = [node.recording() for node in nodes.values()]

@@ -178,6 +178,30 @@ def test_records_know_the_ring_that_they_belong_to(recorder):
     assert rings == {90: old, 91: old, 1: None, 2: new, 3: new}
 
 
+def test_visits_that_came_before_their_state_are_of_the_ring_to_come(recorder):
+    """A node that is alone takes its own token before it can tell that it recovers."""
+    state, visit = TRACES + TraceCode.STATE_ENTERED, TRACES + TraceCode.TOKEN_RECEIVED
+    recorder.record_list(Code.RING_INSTALLED, (1, 8), (1, 7))
+    recorder.record(visit, 90, 90, 90)
+    recorder.record(state, MembState.OPERATIONAL, MembState.GATHER, 2)
+    recorder.record(visit, 1, 1, 1)
+    recorder.record(visit, 2, 2, 2)
+    recorder.record(state, MembState.GATHER, MembState.COMMIT, 0)
+    recorder.record(Code.SAMPLE, 1, 8, 0, 0)
+    recorder.record(state, MembState.COMMIT, MembState.RECOVERY, 0)
+    recorder.record(visit, 3, 3, 3)
+    recorder.record_list(Code.RING_INSTALLED, (7, 16), (7,))
+    recorder.record(state, MembState.RECOVERY, MembState.OPERATIONAL, 0)
+    recorder.record(visit, 4, 4, 4)
+    # Numbers of one ring only grow.
+    recorder.record(visit, 5, 5, 1)
+    recorder.record(visit, 6, 6, 2)
+    recorder.record_list(Code.RING_INSTALLED, (7, 20), (7,))
+    found = [(r.values["seq"], r.ring) for r in read(recorder).records() if "token_seq" in r.values]
+    old, new, last = RingId(1, 8), RingId(7, 16), RingId(7, 20)
+    assert found == [(90, old), (1, new), (2, new), (3, new), (4, new), (5, last), (6, last)]
+
+
 def test_a_step_of_the_clock_moves_what_follows_alone(recorder, clock):
     recorder.record(TRACES + TraceCode.TOKEN_LATE, 1)
     recorder.mark_clock(WALL_NS - 5_000_000_000 - 3_600_000_000_000)
