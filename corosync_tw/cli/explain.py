@@ -3,7 +3,7 @@
 import re
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -15,6 +15,8 @@ from corosync_tw.cli.reaching import add_options, reach
 from corosync_tw.cli.running import complain, run
 from corosync_tw.client.errors import NoDaemon
 from corosync_tw.corotypes import RingId
+from corosync_tw.diagnosis.finding import nodes_text
+from corosync_tw.diagnosis.incidents.absence import absence_of, present_step
 from corosync_tw.diagnosis.incidents.changes import (
     Change,
     find_changes,
@@ -30,6 +32,7 @@ from corosync_tw.diagnosis.incidents.explaining import (
 )
 from corosync_tw.diagnosis.incidents.lives import Life
 from corosync_tw.diagnosis.incidents.recorded import lives_of
+from corosync_tw.diagnosis.incidents.rules_absent import explain_absence
 from corosync_tw.errors import CsNotExist
 from corosync_tw.logsys.flight.layout import RecordingError
 from corosync_tw.logsys.traces import ring_id_text
@@ -46,6 +49,25 @@ class Question:
     nodeid: int | None = None
     ring: RingId | None = None
     when_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """
+    A time that changes are looked for in.
+
+    :ivar since_ns: on the wall clock of who tells, None for the beginning; ``until_ns`` likewise.
+    """
+
+    since_ns: int | None = None
+    until_ns: int | None = None
+
+    def holds(self, change: Change) -> bool:
+        """Tell whether a change was then."""
+        when_ns = change.main.installed.time_ns
+        return (self.since_ns is None or when_ns >= self.since_ns) and (
+            self.until_ns is None or when_ns < self.until_ns
+        )
 
 
 def add_parser(tools: Any) -> None:
@@ -104,7 +126,8 @@ def main(args: Namespace) -> None:
             await node.disconnect()
         for line in sources.lacking:
             complain(line)
-        told = answer(lives_of(sources.recordings), args.what, args.since, args.until)
+        within = Within(args.since, args.until)
+        told = answer(lives_of(sources.recordings), args.what, within, sources.listed)
         print(as_json(told, sources) if args.json else as_text(told, sources))
         return 0
 
@@ -112,14 +135,15 @@ def main(args: Namespace) -> None:
 
 
 def answer(
-    lives: Sequence[Life], question: Question, since_ns: int | None, until_ns: int | None
+    lives: Sequence[Life], question: Question, within: Within, listed: Collection[int] = ()
 ) -> Explanation:
     """
     Explain what is asked for.
 
+    :param listed: nodes of the nodelist; none when that is not known.
     Raises: CsNotExist, when the recordings hold no such change.
     """
-    changes = [change for change in find_changes(lives) if _in_time(change, since_ns, until_ns)]
+    changes = [change for change in find_changes(lives) if within.holds(change)]
     if question.when_ns is not None:
         near = nearest(changes, question.when_ns)
         if near is None or not (
@@ -127,9 +151,9 @@ def answer(
         ):
             return explain_moment(lives, question.when_ns)
         return explain(lives, near)
-    if question.nodeid is not None:
-        change, what = leaving(changes, question.nodeid), f"node {question.nodeid} left"
-    elif question.ring is not None:
+    if question.nodeid is not None and changes:
+        return _explain_node(lives, changes, question.nodeid, listed)
+    if question.ring is not None:
         rings = {change.ring: change for change in changes}
         change = rings.get(question.ring)
         what = f"ring {ring_id_text(question.ring)} was installed"
@@ -145,9 +169,24 @@ def answer(
     return explain(lives, change)
 
 
-def _in_time(change: Change, since_ns: int | None, until_ns: int | None) -> bool:
-    when_ns = change.main.installed.time_ns
-    return (since_ns is None or when_ns >= since_ns) and (until_ns is None or when_ns < until_ns)
+def _explain_node(
+    lives: Sequence[Life], changes: Sequence[Change], nodeid: int, listed: Collection[int]
+) -> Explanation:
+    """Say why a node left last, and why it is not back, or never was there."""
+    change = leaving(changes, nodeid)
+    absence = absence_of(lives, changes, nodeid, listed)
+    told = Explanation(None) if change is None else explain(lives, change)
+    causes = [] if absence is None else explain_absence(absence)
+    if causes:
+        told.out[nodeid] = causes
+    elif change is None:
+        step = present_step(lives)
+        assert step is not None, "there are changes"
+        raise CsNotExist(
+            f"no recording says that node {nodeid} left; it is in ring"
+            f" {ring_id_text(step.new_ring)}: {nodes_text(step.members)}"
+        )
+    return told
 
 
 def _question(text: str) -> Question:

@@ -8,26 +8,30 @@ from typing import Any, Final
 from corosync_tw.cli.explain_sources import Sources
 from corosync_tw.diagnosis.finding import nodes_text
 from corosync_tw.diagnosis.incidents.causes import Cause
-from corosync_tw.diagnosis.incidents.changes import Change
 from corosync_tw.diagnosis.incidents.explaining import Explanation
 from corosync_tw.logsys.flight.record import FlightRecord, stamp
 from corosync_tw.logsys.traces import ring_id_text
 
 _WIDTH: Final = 100
+# Of a record in words: one line, be it that of a daemon that gives up with a traceback.
+_RECORD_LEN_CHARS_MAX: Final = 300
+_CAUSE_LEN_CHARS_MAX: Final = 500
 
 
 def as_text(told: Explanation, sources: Sources) -> str:
     """Lay an explanation out for a person."""
-    lines = list(_heading(told.change))
+    lines = list(_heading(told))
     for nodeid, causes in told.left.items():
         lines += ["", f"Why node {nodeid} left:", *_causes(causes)]
     for nodeid, causes in told.joined.items():
         lines += ["", f"Why node {nodeid} joined:", *_causes(causes)]
+    for nodeid, causes in told.out.items():
+        lines += ["", f"Why node {nodeid} is {_where(told)}:", *_causes(causes)]
     if told.again:
         lines += ["", "Why the ring formed:", *_causes(told.again)]
     if told.beside:
         lines += ["", "What else happened then:", *_causes(told.beside)]
-    elif told.change is None:
+    elif told.change is None and not told.out:
         lines.append("Nor was a pause, a step of a clock or a slow disk recorded then.")
     lines += ["", f"Recordings: {nodes_text(tuple(sources.nodeids))}."]
     without = _without(told, sources)
@@ -36,8 +40,16 @@ def as_text(told: Explanation, sources: Sources) -> str:
     return "\n".join(lines)
 
 
-def _heading(change: Change | None) -> Iterator[str]:
+def _where(told: Explanation) -> str:
+    return "not in a ring with others" if told.change is None else "not back"
+
+
+def _heading(told: Explanation) -> Iterator[str]:
+    change = told.change
     if change is None:
+        for nodeid in told.out:
+            yield f"Node {nodeid} was in no ring with others that is recorded."
+            return
         yield "No membership changed within a minute of that time."
         return
     step = change.main
@@ -48,14 +60,16 @@ def _heading(change: Change | None) -> Iterator[str]:
     )
     if step.old_ring is not None:
         sought_ms = (record.aligned_ns - change.began_ns) // 1_000_000
-        yield f"The ring before was {ring_id_text(step.old_ring)}; it took {sought_ms} ms."
+        yield f"The ring before was {ring_id_text(step.old_ring)}; the change took {sought_ms} ms."
 
 
 def _causes(causes: Sequence[Cause]) -> Iterator[str]:
     for cause in causes:
-        yield from _wrapped(f"{cause.confidence.value}: {cause.text}.", "  ")
+        text = textwrap.shorten(cause.text.rstrip("."), _CAUSE_LEN_CHARS_MAX, placeholder=" ...")
+        yield from _wrapped(f"{cause.confidence.value}: {text}.", "  ")
         for record in cause.evidence:
-            yield f"    node {record.nodeid}  {stamp(record.time_ns)}  {record.text}"
+            text = textwrap.shorten(record.text, _RECORD_LEN_CHARS_MAX, placeholder=" ...")
+            yield f"    node {record.nodeid}  {stamp(record.time_ns)}  {text}"
         if cause.remedy:
             yield from _wrapped(f"To do: {cause.remedy}.", "  ")
 
@@ -92,6 +106,7 @@ def as_json(told: Explanation, sources: Sources) -> str:
             **ring,
             "left": [_cause(cause) for causes in told.left.values() for cause in causes],
             "joined": [_cause(cause) for causes in told.joined.values() for cause in causes],
+            "out": [_cause(cause) for causes in told.out.values() for cause in causes],
             "formed_anew": [_cause(cause) for cause in told.again],
             "beside": [_cause(cause) for cause in told.beside],
             "recordings": sources.nodeids,

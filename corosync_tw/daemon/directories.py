@@ -7,6 +7,7 @@ the remedy.
 Source: Corosync exec/util.c, get_state_dir; exec/main.c, main.
 """
 
+import errno
 import os
 import pwd
 import tempfile
@@ -39,9 +40,14 @@ def prepare_directory(path: str, mode: int, purpose: str, option: str) -> None:
         raise DaemonError(
             ExitCode.DIR_NOT_PRESENT,
             f"Cannot use {purpose} directory {path}: {error.strerror}."
-            f" User {_user_name()} must be able to create files there;"
-            f" change its owner or mode, or name another one with {option} DIR.",
+            f" {_remedy(error)}, or name another one with {option} DIR.",
         ) from error
+
+
+def _remedy(error: OSError) -> str:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return "Make room there"
+    return f"User {_user_name()} must be able to create files there; change its owner or mode"
 
 
 def _user_name() -> str:

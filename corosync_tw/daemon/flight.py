@@ -32,6 +32,7 @@ from corosync_tw.services.cfg.effects import (
     ReloadRequested,
     ShutdownDecided,
 )
+from corosync_tw.services.cmap.effects import ConfigVersionDiffers
 from corosync_tw.services.effects import FatalError, QuorumChange, SyncDone, TotemConfchg
 from corosync_tw.services.lib_interfaces import LibClient
 from corosync_tw.totem.effects import Trace
@@ -88,6 +89,7 @@ class FlightLog:
             ReloadRequested: lambda e: self.recorder.record(Code.RELOAD_REQUESTED, e.nodeid),
             CryptoPhaseReached: lambda e: self.recorder.record(Code.CRYPTO_PHASE, e.phase),
             ShutdownDecided: self._shutdown_decided,
+            ConfigVersionDiffers: self._config_version_differs,
             FatalError: lambda e: self.failed(e.exit_code, e.text),
         }
 
@@ -235,6 +237,9 @@ class FlightLog:
     def _shutdown_decided(self, decided: ShutdownDecided) -> None:
         self.recorder.record(Code.SHUTDOWN_DECIDED, decided.yes, decided.no, decided.flags)
 
+    def _config_version_differs(self, told: ConfigVersionDiffers) -> None:
+        self.recorder.record(Code.CONFIG_VERSION_DIFFERS, told.nodeid, told.version, told.ours)
+
     # What others tell
 
     def link_event(self, event: LinkEvent) -> None:
@@ -283,6 +288,10 @@ class FlightLog:
     def net_event(self, text: str) -> None:
         """A transport noticed something."""
         self.recorder.record_text(Code.NET_EVENT, (), text)
+
+    def datagram_refused(self, nodeid: int, cause: int) -> None:
+        """A datagram was dropped that no node with our key sent."""
+        self.recorder.record(Code.DATAGRAM_REFUSED, nodeid, cause)
 
     def client(self, service_id: int, client: LibClient, came: bool) -> None:
         """A C client came or went."""

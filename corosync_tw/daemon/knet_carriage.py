@@ -134,7 +134,7 @@ class KnetCarriage:
         if event.kind is LinkEventKind.PACKET_REFUSED:
             if event.values[0] == Refusal.MALFORMED and self._keys.follow_from_clear():
                 self._followed()
-            source = self.transport.engine.refused_source(event.values[0])
+            source = self.transport.engine.refused_source(event.values[0], event.nodeid)
             journal.write(Message("KNET", Level.WARNING, refusal_text(event, source)))
             return
         if event.kind is LinkEventKind.HOST_DOWN:

@@ -48,7 +48,7 @@ from corosync_tw.logsys.system import Logsys
 from corosync_tw.logsys.traces import Message
 from corosync_tw.net.driver import Driver
 from corosync_tw.net.errors import NetError, StorageError
-from corosync_tw.net.interfaces import IDriverObserver, INetObserver, NetEvent
+from corosync_tw.net.interfaces import IDriverObserver, INetObserver, NetEvent, NetEventKind
 from corosync_tw.net.reactor import time_callbacks
 from corosync_tw.net.ringid_store import FileRingIdStore
 from corosync_tw.services.cfg.effects import KeysKnown, KeysSettled, RingsReenabled
@@ -295,7 +295,10 @@ class Node:
     def net_event(self, event: NetEvent) -> None:
         """Print what the transport noticed, and have clients see it."""
         self.serving.facts.net_event(event)
-        self._journal.flight.net_event(event.text)
+        if event.kind is NetEventKind.DATAGRAM_REFUSED:
+            self._journal.flight.datagram_refused(event.nodeid, event.cause)
+        else:
+            self._journal.flight.net_event(event.text)
         self._journal.totem.notice("{text}", text=event.text)
 
     # IDriverObserver

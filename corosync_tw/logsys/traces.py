@@ -146,6 +146,11 @@ _TEXTS: Final[dict[TraceCode, _Say]] = {
     TraceCode.KEPT_OUT: lambda values: [
         _totem(Level.WARNING, f"Faulty links keep nodes out of the membership:{_nodeids(values)}")
     ],
+    TraceCode.TOKEN_TRAIL: _one(
+        Level.DEBUG,
+        "The token was last here {3} ms ago (token_seq {0:x}); it went on to node {1}, and {2}"
+        " times again.",
+    ),
     TraceCode.JOIN_FLUSHED: _one(Level.WARNING, "Discarding JOIN message during flush, nodeid={0}"),
 }
 

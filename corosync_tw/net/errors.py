@@ -70,7 +70,8 @@ _BIND_REMEDIES: Final = {
 def bind_error(address: str, port: int, cause: OSError) -> NetError:
     """Explain why binding a UDP socket failed."""
     remedy = _BIND_REMEDIES.get(cause.errno or 0, "see the system's message and corosync.conf")
-    return NetError(address, port, f"cannot bind a UDP socket: {system_text(cause)}", remedy)
+    problem = f"cannot bind a UDP socket: {system_text(cause)}"
+    return NetError(address, port, problem, _sentence(remedy))
 
 
 def system_text(cause: OSError) -> str:
@@ -96,4 +97,8 @@ def storage_error(path: str, doing: str, cause: OSError) -> StorageError:
     :param doing: verb phrase, such as "cannot store the ring id".
     """
     remedy = _STORAGE_REMEDIES.get(cause.errno or 0, "check the state directory (system.state_dir)")
-    return StorageError(path, f"{doing}: {system_text(cause)}", remedy)
+    return StorageError(path, f"{doing}: {system_text(cause)}", _sentence(remedy))
+
+
+def _sentence(remedy: str) -> str:
+    return remedy[:1].upper() + remedy[1:]

@@ -85,7 +85,8 @@ class GuardedTransport:
         self._observer = observer
         self._now_ns = now_ns
         self._receiver: IFrameReceiver | None = None
-        self._told_ns: dict[Refused, int] = {}
+        # By cause and sender; of those that no list has there may be any number: they share 0.
+        self._told_ns: dict[tuple[Refused, int], int] = {}
         self._stranger = ""
         self.guard = guard
         self.stats = inner.stats
@@ -197,25 +198,36 @@ class GuardedTransport:
 
     def _maybe_tell(self, cause: Refused, datagram: Buffer) -> None:
         text = _TEXTS.get(cause)
-        now_ns = self._now_ns()
-        told_ns = self._told_ns.get(cause)
-        if text is None or (told_ns is not None and now_ns - told_ns < REFUSAL_INTERVAL_NS):
+        if text is None:
             return
-        self._told_ns[cause] = now_ns
-        nodeid = self.guard.claimed_nodeid(datagram)
+        claimed = self.guard.claimed_nodeid(datagram)
+        members = self._inner.members()
+        sender = self._listed_sender(claimed, members)
+        now_ns = self._now_ns()
+        told_ns = self._told_ns.get((cause, sender))
+        if told_ns is not None and now_ns - told_ns < REFUSAL_INTERVAL_NS:
+            return
+        self._told_ns[cause, sender] = now_ns
         count = self.guard.refused[cause]
-        said = text.format(who=self._who(nodeid), nodeid=nodeid)
+        said = text.format(who=self._who(claimed, sender, members), nodeid=claimed)
         if count > 1:
             said = f"{said} ({count} so far)"
-        self._observer.net_event(NetEvent(NetEventKind.DATAGRAM_REFUSED, said))
+        self._observer.net_event(
+            NetEvent(NetEventKind.DATAGRAM_REFUSED, said, claimed or sender, int(cause))
+        )
 
-    def _who(self, nodeid: int | None) -> str:
-        """Name a sender: by what the datagram claims, else by the address of such datagrams."""
-        if nodeid is None:
-            return self._stranger or "an unknown sender"
-        address = self._inner.members().get(nodeid)
-        listed = f" ({address})" if address is not None else ", which is not in the nodelist,"
-        return f"node {nodeid}{listed}"
+    def _listed_sender(self, claimed: int | None, members: Mapping[int, str]) -> int:
+        """Name the node: by what the datagram claims, else by the address of such; 0 for none."""
+        if claimed is not None:
+            return claimed if claimed in members else 0
+        return next((node for node, host in members.items() if host == self._stranger), 0)
+
+    def _who(self, claimed: int | None, sender: int, members: Mapping[int, str]) -> str:
+        if sender:
+            return f"node {sender} ({members[sender]})"
+        if claimed is not None:
+            return f"node {claimed}, which is not in the nodelist,"
+        return self._stranger or "an unknown sender"
 
 
 def _joined(frames: Sequence[bytes], stride: int) -> Received:

@@ -41,10 +41,14 @@ class NetEvent:
     One remark for the log; never an error that needs handling.
 
     :ivar text: Corosync's words where it has any.
+    :ivar nodeid: of the sender of a datagram that was refused, as far as it is known; else 0.
+    :ivar cause: why it was refused, a number of ``net.crypto.guard.Refused``.
     """
 
     kind: NetEventKind
     text: str
+    nodeid: int = 0
+    cause: int = 0
 
 
 class INetObserver(Interface):

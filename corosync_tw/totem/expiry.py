@@ -14,7 +14,7 @@ from corosync_tw.totem.const import GatherFrom, MembState
 from corosync_tw.totem.deadlines import Deadline
 from corosync_tw.totem.joining import send_join, send_join_now, send_merge_detect
 from corosync_tw.totem.orf_token import retransmit_token
-from corosync_tw.totem.ring import Ring
+from corosync_tw.totem.ring import Ring, TokenState
 from corosync_tw.totem.timeouts import reset_token_retransmit_timeout, reset_token_timeout
 from corosync_tw.totem.trace import TraceCode
 from corosync_tw.totem.transitions import enter_gather
@@ -79,12 +79,19 @@ def on_token_retransmit_timeout(ring: Ring, now_ns: int) -> None:
     """Nothing was heard of the token we sent: send it again."""
     state = ring.state
     if state is MembState.COMMIT or state is MembState.OPERATIONAL or state is MembState.RECOVERY:
+        _count_repeat(ring.token)
         retransmit_token(ring, now_ns)
         reset_token_retransmit_timeout(ring, now_ns)
     elif state is MembState.GATHER or state is MembState.IDLE:
         pass
     else:
         assert_never(state)
+
+
+def _count_repeat(token: TokenState) -> None:
+    if token.repeated_seq != token.my_token_seq:
+        token.repeated_seq, token.repeats = token.my_token_seq, 0
+    token.repeats += 1
 
 
 def on_token_hold_timeout(ring: Ring, now_ns: int) -> None:

@@ -42,6 +42,7 @@ class TokenState:
     :ivar my_token_rests: the token is here and was not passed on since it came.
     :ivar my_aru_count: visits without progress of the aru.
     :ivar retransmit_frame: the last token sent, to be repeated until the ring shows life.
+    :ivar repeats: how often the token with ``repeated_seq`` was sent again unasked.
     :ivar target: who follows us on the ring.
     :ivar originated: the representative has started the token of this ring.
     """
@@ -56,6 +57,8 @@ class TokenState:
     my_token_rests: bool = False
     my_aru_count: int = 0
     retransmit_frame: bytes = b""
+    repeats: int = 0
+    repeated_seq: int | None = None
     target: int = 0
     originated: bool = False
 

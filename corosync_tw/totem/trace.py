@@ -30,3 +30,4 @@ class TraceCode(IntEnum):
     LINK_FAILED = 17  # nodeid that speaks, nodeid that does not hear it
     LINK_WORKS = 18  # nodeid that speaks, nodeid that hears it again
     KEPT_OUT = 19  # nodeids that bad links keep out of the ring that we want
+    TOKEN_TRAIL = 20  # token_seq last taken, whom it was passed to, how often again, ms since

@@ -6,7 +6,7 @@ Source: Totem95 section 6.2; Corosync exec/totemsrp.c memb_state_*_enter.
 
 from typing import Final
 
-from corosync_tw.corotypes import ConfChangeType
+from corosync_tw.corotypes import NS_PER_MS, ConfChangeType
 from corosync_tw.totem import commit, recovery
 from corosync_tw.totem.asymmetry import plan_probe
 from corosync_tw.totem.const import GatherFrom, MembState
@@ -52,6 +52,8 @@ def enter_gather(ring: Ring, reason: GatherFrom, now_ns: int) -> None:
     Post: the only one known to agree with us is ourselves.
     Source: Totem95 section 6.2.2; memb_state_gather_enter.
     """
+    if ring.state is MembState.OPERATIONAL:
+        _trace_trail(ring, now_ns)
     ring.memb.proc_set.add(ring.my_id)
     ring.forming = None
     ring.token.originated = False
@@ -72,6 +74,16 @@ def enter_gather(ring: Ring, reason: GatherFrom, now_ns: int) -> None:
     ring.stats.gather_entered += 1
     if reason == _CONTINUOUS:
         ring.stats.continuous_gather += 1
+
+
+def _trace_trail(ring: Ring, now_ns: int) -> None:
+    """Tell how far the token came here: of several nodes, that shows where it was lost."""
+    token, last_ns = ring.token, ring.stats.token_last_received_ns
+    if token.target == ring.my_id:
+        return
+    repeats = token.repeats if token.repeated_seq == token.my_token_seq else 0
+    since_ms = (now_ns - last_ns) // NS_PER_MS if last_ns else 0
+    ring.trace(TraceCode.TOKEN_TRAIL, token.my_token_seq, token.target, repeats, since_ms)
 
 
 def enter_commit(ring: Ring, token: CommitToken, now_ns: int) -> None:

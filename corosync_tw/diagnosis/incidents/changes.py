@@ -114,15 +114,21 @@ def leaving(changes: Sequence[Change], nodeid: int) -> Change | None:
     """
     Give the last one that a node left in.
 
-    What a node says of others that it alone lost counts less than what most members say.
+    Of a ring that fell apart, the smaller part's word that the larger one left counts less.
     """
     found = [change for change in changes if nodeid in change.left]
-    by_many = [change for change in found if 2 * len(change.main.kept) > _size(change)]
-    return next(reversed(by_many or found), None)
+    gone = [change for change in found if not _went_on_with_more(changes, change, nodeid)]
+    return next(reversed(gone or found), None)
 
 
-def _size(change: Change) -> int:
-    return len(change.main.kept) + len(change.main.left)
+def _went_on_with_more(changes: Sequence[Change], change: Change, nodeid: int) -> bool:
+    """Tell whether a node that left went on with more of the old ring than it left behind."""
+    old_ring, count = change.main.old_ring, len(change.main.kept)
+    return old_ring is not None and any(
+        step.old_ring == old_ring and nodeid in step.kept and len(step.kept) > count
+        for other in changes
+        for step in other.steps
+    )
 
 
 def nearest(changes: Sequence[Change], when_ns: int) -> Change | None:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from corosync_tw.diagnosis.incidents import rules_end, rules_join, rules_silence
+from corosync_tw.diagnosis.finding import nodes_text
+from corosync_tw.diagnosis.incidents import rules_config, rules_end, rules_join, rules_silence
 from corosync_tw.diagnosis.incidents.causes import Cause, Confidence
 from corosync_tw.diagnosis.incidents.changes import Change
 from corosync_tw.diagnosis.incidents.lives import Life, named, numbers
@@ -17,7 +18,7 @@ Rule = Callable[[Scene], Cause | None]
 
 # The first that is certain is the cause; without one, all that are likely are told.
 LEAVING: Final[tuple[Rule, ...]] = (
-    rules_end.configuration_mismatch,
+    rules_config.configuration_mismatch,
     rules_end.ordered_to_die,
     rules_end.disk_full,
     rules_end.gave_up,
@@ -47,6 +48,7 @@ class Explanation:
     """
     :ivar left: causes of each node that left, the surest first; likewise ``joined``.
     :ivar change: None when a moment is explained at which there was none.
+    :ivar out: causes why a node is in no ring with others, or not back in one, likewise.
     :ivar again: why a ring formed that nobody left or joined: anew, or a first one.
     :ivar beside: what else happened then, and is no cause.
     """
@@ -54,6 +56,7 @@ class Explanation:
     change: Change | None
     left: dict[int, list[Cause]] = field(default_factory=dict)
     joined: dict[int, list[Cause]] = field(default_factory=dict)
+    out: dict[int, list[Cause]] = field(default_factory=dict)
     again: list[Cause] = field(default_factory=list)
     beside: list[Cause] = field(default_factory=list)
 
@@ -125,15 +128,14 @@ def _silent(scene: Scene) -> Cause:
         if scene.nodeid in numbers(record, "silent")
     ]
     lost = named(scene.seen, "token_lost")
-    who = ", ".join(str(nodeid) for nodeid in sorted({record.nodeid for record in silent}))
-    heard = f"it was silent to node {who}" if who else "others gave up on it"
+    who = tuple(sorted({record.nodeid for record in silent}))
+    heard = f"it was silent to {nodes_text(who)}" if who else "others gave up on it"
     if scene.life is None:
         return Cause(
             "unknown",
             Confidence.UNKNOWN,
             scene.nodeid,
-            f"{heard}; whether it died, stood still, or the network was cut, only its own recording"
-            " tells",
+            f"{heard}; only its own recording tells whether it died, stood still, or was cut off",
             tuple((lost + silent)[:4]),
             f"copy its flight-{scene.nodeid}*.rec here, and name them with --file",
         )

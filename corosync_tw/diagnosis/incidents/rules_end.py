@@ -9,14 +9,7 @@ from corosync_tw.diagnosis.incidents.lives import End, named, number, text
 from corosync_tw.diagnosis.incidents.scene import SLACK_NS, Scene
 from corosync_tw.logsys.flight.record import FlightRecord
 
-_VERSION: Final = re.compile(r"config version", re.IGNORECASE)
 _FULL: Final = re.compile(r"no space left|disk full|quota exceeded", re.IGNORECASE)
-_RELOAD_OK: Final = 1
-
-
-def _unsealed(record: FlightRecord) -> bool:
-    """Tell whether a packet was refused that nobody with our key made."""
-    return record.table.word("refusal", record.values.get("cause", 0)) == "unsealed"
 
 
 def clean_leave(scene: Scene) -> Cause | None:
@@ -49,52 +42,8 @@ def ordered_to_die(scene: Scene) -> Cause | None:
         scene.nodeid,
         f"node {by} ordered it to end: {why}" if why else f"node {by} ordered it to end",
         orders,
-        "see what on that node asked for it: corosync-cfgtool -k, or a resource manager",
+        "find out who asked for it on that node: corosync-cfgtool -k, or a resource manager",
     )
-
-
-def configuration_mismatch(scene: Scene) -> Cause | None:
-    """Its configuration or its key is not that of the others."""
-    versions = [
-        record
-        for record in named(scene.own, "node_failed", "log")
-        if _VERSION.search(text(record, "text"))
-    ]
-    if versions:
-        return certain(
-            "configuration_mismatch",
-            scene.nodeid,
-            "it ended because its configuration is older than that of the others",
-            versions,
-            "copy corosync.conf from a node in the ring, and start it again",
-        )
-    sealed = [
-        record
-        for record in named(scene.all, "packet_refused")
-        if _unsealed(record) and scene.nodeid in {number(record, "node"), record.nodeid}
-    ]
-    if sealed:
-        return likely(
-            "configuration_mismatch",
-            scene.nodeid,
-            "packets between it and others could not be opened: keys or ciphers differ",
-            sealed,
-            "copy authkey and corosync.conf from a node in the ring, and reload or start again",
-        )
-    refused = [
-        record
-        for record in named(scene.own, "reload_done")
-        if number(record, "error") not in {_RELOAD_OK, None}
-    ]
-    if refused:
-        return likely(
-            "configuration_mismatch",
-            scene.nodeid,
-            "it refused to read its configuration again, and goes on with the old one",
-            refused,
-            "see its log, mend corosync.conf there, and corosync-cfgtool -R",
-        )
-    return None
 
 
 def disk_full(scene: Scene) -> Cause | None:
@@ -107,19 +56,21 @@ def waits_for_disk(nodeid: int, records: Sequence[FlightRecord]) -> Cause | None
     failed = named(records, "storage_failed")
     slow = named(records, "storage_slow")
     full = [record for record in named(records, "log") if _FULL.search(text(record, "text"))]
-    remedy = "make room in its state directory (system.state_dir), and look at that disk"
+    room = "make room on that disk, then start it again"
     if failed:
         full += [each for each in failed if _FULL.search(text(each, "text"))]
         said = "its ring id could not be stored, without which no node may join a ring"
-        return certain(
-            "disk_full" if full else "storage_failed", nodeid, said, failed + slow, remedy
-        )
+        if full:
+            said = f"the disk of its state directory (system.state_dir) is full: {said}"
+            return certain("disk_full", nodeid, said, failed + slow, room)
+        remedy = "mend its state directory (system.state_dir) or that disk, then start it again"
+        return certain("storage_failed", nodeid, said, failed + slow, remedy)
     if slow:
-        said = "it waited for its disk before it could go on to the new ring"
+        said = "it waited for the disk of its state directory before it could go on to the new ring"
+        remedy = "find out what keeps that disk busy, or name another one with system.state_dir"
         return certain("disk_slow", nodeid, said, slow + full, remedy)
     if full:
-        said = "its disk was full"
-        return likely("disk_full", nodeid, said, full, remedy)
+        return likely("disk_full", nodeid, "a disk that it writes to was full", full, room)
     return None
 
 
@@ -133,7 +84,7 @@ def gave_up(scene: Scene) -> Cause | None:
             scene.nodeid,
             f"the daemon gave up: {said}" if said else "the daemon gave up",
             failed,
-            "see its log",
+            "its log tells more",
         )
     return None
 
@@ -153,7 +104,7 @@ def killed(scene: Scene) -> Cause | None:
             scene.nodeid,
             "its machine went down without a word and was started again: power, fencing, a panic",
             last + named(later.records[:1], "node_started"),
-            "see the journal of that machine before the restart, and who fences it",
+            "read the journal of that machine before the restart, and find out who fences it",
         )
     if life.end is End.KILLED or later is not None:
         begun = [] if later is None else named(later.records[:1], "node_started")
@@ -162,12 +113,13 @@ def killed(scene: Scene) -> Cause | None:
             scene.nodeid,
             "its process ended without a word: SIGKILL, out of memory, or a crash",
             last + begun,
-            "see the kernel's log of that machine (dmesg: oom-killer, segfault) and who kills it",
+            "look into the kernel's log of that machine (dmesg: oom-killer, segfault), and find out"
+            " who kills it",
         )
     return likely(
         "killed",
         scene.nodeid,
-        "its recording ends then without an ending: it was killed, or stands still since",
+        "its recording breaks off then: it was killed, or stands still since",
         last,
-        "see on that machine whether the daemon runs: ps, dmesg",
+        "look on that machine whether the daemon runs, and in which state: ps, dmesg",
     )

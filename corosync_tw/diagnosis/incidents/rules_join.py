@@ -1,14 +1,14 @@
 """Causes by which a node comes into a ring."""
 
-from typing import Final
-
 from corosync_tw.diagnosis.incidents.causes import Cause, certain, likely
 from corosync_tw.diagnosis.incidents.changes import steps_of
 from corosync_tw.diagnosis.incidents.lives import named, number
 from corosync_tw.diagnosis.incidents.rules_silence import pauses
 from corosync_tw.diagnosis.incidents.scene import Scene
 
-_BEFORE: Final = "ask with its node id why it had left"
+
+def _before(nodeid: int) -> str:
+    return f"corosync-tw explain {nodeid} tells why it had left"
 
 
 def started(scene: Scene) -> Cause | None:
@@ -35,7 +35,11 @@ def awake_again(scene: Scene) -> Cause | None:
     if not found:
         return None
     return certain(
-        "awake_again", scene.nodeid, "it had stood still, and runs again", found, _BEFORE
+        "awake_again",
+        scene.nodeid,
+        "it had stood still, and runs again",
+        found,
+        _before(scene.nodeid),
     )
 
 
@@ -50,7 +54,7 @@ def heard_again(scene: Scene) -> Cause | None:
     if not found:
         return None
     said = "the network carries its packets again"
-    return certain("heard_again", scene.nodeid, said, found, _BEFORE)
+    return certain("heard_again", scene.nodeid, said, found, _before(scene.nodeid))
 
 
 def merged(scene: Scene) -> Cause | None:
@@ -66,4 +70,6 @@ def merged(scene: Scene) -> Cause | None:
         return None
     said = "it had run on in another ring, and the network carries packets between them again"
     lone = [step.installed for step in own if step.new_ring == apart[0].old_ring]
-    return likely("heard_again", scene.nodeid, said, [*lone, apart[0].installed], _BEFORE)
+    return likely(
+        "heard_again", scene.nodeid, said, [*lone, apart[0].installed], _before(scene.nodeid)
+    )

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
+from corosync_tw.diagnosis.finding import nodes_text
 from corosync_tw.diagnosis.incidents.causes import Cause, certain, likely
 from corosync_tw.diagnosis.incidents.lives import named, number, numbers
-from corosync_tw.diagnosis.incidents.scene import SLACK_NS, Scene
+from corosync_tw.diagnosis.incidents.scene import Scene
 from corosync_tw.logsys.flight.record import FlightRecord
 
 # That are told in words; evidence has more of them.
@@ -63,8 +64,8 @@ def pauses_of(nodeid: int, records: Sequence[FlightRecord]) -> Cause | None:
         nodeid,
         f"its process did not run for {length}: SIGSTOP, a busy host or hypervisor, a debugger",
         found,
-        "give the host more processor time, see that the daemon has real-time priority, or raise"
-        " totem.token",
+        "give the host more processor time, have the daemon run with real-time priority"
+        " (system.sched_rr), or raise totem.token",
     )
 
 
@@ -82,33 +83,38 @@ def witness_paused(scene: Scene) -> Cause | None:
     return certain(
         "witness_paused",
         scene.nodeid,
-        f"it is node {who} that stood still, and then was in no ring with it",
+        f"it ran on; node {who} stood still, and lost it by that",
         found,
-        "ask why that node left",
+        f"corosync-tw explain {who.partition(',')[0]} tells more",
     )
 
 
 def link_cut_one_way(scene: Scene) -> Cause | None:
     """Some do not hear it, or it does not hear some, and the other direction works."""
+    return deaf_one_way(scene.all, scene.nodeid)
+
+
+def deaf_one_way(records: Sequence[FlightRecord], nodeid: int) -> Cause | None:
+    """Tell of links to or from a node that carry one direction only."""
     failed = [
         record
-        for record in named(scene.all, "link_failed")
-        if scene.nodeid in {number(record, "speaker"), number(record, "listener")}
+        for record in named(records, "link_failed")
+        if nodeid in {number(record, "speaker"), number(record, "listener")}
     ]
     links = {(number(record, "speaker"), number(record, "listener")) for record in failed}
     one_way = sorted(link for link in links if (link[1], link[0]) not in links)
     if not one_way:
         return None
-    kept_out = [r for r in named(scene.all, "kept_out") if scene.nodeid in numbers(r, "nodes")]
+    kept_out = [r for r in named(records, "kept_out") if nodeid in numbers(r, "nodes")]
     said = ", ".join(
         f"node {listener} does not hear node {speaker}" for speaker, listener in one_way
     )
     return certain(
         "link_cut_one_way",
-        scene.nodeid,
+        nodeid,
         f"the network carries one direction only: {said}",
         failed + kept_out,
-        "see the network in that direction: firewall, switch, cable",
+        "check the network in that direction: firewall, switch, cable",
     )
 
 
@@ -116,18 +122,14 @@ def link_cut(scene: Scene) -> Cause | None:
     """It ran on, and neither heard the others nor was heard."""
     if scene.life is None or not scene.witnesses:
         return None
-    ran = [
-        record
-        for record in named(scene.own, *_RAN_ON)
-        if record.aligned_ns > scene.began_ns - SLACK_NS
-    ]
+    ran = [record for record in named(scene.own, *_RAN_ON) if record.aligned_ns > scene.began_ns]
     if not ran or pauses(scene.own, scene.since_ns, scene.until_ns):
         return None
     others = {step.life.nodeid for step in scene.witnesses}
     own = _missed(scene.own, others)
     theirs = _missed(scene.seen, {scene.nodeid})
-    remedy = "see the network between them: switch, cable, firewall, addresses"
-    who = f"it and {'node' if len(others) == 1 else 'nodes'} {', '.join(map(str, sorted(others)))}"
+    remedy = "check the network between them: switch, cable, firewall, addresses"
+    who = f"it and {nodes_text(tuple(sorted(others)))}"
     if own and theirs:
         knet = named(own + theirs, "link_down", "host_unreachable")
         ways = "in one direction or both, which knet does not tell apart" if knet else "both ways"
@@ -161,20 +163,48 @@ def token_lost_by_loss(scene: Scene) -> Cause | None:
     if pauses(scene.all, scene.since_ns, scene.until_ns):
         return None
     lost = named(scene.all, "token_lost", "failed_to_receive")
-    again = named(scene.all, "retransmit_list")
     if not lost:
         return None
+    nodeid, name = scene.nodeid, "token_lost_by_loss"
     remedy = (
-        "the network or a receive buffer loses: see errors of the interfaces (ip -s link), MTU,"
-        " net.core.rmem_max"
+        "find out where the network or a receive buffer loses packets: errors of the interfaces"
+        " (ip -s link), MTU, net.core.rmem_max"
     )
-    together = "the same nodes were together again, and all ran"
+    together = "all nodes ran, and were together again at once"
+    where = _where_lost(named(scene.all, "token_trail"))
+    if where is not None:
+        sent, missed = where
+        giver, taker, times = sent.nodeid, missed.nodeid, number(sent, "repeats") or 0
+        said = (
+            f"the token was lost on its way from node {giver} to node {taker}: it was sent"
+            f" {times + 1} times, and never arrived; {together}"
+        )
+        return certain(name, nodeid, said, [*lost, sent, missed], remedy)
+    again = named(scene.all, "retransmit_list")
     if again:
-        said = f"the token was lost by losses of the network: {len(again)} times messages had to"
-        said += f" be asked for again; {together}"
-        return certain("token_lost_by_loss", scene.nodeid, said, lost + again, remedy)
-    said = f"the token was lost on its way; {together}"
-    return likely("token_lost_by_loss", scene.nodeid, said, lost, remedy)
+        said = f"the network lost packets, and with them the token: {len(again)} times messages"
+        said += f" had to be asked for again; {together}"
+        return certain(name, nodeid, said, lost + again, remedy)
+    return likely(name, nodeid, f"the token was lost on its way; {together}", lost, remedy)
+
+
+def _where_lost(trails: Sequence[FlightRecord]) -> tuple[FlightRecord, FlightRecord] | None:
+    """
+    Find who passed the token on last, again and again, and who never got it.
+
+    :param trails: of one ring, one of a node.
+    """
+    if not trails:
+        return None
+    sent = max(trails, key=_token_seq)
+    missed = [record for record in trails if record.nodeid == number(sent, "target")]
+    if not missed or not number(sent, "repeats") or _token_seq(missed[0]) >= _token_seq(sent):
+        return None
+    return sent, missed[0]
+
+
+def _token_seq(trail: FlightRecord) -> int:
+    return number(trail, "token_seq") or 0
 
 
 def clock_stepped(records: Sequence[FlightRecord]) -> Cause | None:

@@ -19,6 +19,7 @@ from corosync_tw.logsys.flight.layout import Lane
 from corosync_tw.logsys.levels import Level
 from corosync_tw.logsys.settings import SUBSYSTEMS
 from corosync_tw.logsys.traces import GATHER_FROM_TEXTS
+from corosync_tw.net.crypto.guard import Refused
 from corosync_tw.net.knet.stats import Refusal
 from corosync_tw.services.exec_wire import ServiceId
 from corosync_tw.totem.const import MembState
@@ -55,12 +56,14 @@ class Code(IntEnum):
     DIRECTIVE_SET = 0x324
     CRYPTO_PHASE = 0x325
     SHUTDOWN_DECIDED = 0x326
+    CONFIG_VERSION_DIFFERS = 0x327
     LOOP_PAUSED = 0x330
     CLOCK_STEPPED = 0x331
     SUSPENDED = 0x332
     STORAGE_SLOW = 0x333
     STORAGE_FAILED = 0x334
     NET_EVENT = 0x335
+    DATAGRAM_REFUSED = 0x336
     CLIENT_CONNECTED = 0x340
     CLIENT_GONE = 0x341
     PROGRAM_CONNECTED = 0x342
@@ -112,6 +115,7 @@ WORDS: Final[Words] = {
     "recovery": _names(*LinkRecoveryCause),
     "probe": _names(*ProbeFault),
     "refusal": _names(*Refusal),
+    "seal": _names(*Refused),
     "service": _names(*ServiceId),
     "level": _names(*Level),
     "subsys": dict(enumerate(SUBSYSTEMS)),

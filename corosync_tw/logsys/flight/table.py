@@ -120,6 +120,12 @@ _TRACES: Final = (
         *("kept_out", "nodes:nodes"),
         "faulty links keep nodes out of the membership: {nodes}",
     ),
+    _trace(
+        TraceCode.TOKEN_TRAIL,
+        *("token_trail", "token_seq:hex target repeats since:ms"),
+        "the token was last here {since} ago (token_seq {token_seq}); it went on to node {target}"
+        "[, and {repeats} times again]",
+    ),
 )
 _LINKS: Final = (
     _link(
@@ -162,7 +168,7 @@ _LINKS: Final = (
     ),
     _link(
         LinkEventKind.PACKET_REFUSED,
-        *("KNET", "~packet_refused", "cause:refusal"),
+        *("KNET", "+packet_refused", "cause:refusal"),
         "a packet on link {link}[ from node {node}] was refused: {cause}",
     ),
     _link(
@@ -271,6 +277,11 @@ _DAEMON: Final = (
         "shutdown decided: {yes} for it, {no} against, flags {flags}",
     ),
     _event(
+        Code.CONFIG_VERSION_DIFFERS,
+        *("CMAP", "config_version_differs", "node version ours"),
+        "node {node} has configuration version {version}, here it is {ours}",
+    ),
+    _event(
         Code.LOOP_PAUSED,
         *("MAIN", "loop_paused", "gap:ns threshold:ns"),
         "the process was not scheduled for {gap} (threshold {threshold})",
@@ -296,6 +307,11 @@ _DAEMON: Final = (
         "the ring id cannot be stored: {text}",
     ),
     _event(Code.NET_EVENT, "TOTEM", "net_event", "text:text", "{text}"),
+    _event(
+        Code.DATAGRAM_REFUSED,
+        *("TOTEM", "+datagram_refused", "node cause:seal"),
+        "a datagram[ of node {node}] was refused: {cause}",
+    ),
     _event(
         Code.CLIENT_CONNECTED,
         *("QB", "+client_connected", "service:service pid conn name:text"),

@@ -24,6 +24,9 @@ EVENTS_MAX: Final = 4096
 FIELDS_MAX: Final = 16
 TEXT_LEN_CHARS_MAX: Final = 500
 _NS_PER_MS: Final = 1_000_000
+_NS_PER_S: Final = 1_000_000_000
+# More of them are told in seconds.
+_MS_SHOWN_MAX: Final = 10_000
 
 
 class Table:
@@ -78,9 +81,15 @@ class Table:
             case "ms":
                 return f"{value} ms"
             case "ns":
-                return f"{value / _NS_PER_MS:.3f} ms"
+                return _length_text(value)
             case _:
                 return self.words.get(kind, {}).get(value, str(value))
+
+
+def _length_text(length_ns: int) -> str:
+    if abs(length_ns) < _MS_SHOWN_MAX * _NS_PER_MS:
+        return f"{length_ns / _NS_PER_MS:.3f} ms"
+    return f"{length_ns / _NS_PER_S:.3f} s"
 
 
 OURS: Final = Table(EVENTS, WORDS)

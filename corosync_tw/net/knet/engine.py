@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from corosync_tw.net.knet.compression import compressor
 from corosync_tw.net.knet.heartbeat import Heartbeat
 from corosync_tw.net.knet.hosts import Host, HostTable
-from corosync_tw.net.knet.outbox import Outbox
+from corosync_tw.net.knet.outbox import Outbox, refusal_key
 from corosync_tw.net.knet.params import KnetParams, LinkParams
 from corosync_tw.net.knet.pmtud import PmtuDiscovery
 from corosync_tw.net.knet.receiving import Receiver
@@ -139,9 +139,9 @@ class KnetEngine:
         """Counters of compression and sealing."""
         return self.outbox.stats
 
-    def refused_source(self, cause: int) -> Source | None:
-        """Tell where the packet came from that the last event for this cause was about."""
-        return self.outbox.refused_sources.get(Refusal(cause))
+    def refused_source(self, cause: int, nodeid: int) -> Source | None:
+        """Tell where the packet came from that the last such event was about."""
+        return self.outbox.refused_sources.get(refusal_key(Refusal(cause), nodeid))
 
     @property
     def payload_mtu(self) -> int:

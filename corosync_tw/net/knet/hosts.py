@@ -138,6 +138,7 @@ class HostTable:
     def __init__(self, policy: LinkPolicy, effects: list[LinkEffect]) -> None:
         """:param effects: events go to its end."""
         self.hosts: dict[int, Host] = {}
+        self._by_address: dict[tuple[int, Hashable], int] = {}
         self._policy = policy
         self._effects = effects
         self._members: frozenset[int] | None = None
@@ -167,12 +168,14 @@ class HostTable:
             self.hosts = dict(sorted((self.hosts | {params.nodeid: host}).items()))
         assert params.link not in host.links, "this link is configured"
         link = Link(params)
+        self._by_address[params.link, params.address] = params.nodeid
         host.links = dict(sorted((host.links | {params.link: link}).items()))
         return link
 
     def remove(self, nodeid: int, link: int) -> None:
         """Forget a link, and its host with its last link."""
         host = self.hosts[nodeid]
+        self._by_address.pop((link, host.links[link].params.address), None)
         del host.links[link]
         self.update(host)
         if not host.links:
@@ -184,6 +187,10 @@ class HostTable:
         for host in self.hosts.values():
             for link in host.links.values():
                 yield host, link
+
+    def nodeid_at(self, link: int, source: Source) -> int:
+        """Name the node whose address on a network a packet came from; 0 for none."""
+        return self._by_address.get((link, host_of(source)), 0)
 
     def update(self, host: Host) -> None:
         """Choose again which links of a host carry data (_host_dstcache_update_sync)."""

@@ -40,7 +40,7 @@ class Outbox:
     :ivar clock_ns: tells how long sealing and compression take.
     :ivar stats: of sealing and compression.
     :ivar refusals: how many packets were dropped, and why.
-    :ivar refused_sources: where the packet of the last event for each cause came from.
+    :ivar refused_sources: where the packet of the last event came from, by cause and node.
     """
 
     def __init__(self, clock_ns: Callable[[], int]) -> None:
@@ -49,8 +49,9 @@ class Outbox:
         self.seal: Seal | None = None
         self.stats = HandleStats()
         self.refusals: dict[Refusal, int] = {}
-        self.refused_sources: dict[Refusal, Source] = {}
-        self._told_ns: dict[Refusal, int] = {}
+        self.refused_sources: dict[tuple[Refusal, int], Source] = {}
+        # Of nodes that nobody knows there may be any number: they share a place.
+        self._told_ns: dict[tuple[Refusal, int], int] = {}
 
     def control(self, link: Link, packet: bytes) -> int:
         """
@@ -134,13 +135,19 @@ class Outbox:
         """
         Count packets that should not have come, and tell of it now and then.
 
-        :param nodeid: that they name, 0 for none.
+        :param nodeid: that they name, or whose address they come from; 0 for none.
         """
         before = self.count(cause, count)
-        told_ns = self._told_ns.get(cause)
+        about = refusal_key(cause, nodeid)
+        told_ns = self._told_ns.get(about)
         if told_ns is None or origin.now_ns - told_ns >= REFUSAL_EVENT_INTERVAL_NS:
-            self._told_ns[cause] = origin.now_ns
-            self.refused_sources[cause] = origin.source
+            self._told_ns[about] = origin.now_ns
+            self.refused_sources[about] = origin.source
             values = (int(cause), before + count)
             kind = LinkEventKind.PACKET_REFUSED
             self.effects.append(LinkEvent(kind, origin.link, nodeid, values))
+
+
+def refusal_key(cause: Refusal, nodeid: int) -> tuple[Refusal, int]:
+    """Give the place of a refusal among those that are told of; there is a limited number."""
+    return cause, 0 if cause is Refusal.UNKNOWN_NODE else nodeid

@@ -146,7 +146,7 @@ class Receiver:
             pairs = zip(packets, opened, strict=True)
             genuine = [clear if plain is None else plain for clear, plain in pairs]
         elif lost:
-            outbox.refuse(Refusal.UNSEALED, origin, count=lost)
+            outbox.refuse(Refusal.UNSEALED, origin, self._sender(origin), lost)
         start = 0
         lengths = list(map(len, genuine))
         while start < len(lengths):
@@ -161,7 +161,7 @@ class Receiver:
     def _take(self, blob: Buffer, stride: int, origin: Origin, gap: int = 0) -> None:
         """Take packets in clear, with a gap of so many bytes behind each but the last."""
         if not blob:
-            self._outbox.refuse(Refusal.MALFORMED, origin)
+            self._outbox.refuse(Refusal.MALFORMED, origin, self._sender(origin))
             return
         if isinstance(blob, bytes) or blob.readonly:
             blob = memoryview(bytearray(blob))
@@ -283,6 +283,10 @@ class Receiver:
                 else:
                     messages.append(frame)
 
+    def _sender(self, origin: Origin) -> int:
+        """Name the node of a packet that cannot be read, by where it comes from."""
+        return self._table.nodeid_at(origin.link, origin.source)
+
     def _host(self, node: int, origin: Origin) -> Host | None:
         host = self._table.hosts.get(node)
         if host is None:
@@ -313,7 +317,7 @@ class Receiver:
         try:
             message = decode(packet)
         except MalformedFrame:
-            self._outbox.refuse(Refusal.MALFORMED, origin)
+            self._outbox.refuse(Refusal.MALFORMED, origin, self._sender(origin))
             return
         host = self._host(message.node, origin)
         if host is None:

@@ -11,6 +11,7 @@ from typing import Final
 
 from corosync_tw.corotypes import PROCESSOR_COUNT_MAX, Buffer, RingId
 from corosync_tw.errors import CsTryAgain
+from corosync_tw.services.cmap.effects import ConfigVersionDiffers
 from corosync_tw.services.cmap.readonly import protect
 from corosync_tw.services.cmap.store import CmapStore
 from corosync_tw.services.cmap.trackers import Track
@@ -113,9 +114,15 @@ class CmapEngine:
                 version = decode_uint64(item.value, big_endian)
         if nodeid != self._nodeid:
             self._highest_received = max(self._highest_received, version)
+            self._compare(nodeid, version)
         if nodeid in self.config_versions or len(self.config_versions) < PROCESSOR_COUNT_MAX:
             self.config_versions[nodeid] = version
             self.store.set(f"runtime.members.{nodeid}.config_version", TypedValue.u64(version))
+
+    def _compare(self, nodeid: int, version: int) -> None:
+        ours = self.config_version
+        if version and ours and version != ours and version != self.config_versions.get(nodeid):
+            self._bus.emit(ConfigVersionDiffers(nodeid, version, ours))
 
     def _version_message(self, reason: McastReason) -> bytes:
         value_type, value = ValueType.NOT_EXIST, b""

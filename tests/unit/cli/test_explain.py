@@ -109,10 +109,25 @@ def test_files_alone_are_explained(files, tmp_path):
     assert "Without that of node 2." in text
 
 
-def test_what_is_not_recorded_is_an_error(files, tmp_path):
+def test_a_node_that_nobody_heard_of_is_explained(files, tmp_path):
     outcome = explained(tmp_path, "7", "--file", *files)
+    assert outcome.returncode == 0, outcome.stderr
+    heading, _, why, *_ = outcome.stdout.splitlines()
+    assert heading == "Node 7 was in no ring with others that is recorded."
+    assert why == "Why node 7 is not in a ring with others:"
+    assert "unknown: node 1 recorded no packet of it" in outcome.stdout
+    assert "flight-7*.rec" in outcome.stdout
+    told = json.loads(explained(tmp_path, "7", "--json", "--file", *files).stdout)
+    assert (told["ring"], [each["cause"] for each in told["out"]]) == (None, ["unknown"])
+
+
+def test_what_is_not_recorded_is_an_error(files, tmp_path):
+    outcome = explained(tmp_path, "1", "--file", files[0])
     assert (outcome.returncode, outcome.stdout) == (1, "")
-    assert "no recording says that node 7 left; the last rings were 1.8, 1.c" in outcome.stderr
+    assert "no recording says that node 1 left; it is in ring 1.c: node 1" in outcome.stderr
+    outcome = explained(tmp_path, "3.c", "--file", *files)
+    assert (outcome.returncode, outcome.stdout) == (1, "")
+    assert "that ring 3.c was installed; the last rings were 1.8, 1.c" in outcome.stderr
     outcome = explained(tmp_path, "--file", str(tmp_path / "missing"))
     assert (outcome.returncode, outcome.stdout) == (1, "")
     assert "missing: cannot be read" in outcome.stderr

@@ -18,6 +18,7 @@ from corosync_tw.logsys.flight.layout import Ending
 from corosync_tw.logsys.flight.reading import Recording
 from corosync_tw.logsys.levels import Level
 from corosync_tw.logsys.logger import SubsysLogger
+from corosync_tw.net.crypto.guard import Refused
 from corosync_tw.services.cfg.effects import (
     CryptoPhaseReached,
     NodeKilled,
@@ -25,6 +26,7 @@ from corosync_tw.services.cfg.effects import (
     ReloadRequested,
     ShutdownDecided,
 )
+from corosync_tw.services.cmap.effects import ConfigVersionDiffers
 from corosync_tw.services.effects import FatalError, QuorumChange, SyncDone, TotemConfchg
 from corosync_tw.totem.effects import TokenSent, Trace
 from corosync_tw.totem.links import LinkEvent, LinkEventKind
@@ -78,6 +80,7 @@ def test_effects_are_recorded(node):
         CryptoPhaseReached(2),
         ShutdownDecided(1, 2, 3),
         TokenSent(),
+        ConfigVersionDiffers(3, 4, 5),
         FatalError("it is over", 20, True),
     ):
         node.effect(effect)
@@ -95,6 +98,7 @@ def test_effects_are_recorded(node):
         "node 1 asks all to read their configuration again",
         "change of keys: phase 2",
         "shutdown decided: 1 for it, 2 against, flags 3",
+        "node 3 has configuration version 4, here it is 5",
         "the node cannot go on (status 20): it is over",
     ]
 
@@ -110,6 +114,7 @@ def test_what_others_tell_is_recorded(node):
     node.storage_slow(2_000_000_000)
     node.storage_failed(21, "disk full")
     node.net_event("The network interface is down.")
+    node.datagram_refused(3, Refused.OTHER_KEY)
     node.client(2, Client(4711, 5, "crmd"), True)
     node.client(2, Client(4711, 5, "crmd"), False)
     node.program(True, 1)
@@ -126,6 +131,7 @@ def test_what_others_tell_is_recorded(node):
         "the ring waits for the disk since 2000.000 ms",
         "the ring id cannot be stored: disk full",
         "The network interface is down.",
+        "a datagram of node 3 was refused: other key",
         "process 4711 (crmd) connects to cpg, connection 5",
         "process 4711 (crmd) disconnects from cpg, connection 5",
         "a program connects over Perspective Broker; there are 1",

@@ -6,63 +6,25 @@ from corosync_tw.corotypes import RingId
 from corosync_tw.diagnosis.incidents.causes import EVIDENCE_MAX, Confidence
 from corosync_tw.diagnosis.incidents.changes import find_changes, last_change, leaving, nearest
 from corosync_tw.diagnosis.incidents.explaining import explain, explain_moment
-from corosync_tw.diagnosis.incidents.lives import End, Life
-from corosync_tw.logsys.flight.record import FlightRecord
-from corosync_tw.logsys.flight.table import EVENTS
-from corosync_tw.logsys.flight.words import OURS
-from corosync_tw.totem.const import MembState
+from corosync_tw.diagnosis.incidents.lives import End
+from tests.unit.diagnosis.records import (
+    ALONE,
+    BOOT,
+    GATHER,
+    NEW,
+    NEXT_BOOT,
+    OLD,
+    OPERATIONAL,
+    S,
+    begins,
+    installs,
+    life,
+    loses,
+    record,
+    witnesses,
+)
 
-S = 1_000_000_000
-GATHER, OPERATIONAL = MembState.GATHER, MembState.OPERATIONAL
-BY_NAME = {event.name: event for event in EVENTS.values()}
-OLD, NEW, ALONE = RingId(1, 8), RingId(1, 12), RingId(3, 12)
-BOOT, NEXT_BOOT = b"a" * 16, b"b" * 16
-
-
-def record(nodeid, at_s, name, **values):
-    at_ns = int(at_s * S)
-    event = BY_NAME[name]
-    assert set(values) <= {field.name for field in event.fields}
-    return FlightRecord(at_ns, at_ns, nodeid, event.lane, 1, event, values, None, True, OURS, at_ns)
-
-
-def installs(nodeid, at_s, ring, members, *, kept=(), left=(), joined=()):
-    names = {"rep": ring.rep, "ring_seq": ring.seq}
-    found = []
-    if left:
-        found.append(record(nodeid, at_s, "members_left", **names, nodes=left))
-    if joined:
-        found.append(record(nodeid, at_s, "members_joined", **names, nodes=joined))
-    found.append(record(nodeid, at_s, "transitional", **names, members=kept))
-    found.append(record(nodeid, at_s, "ring_installed", **names, members=members))
-    return found
-
-
-def life(nodeid, *parts, end=End.RUNNING, boot=BOOT):
-    records = [each for part in parts for each in (part if isinstance(part, list) else [part])]
-    return Life(nodeid, end, boot, tuple(sorted(records, key=lambda r: r.aligned_ns)))
-
-
-def begins(nodeid):
-    return [
-        record(nodeid, 1, "node_started", node=nodeid, pid=nodeid, version="1"),
-        *installs(nodeid, 2, OLD, (1, 2, 3), joined=(1, 2, 3)),
-    ]
-
-
-def loses(nodeid, *, silent=(3,), others=(1, 2), ring=NEW, left=(3,)):
-    """The token is lost at 100 s, and a ring of the others is there at 103 s."""
-    return [
-        record(nodeid, 101, "token_lost", state=4, token_timeout=1000, consensus_timeout=1200),
-        record(nodeid, 101, "state_entered", old=OPERATIONAL, new=GATHER, reason=2),
-        record(nodeid, 102.5, "consensus_timed_out", silent=silent),
-        *installs(nodeid, 103, ring, others, kept=others, left=left),
-        record(nodeid, 110, "sample", rep=1, ring_seq=12, offset=0, delivered=1),
-    ]
-
-
-def witnesses(*more):
-    return [life(1, begins(1), loses(1), list(more)), life(2, begins(2), loses(2))]
+MISMATCH = ("configuration_mismatch", Confidence.CERTAIN)
 
 
 def causes_of(lives, nodeid=3):
@@ -211,9 +173,31 @@ def test_configurations_that_differ_are_named(name, values, sure):
     assert the_cause([*witnesses(), other]) == ("configuration_mismatch", expected)
 
 
-def test_packets_that_are_refused_for_another_reason_prove_no_key():
-    other = life(3, begins(3), record(3, 100, "packet_refused", link=0, node=1, cause=13))
+@pytest.mark.parametrize(("node", "cause"), [(1, 13), (4, 2), (0, 2)])
+def test_packets_that_are_refused_for_another_reason_or_of_another_node_prove_no_key(node, cause):
+    other = life(3, begins(3), record(3, 100, "packet_refused", link=0, node=node, cause=cause))
     assert the_cause([*witnesses(), other])[0] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("packet_refused", {"link": 0, "cause": 2}), ("datagram_refused", {"cause": 2})],
+)
+def test_nodes_that_refuse_each_others_packets_have_other_keys(name, values):
+    here, there = record(1, 100, name, node=3, **values), record(3, 100, name, node=1, **values)
+    assert the_cause([*witnesses(here), life(3, begins(3), there)]) == MISMATCH
+    (cause,) = causes_of([*witnesses(here), life(3, begins(3), there)])
+    assert cause.text.startswith("it and node 1 cannot open each other's packets")
+
+
+def test_who_is_told_of_an_older_version_and_leaves_is_behind():
+    version = record(1, 99, "config_version_differs", node=3, version=4, ours=5)
+    leave = record(1, 99.1, "leave_received", node=3)
+    (cause,) = causes_of(witnesses(version, leave))
+    assert (cause.name, cause.confidence) == MISMATCH
+    assert "config_version 4 and that of the others 5" in cause.text
+    newer = record(1, 99, "config_version_differs", node=3, version=6, ours=5)
+    assert the_cause(witnesses(newer, leave)) == ("clean_leave", Confidence.CERTAIN)
 
 
 def test_a_daemon_that_gives_up_says_why():
@@ -224,7 +208,7 @@ def test_a_daemon_that_gives_up_says_why():
 def test_without_the_recording_of_the_node_the_cause_is_not_known():
     (cause,) = causes_of(witnesses())
     assert (cause.name, cause.confidence) == ("unknown", Confidence.UNKNOWN)
-    assert "silent to node 1, 2" in cause.text
+    assert "silent to nodes 1, 2" in cause.text
     assert "flight-3*.rec" in cause.remedy
     assert [each.name for each in cause.evidence].count("consensus_timed_out") == 2
 
@@ -252,6 +236,34 @@ def test_a_token_that_is_lost_among_the_same_nodes_was_lost_on_its_way():
     lives[1] = loser(2, record(2, 101.1, "loop_paused", gap=S, threshold=S))
     (cause,) = explain(lives, find_changes(lives)[-1]).again
     assert (cause.name, cause.nodeid) == ("paused", 2)
+
+
+def test_where_the_token_was_lost_is_told_from_how_far_it_came():
+    def loser(nodeid, token_seq, *, repeats=9, more=()):
+        target = nodeid % 3 + 1
+        trail = {"token_seq": token_seq, "target": target, "repeats": repeats, "since": 1000}
+        return life(
+            nodeid,
+            begins(nodeid),
+            record(nodeid, 101, "token_lost", state=4, token_timeout=1000, consensus_timeout=1200),
+            record(nodeid, 101, "token_trail", **trail),
+            record(nodeid, 101, "state_entered", old=OPERATIONAL, new=GATHER, reason=2),
+            *more,
+            installs(nodeid, 101.2, NEW, (1, 2, 3), kept=(1, 2, 3)),
+        )
+
+    def why(*lives):
+        (cause,) = explain(lives, find_changes(lives)[-1]).again
+        return cause.name, cause.confidence, cause.text
+
+    name, confidence, text = why(loser(1, 70), loser(2, 71), loser(3, 69))
+    assert (name, confidence) == ("token_lost_by_loss", Confidence.CERTAIN)
+    assert "from node 2 to node 3: it was sent 10 times, and never arrived" in text
+    # It was here last, and nothing shows that it went on; or who should have had it is silent.
+    assert why(loser(1, 70), loser(2, 71, repeats=0), loser(3, 69))[1] is Confidence.LIKELY
+    assert why(loser(1, 70), loser(2, 71))[1] is Confidence.LIKELY
+    stop = record(3, 101, "loop_paused", gap=S, threshold=S)
+    assert why(loser(1, 70), loser(2, 71), loser(3, 69, more=[stop]))[0] == "paused"
 
 
 def test_a_clock_that_is_set_is_told_beside_and_at_its_moment():
@@ -321,6 +333,22 @@ def test_a_node_joins_because_rings_that_were_apart_merge():
     alone = loses(3, silent=(1, 2), others=(3,), ring=ALONE, left=(1, 2))
     cause = joining(begins(3), alone, installs(3, 150, RingId(1, 16), (1, 2, 3), kept=(3,)))
     assert (cause.name, cause.confidence) == ("heard_again", Confidence.LIKELY)
+
+
+def test_the_last_time_that_a_node_left_is_found_in_small_rings_too():
+    few = RingId(1, 20)
+    last = installs(1, 150, RingId(1, 16), (1, 2, 3), kept=(1, 2), joined=(3,))
+    last += installs(1, 200, few, (1,), kept=(1,), left=(2, 3))
+    changes = find_changes([life(1, begins(1), loses(1), last), life(2, begins(2), loses(2))])
+    assert leaving(changes, 3).ring == few
+
+
+def test_who_loses_most_has_not_lost_them():
+    alone = loses(3, silent=(1, 2), others=(3,), ring=RingId(3, 20), left=(1, 2))
+    gone = installs(1, 50, RingId(1, 9), (2, 3), kept=(2, 3), left=(1,))
+    back = installs(1, 60, OLD, (1, 2, 3), kept=(2, 3), joined=(1,))
+    lives = [life(2, gone, back, loses(2)), life(3, back, alone)]
+    assert leaving(find_changes(lives), 1).ring == RingId(1, 9)
 
 
 def test_what_is_asked_for_is_found():

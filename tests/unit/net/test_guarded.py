@@ -141,7 +141,9 @@ def test_a_node_in_clear_is_named_once_a_minute(make):
             two.reactor.turn()
         (event,) = two.events.events
         assert event.kind is NetEventKind.DATAGRAM_REFUSED
-        assert event.text.startswith("Datagrams of 127.0.0.1 are not encrypted; they are dropped.")
+        assert event.text.startswith(
+            "Datagrams of node 1 (127.0.0.1) are not encrypted; they are dropped."
+        )
         two.now_ns += REFUSAL_INTERVAL_NS
         sock.sendto(frame(JOIN), ("127.0.0.2", port))
         while two.guard.refused[Refused.CLEAR] < 6:
@@ -157,6 +159,7 @@ def test_a_node_with_another_key_is_named(make):
         two.reactor.turn()
     (event,) = two.events.events
     assert "node 1 (127.0.0.1)" in event.text
+    assert (event.nodeid, event.cause) == (1, Refused.OTHER_KEY)
     assert "totem.keyfile" in event.text
     assert two.inbox.frames == []
 

@@ -5,6 +5,7 @@ import pytest
 from corosync_tw.corotypes import RingId
 from corosync_tw.errors import MalformedFrame
 from corosync_tw.services.cmap import wire as cmap
+from corosync_tw.services.cmap.effects import ConfigVersionDiffers
 from corosync_tw.services.cmap.engine import CmapEngine
 from corosync_tw.services.effects import FatalError, QuorumChange
 from corosync_tw.services.flow import QueueLevel, next_level
@@ -34,6 +35,8 @@ class TestConfigVersion:
 
     def test_who_is_behind_ends_and_leaves_first(self):
         one, two = self.meet(3, 4)
+        assert two.take(ConfigVersionDiffers) == [ConfigVersionDiffers(1, version=3, ours=4)]
+        assert one.take(ConfigVersionDiffers) == [ConfigVersionDiffers(2, version=4, ours=3)]
         assert fatal(two) == []
         assert fatal(one) == [
             FatalError(

@@ -99,7 +99,7 @@ def test_what_no_good_peer_sends(
     assert mesh.passed[2] == before[3]
     assert mesh.engines[2].outbox.refusals[cause] == 5
     assert refusals(mesh) == [cause]
-    assert mesh.engines[2].refused_source(cause) == source
+    assert mesh.engines[2].refused_source(cause, mesh.events[2][-1].nodeid) == source
     mesh.run(REFUSAL_EVENT_INTERVAL_NS)
     mesh.forge(2, 0, packet, source)
     assert refusals(mesh) == [cause] * 2

@@ -91,6 +91,20 @@ def test_a_node_with_other_settings_is_told_of_once_and_changes_nothing(wrong):
     assert mesh.passed[3] == []
 
 
+def test_each_node_without_the_key_is_named_by_its_address():
+    mesh = sealed_mesh(OLD, NEW, NEW)
+    mesh.run(5 * NS_PER_S)
+    told = [
+        event.nodeid
+        for event in mesh.events[1]
+        if event.kind is LinkEventKind.PACKET_REFUSED and event.values[0] == Refusal.UNSEALED
+    ]
+    assert sorted(told) == [2, 3]
+    assert mesh.engines[1].refused_source(Refusal.UNSEALED, 3)[0].endswith(".3")
+    mesh.engines[1].table.remove(3, 0)
+    assert mesh.engines[1].table.nodeid_at(0, ("10.0.0.3", 5405)) == 0
+
+
 def packets_of(mesh: Mesh, nodeid: int, link: int) -> list[bytes]:
     return [
         b"".join(pieces)

@@ -2,6 +2,7 @@
 
 from corosync_tw.errors import CsTryAgain
 from corosync_tw.services.cmap import wire
+from corosync_tw.services.cmap.effects import ConfigVersionDiffers
 from corosync_tw.services.cmap.engine import CmapEngine
 from corosync_tw.services.cmap.values import TypedValue
 
@@ -14,7 +15,7 @@ class Bus:
     now_ns = 0
 
     def __init__(self):
-        self.sent, self.full = [], False
+        self.sent, self.emitted, self.full = [], [], False
 
     def mcast(self, slices, guarantee=None):
         if self.full:
@@ -24,7 +25,7 @@ class Bus:
     sync_mcast = mcast
 
     def emit(self, effect):
-        raise AssertionError(effect)
+        self.emitted.append(effect)
 
 
 def message(reason, version):
@@ -68,13 +69,15 @@ def test_a_full_queue_leaves_it_to_the_next_synchronization():
 
 
 def test_the_versions_of_the_members_are_keys():
-    engine, heard = CmapEngine(1, 7, Bus()), []
+    bus, heard = Bus(), []
+    engine = CmapEngine(1, 7, bus)
     engine.store.track_add("runtime.members.2.config_version", 7, lambda *c: heard.append(c[2]))
     for version in (7, 7, 8, 0):
         data = wire.encode(*message(wire.McastReason.NEW_CONFIG_VERSION, version))
         engine.on_mcast(2, 1, data, False)
     assert heard == [TypedValue.u64(v) for v in (7, 8, 0)]
     assert engine.config_versions == {2: 0}
+    assert bus.emitted == [ConfigVersionDiffers(2, version=8, ours=7)]
 
 
 def test_clients_may_not_change_what_the_daemon_reads_at_its_start():
