@@ -45,12 +45,12 @@ class InspectionHub:
 
 
 class InspectionDesk:
-    """One client; the answers to its last question stay until the next one."""
+    """One client; an answer stays until its last piece was fetched, or the next question."""
 
     def __init__(self, peer: Peer, hub: InspectionHub) -> None:
         self._peer = peer
         self._hub = hub
-        self._answers: Mapping[int, Answer] = {}
+        self._answers: dict[int, Answer] = {}
         self._waiting: Deferred[object] | None = None
 
     def methods(self) -> Mapping[str, Method]:
@@ -93,15 +93,18 @@ class InspectionDesk:
 
     def piece(self, nodeid: object, offset: object) -> bytes:
         """Give the next bytes of an answer; raises CsNotExist."""
-        answer = self._answers.get(number(nodeid, "a nodeid"))
+        wanted, begin = number(nodeid, "a nodeid"), number(offset, "an offset")
+        answer = self._answers.get(wanted)
         if answer is None:
             raise CsNotExist(f"no answer of node {nodeid}")
-        begin = number(offset, "an offset")
-        return answer.data[begin : begin + PIECE_LEN_BYTES_MAX]
+        end = begin + PIECE_LEN_BYTES_MAX
+        if end >= len(answer.data):
+            del self._answers[wanted]
+        return answer.data[begin:end]
 
     def ended(self, answers: Mapping[int, Answer]) -> None:
         """Take the answers."""
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
-            self._answers = answers
+            self._answers = dict(answers)
             waiting.callback([[n, a.error, len(a.data)] for n, a in answers.items()])

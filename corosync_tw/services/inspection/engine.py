@@ -35,7 +35,7 @@ from corosync_tw.services.inspection.wire import (
 
 PART_LEN_BYTES: Final = 64 * 1024
 ANSWER_LEN_BYTES_MAX: Final = 32 * 1024 * 1024
-# Of all answers to one client's question, and of all answers that a node has yet to send.
+# Of all answers to clients' questions, and of all answers that a node has yet to send.
 KEPT_LEN_BYTES_MAX: Final = 256 * 1024 * 1024
 ANSWERS_MAX: Final = 16
 REQUESTS_MAX: Final = 16
@@ -223,10 +223,9 @@ class InspectionEngine:
             coming = request.waiting[nodeid] = _Coming(part.total_bytes)
             request.kept_bytes += part.total_bytes
         fits = part.total_bytes == coming.total_bytes and part.offset_bytes == len(coming.data)
-        too_long = max(
-            part.total_bytes - ANSWER_LEN_BYTES_MAX, request.kept_bytes - KEPT_LEN_BYTES_MAX
-        )
-        if not fits or too_long > 0:
+        kept_bytes = sum(each.kept_bytes for each in self._requests.values())
+        too_long = part.total_bytes > ANSWER_LEN_BYTES_MAX or kept_bytes > KEPT_LEN_BYTES_MAX
+        if not fits or too_long:
             self.malformed += 1
             self._finish(part.request, nodeid, _refusal(CsNoMemory.code, "an unsound answer"))
             return

@@ -251,6 +251,20 @@ def test_pieces_that_do_not_fit_end_an_answer(total_bytes, offset_bytes):
     assert ring.nodes[1].malformed == 1
 
 
+def test_answers_to_all_clients_together_have_a_limit(monkeypatch):
+    monkeypatch.setattr(engine, "KEPT_LEN_BYTES_MAX", 150)
+    ring = Ring(1, 2)
+    ring.ask((2,), conn=5)
+    ring.ask((2,), conn=6)
+    for request in (1, 2):
+        part = Part(1, request, Topic.FACTS, CS_OK, 100, 0, b"")
+        ring.nodes[1].deliver(2, encode_part_head(part) + b"12345", False)
+    assert [a[2].error for a in ring.ended()] == [CsNoMemory.code]
+    rest = Part(1, 1, Topic.FACTS, CS_OK, 100, 5, b"")
+    ring.nodes[1].deliver(2, encode_part_head(rest) + bytes(95), False)
+    assert [a[2].error for a in ring.ended()] == [CS_OK]
+
+
 def test_pieces_that_nobody_asked_for_are_ignored():
     ring = Ring(1, 2, 3)
     ring.ask((2,))
