@@ -145,12 +145,10 @@ def answer(
     """
     changes = [change for change in find_changes(lives) if within.holds(change)]
     if question.when_ns is not None:
-        near = nearest(changes, question.when_ns)
-        if near is None or not (
-            near.began_ns - MOMENT_NS <= question.when_ns <= near.ended_ns + MOMENT_NS
-        ):
+        near = nearest(changes, question.when_ns, MOMENT_NS)
+        if near is None:
             return explain_moment(lives, question.when_ns)
-        return explain(lives, near)
+        return explain(lives, near, when_ns=question.when_ns)
     if question.nodeid is not None and changes:
         return _explain_node(lives, changes, question.nodeid, listed)
     if question.ring is not None:
@@ -166,6 +164,8 @@ def answer(
             + (f"; the last rings were {known}" if known else "")
             + "; name more recordings with --file"
         )
+    if question == Question():
+        return explain(lives, change, until_ns=max(life.last_ns for life in lives))
     return explain(lives, change)
 
 

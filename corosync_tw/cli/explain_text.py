@@ -30,7 +30,7 @@ def as_text(told: Explanation, sources: Sources) -> str:
     if told.again:
         lines += ["", "Why the ring formed:", *_causes(told.again)]
     if told.beside:
-        lines += ["", "What else happened then:", *_causes(told.beside)]
+        lines += ["", "What else happened:", *_causes(told.beside)]
     elif told.change is None and not told.out:
         lines.append("Nor was a pause, a step of a clock or a slow disk recorded then.")
     lines += ["", f"Recordings: {nodes_text(tuple(sources.nodeids))}."]

@@ -120,7 +120,7 @@ def _follow(paths: Sequence[str], selection: Selection, *, as_json: bool) -> boo
     lost = 0
     while True:
         found = [record for follower in followers for record in follower.poll()]
-        for record in sorted(found, key=lambda record: record.time_ns):
+        for record in sorted(found, key=lambda record: record.aligned_ns):
             if selection.matches(record):
                 print(line(record, as_json=as_json))
         sys.stdout.flush()

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from corosync_tw.cli.stock_tools import PROGRAM
 from corosync_tw.errors import CsError
 from corosync_tw.printable import printable_lines
+from corosync_tw.timers.clock import install_monotonic
 
 
 def complain(text: str) -> None:
@@ -39,4 +40,9 @@ def run(tool: Callable[[Any], Coroutine[Deferred[Any], Any, int]]) -> None:
         if code:
             raise SystemExit(code)
 
-    task.react(lambda reactor: Deferred.fromCoroutine(guarded(reactor)))
+    def begin(reactor: Any) -> Deferred[None]:
+        # A tool that runs for hours, as top does, must not stop when the clock is set back.
+        install_monotonic(reactor)
+        return Deferred.fromCoroutine(guarded(reactor))
+
+    task.react(begin)

@@ -131,10 +131,16 @@ def _went_on_with_more(changes: Sequence[Change], change: Change, nodeid: int) -
     )
 
 
-def nearest(changes: Sequence[Change], when_ns: int) -> Change | None:
-    """Give the one during which, or next to which, a moment was."""
+def nearest(changes: Sequence[Change], when_ns: int, span_ns: int) -> Change | None:
+    """Give the one during which, or next to which, a moment was; None when none was so near."""
+    near = min(changes, key=lambda change: _distance_ns(change, when_ns), default=None)
+    return None if near is None or _distance_ns(near, when_ns) > span_ns else near
 
-    def distance_ns(change: Change) -> int:
-        return max(change.began_ns - when_ns, when_ns - change.ended_ns, 0)
 
-    return min(changes, key=distance_ns, default=None)
+def _distance_ns(change: Change, when_ns: int) -> int:
+    """Measure on the aligned clock and on those of the nodes, which may have been set since."""
+    shifts = {step.installed.time_ns - step.installed.aligned_ns for step in change.steps}
+    return min(
+        max(change.began_ns + shift - when_ns, when_ns - change.ended_ns - shift, 0)
+        for shift in (0, *shifts)
+    )

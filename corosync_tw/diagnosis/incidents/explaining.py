@@ -1,6 +1,6 @@
 """Apply the rules to a change of membership, or to a moment."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -8,8 +8,9 @@ from corosync_tw.diagnosis.finding import nodes_text
 from corosync_tw.diagnosis.incidents import rules_config, rules_end, rules_join, rules_silence
 from corosync_tw.diagnosis.incidents.causes import Cause, Confidence
 from corosync_tw.diagnosis.incidents.changes import Change
-from corosync_tw.diagnosis.incidents.lives import Life, named, numbers
+from corosync_tw.diagnosis.incidents.lives import Life, named, near, numbers
 from corosync_tw.diagnosis.incidents.scene import PRELUDE_NS, Scene, make_scene
+from corosync_tw.logsys.flight.record import FlightRecord
 
 # What belongs to a moment.
 MOMENT_NS: Final = 60_000_000_000
@@ -61,8 +62,19 @@ class Explanation:
     beside: list[Cause] = field(default_factory=list)
 
 
-def explain(lives: Sequence[Life], change: Change) -> Explanation:
-    """Find the causes of a change."""
+def explain(
+    lives: Sequence[Life],
+    change: Change,
+    *,
+    when_ns: int | None = None,
+    until_ns: int | None = None,
+) -> Explanation:
+    """
+    Find the causes of a change.
+
+    :param when_ns: the moment that was asked for; what happened around it is told as well.
+    :param until_ns: up to when what else happened is told; the end of the change by default.
+    """
     told = Explanation(change)
     for nodeid in change.left:
         scene = make_scene(lives, change, nodeid)
@@ -72,25 +84,34 @@ def explain(lives: Sequence[Life], change: Change) -> Explanation:
         told.joined[nodeid] = _apply(JOINING, scene) or [_unknown(scene, "joined")]
     if not told.left and not told.joined:
         told.again = _again(lives, change)
-    told.beside = _clocks(lives, change.began_ns - PRELUDE_NS, change.ended_ns)
+    since_ns = change.began_ns - PRELUDE_NS
+    until_ns = change.ended_ns if until_ns is None else until_ns
+    told.beside = _clocks(
+        record
+        for life in lives
+        for record in life.records
+        if since_ns <= record.aligned_ns <= until_ns
+        or (when_ns is not None and near(record, when_ns, MOMENT_NS))
+    )
     return told
 
 
 def explain_moment(lives: Sequence[Life], when_ns: int) -> Explanation:
     """Find what happened around a moment at which no membership changed."""
-    since_ns, until_ns = when_ns - MOMENT_NS, when_ns + MOMENT_NS
-    told = Explanation(None, beside=_clocks(lives, since_ns, until_ns))
+    told = Explanation(None)
+    every: list[FlightRecord] = []
     for life in lives:
-        scene_of_life = tuple(life.within(since_ns, until_ns))
+        records = [record for record in life.records if near(record, when_ns, MOMENT_NS)]
+        every += records
         for rule in (rules_silence.pauses_of, rules_end.waits_for_disk):
-            cause = rule(life.nodeid, scene_of_life)
+            cause = rule(life.nodeid, records)
             if cause is not None:
                 told.beside.append(cause)
+    told.beside[:0] = _clocks(every)
     return told
 
 
-def _clocks(lives: Sequence[Life], since_ns: int, until_ns: int) -> list[Cause]:
-    records = [record for life in lives for record in life.within(since_ns, until_ns)]
+def _clocks(records: Iterable[FlightRecord]) -> list[Cause]:
     cause = rules_silence.clock_stepped(records)
     return [] if cause is None else [cause]
 

@@ -48,6 +48,16 @@ class Life:
                 yield record
 
 
+def near(record: FlightRecord, when_ns: int, span_ns: int) -> bool:
+    """
+    Tell whether a record is of a moment.
+
+    :param when_ns: on the aligned clock, or on the node's as it was then: where a clock was set,
+        logs and records bear times of which the aligned clock knows nothing.
+    """
+    return min(abs(record.aligned_ns - when_ns), abs(record.time_ns - when_ns)) <= span_ns
+
+
 def number(record: FlightRecord, name: str) -> int | None:
     """Give a value that is an integer; None when there is none."""
     value = record.values.get(name)

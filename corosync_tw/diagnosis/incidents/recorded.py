@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from corosync_tw.diagnosis.incidents.lives import End, Life
-from corosync_tw.logsys.flight.layout import Ending
+from corosync_tw.logsys.flight.layout import Ending, Head
 from corosync_tw.logsys.flight.merging import align
 from corosync_tw.logsys.flight.reading import Recording
 from corosync_tw.logsys.flight.record import FlightRecord
@@ -25,6 +25,7 @@ class _Process:
     :ivar answers: it was asked through the ring just now.
     """
 
+    head: Head
     recordings: list[Recording] = field(default_factory=list)
     answers: bool = False
 
@@ -67,21 +68,41 @@ def lives_of(recordings: Iterable[tuple[Recording, bool]]) -> list[Life]:
             continue
         head = recording.head
         key = (head.nodeid, head.started_ns, head.boot_id, head.pid)
-        process = processes.setdefault(key, _Process())
+        process = processes.setdefault(key, _Process(head))
         process.recordings.append(recording)
         process.answers |= answers
-    ordered = sorted(processes.items())
-    aligned = align(process for _, process in ordered)
+    ordered = _by_age(processes.values())
+    aligned = align(ordered)
     return [
-        Life(nodeid, process.end(followed=_followed(ordered, at)), boot_id, tuple(aligned[at]))
-        for at, ((nodeid, _, boot_id, _), process) in enumerate(ordered)
+        Life(
+            process.head.nodeid,
+            process.end(followed=_followed(ordered, at)),
+            process.head.boot_id,
+            tuple(aligned[at]),
+        )
+        for at, process in enumerate(ordered)
         if aligned[at]
     ]
 
 
-def _followed(ordered: Sequence[tuple[tuple[int, int, bytes, int], _Process]], at: int) -> bool:
+def _by_age(processes: Iterable[_Process]) -> list[_Process]:
+    """Sort by node and age; of one boot the monotonic clock tells it, whatever the wall clock."""
+    every = list(processes)
+    first_ns: dict[object, int] = {}
+    for process in every:
+        started_ns = process.head.started_ns
+        first_ns[process.clock] = min(started_ns, first_ns.get(process.clock, started_ns))
+
+    def age(process: _Process) -> tuple[int, int, int]:
+        head = process.head
+        return (head.nodeid, first_ns[process.clock], head.started_monotonic_ns)
+
+    return sorted(every, key=age)
+
+
+def _followed(ordered: Sequence[_Process], at: int) -> bool:
     """Tell whether the node has a later process."""
-    return at + 1 < len(ordered) and ordered[at + 1][0][0] == ordered[at][0][0]
+    return at + 1 < len(ordered) and ordered[at + 1].head.nodeid == ordered[at].head.nodeid
 
 
 def _identity(record: FlightRecord) -> _Identity:

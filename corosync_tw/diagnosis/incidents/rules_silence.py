@@ -1,6 +1,7 @@
 """Causes by which a node that lives is not heard, or the token is lost with nobody gone."""
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from corosync_tw.diagnosis.finding import nodes_text
@@ -11,6 +12,8 @@ from corosync_tw.logsys.flight.record import FlightRecord
 
 # That are told in words; evidence has more of them.
 STEPS_MAX: Final = 4
+# Steps of several nodes that differ by less are told as one; each node measures them by itself.
+STEP_DOUBT_NS: Final = 10_000_000
 _NS_PER_MS: Final = 1_000_000
 _NS_PER_S: Final = 1_000_000_000
 PAUSES: Final = ("loop_paused", "process_paused", "suspended")
@@ -207,15 +210,21 @@ def _token_seq(trail: FlightRecord) -> int:
     return number(trail, "token_seq") or 0
 
 
-def clock_stepped(records: Sequence[FlightRecord]) -> Cause | None:
+def clock_stepped(records: Iterable[FlightRecord]) -> Cause | None:
     """A wall clock was set; timeouts do not follow it, other programs may."""
-    steps = named(records, "clock_stepped")
+    steps = sorted(named(records, "clock_stepped"), key=lambda record: record.aligned_ns)
     if not steps:
         return None
-    seconds = [f"{(number(record, 'step') or 0) / _NS_PER_S:+.3f} s" for record in steps]
+    alike: dict[tuple[int, int], list[FlightRecord]] = defaultdict(list)
+    earlier: Counter[tuple[int, int]] = Counter()
+    for record in steps:
+        by = round((number(record, "step") or 0) / STEP_DOUBT_NS)
+        alike[by, earlier[record.nodeid, by]].append(record)
+        earlier[record.nodeid, by] += 1
     said = " and ".join(
-        f"the clock of node {record.nodeid} was set by {by}"
-        for record, by in zip(steps[:STEPS_MAX], seconds, strict=False)
+        f"the clock of {nodes_text(tuple(sorted(record.nodeid for record in same)))} was set by"
+        f" {(number(same[0], 'step') or 0) / _NS_PER_S:+.3f} s"
+        for same in list(alike.values())[:STEPS_MAX]
     )
     return certain(
         "clock_stepped",

@@ -6,6 +6,7 @@ lost, and goes on with the oldest that is left.
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -187,7 +188,12 @@ class Follower:
         return self._lost_before + sum(lane.lost for lane in self._lanes)
 
     def poll(self) -> list[FlightRecord]:
-        """Give what came since the last time, by time. Raises: RecordingError."""
+        """
+        Give what came since the last time, by time. Raises: RecordingError.
+
+        :return: records whose ``aligned_ns`` is by the clock as it was last: one that was set does
+            not put what came before behind what came after.
+        """
         try:
             found = self._read()
             if self._replaced():
@@ -211,7 +217,9 @@ class Follower:
         if raws:
             marks = decode_marks(os.pread(self._file.fileno(), HEADER_LEN_BYTES, 0))
             self._wording.marks = marks or self._wording.marks
-        return [record for raw in raws for record in self._wording.feed(raw)]
+        records = [record for raw in raws for record in self._wording.feed(raw)]
+        offset_ns = self._wording.marks[-1].offset_ns
+        return [replace(each, aligned_ns=each.monotonic_ns + offset_ns) for each in records]
 
     def _replaced(self) -> bool:
         try:

@@ -87,18 +87,32 @@ def keep_copy(directory: str, nodeid: int, data: bytes, why: str) -> str:
 
 
 def forget_oldest(directory: str, nodeid: int) -> None:
-    """Remove all but the last INCIDENTS_MAX. Raises: OSError."""
-    for path in kept_paths(directory, nodeid)[:-INCIDENTS_MAX]:
+    """
+    Remove all but the last INCIDENTS_MAX.
+
+    Times that are still to come are from before the clock was set back: these files go first.
+
+    Raises: OSError.
+    """
+    now = _stamp(time.time_ns())
+
+    def age(path: str) -> tuple[bool, str]:
+        when = os.path.basename(path).split(".", 1)[1][: len(now)]
+        return (when <= now, path)
+
+    for path in sorted(kept_paths(directory, nodeid), key=age)[:-INCIDENTS_MAX]:
         os.unlink(path)
 
 
 def _free_name(directory: str, nodeid: int, when_ns: int, why: str) -> str:
     """Name a file by the time, or a little later when there is one."""
     while True:
-        seconds, rest_ns = divmod(when_ns, _NS_PER_S)
-        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(seconds))
-        name = f"flight-{nodeid}.{stamp}.{rest_ns // _NS_PER_US:06d}Z-{why}.rec"
-        path = os.path.join(directory, name)
+        path = os.path.join(directory, f"flight-{nodeid}.{_stamp(when_ns)}-{why}.rec")
         if not os.path.lexists(path):
             return path
         when_ns += _NS_PER_US
+
+
+def _stamp(when_ns: int) -> str:
+    seconds, rest_ns = divmod(when_ns, _NS_PER_S)
+    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(seconds))}.{rest_ns // _NS_PER_US:06d}Z"

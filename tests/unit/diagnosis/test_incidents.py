@@ -1,5 +1,7 @@
 """Each cause is told from records that are written out here, and from no other ones."""
 
+from dataclasses import replace
+
 import pytest
 
 from corosync_tw.corotypes import RingId
@@ -279,6 +281,58 @@ def test_a_clock_that_is_set_is_told_beside_and_at_its_moment():
     assert not explain_moment(lives, 500 * S).beside
 
 
+def stepped(nodeid, at_s, by_s):
+    return record(nodeid, at_s, "clock_stepped", step=int(by_s * S))
+
+
+def test_nodes_with_one_clock_see_one_step():
+    lives = [
+        life(1, stepped(1, 10.2, 3600), stepped(1, 20, -3600), stepped(1, 40, -3600)),
+        life(2, stepped(2, 10.1, 3599.9997), stepped(2, 20, -3600.0001)),
+        life(3, stepped(3, 30, 0.25)),
+    ]
+    (beside,) = explain_moment(lives, 15 * S).beside
+    assert beside.text.startswith(
+        "the clock of nodes 1, 2 was set by +3600.000 s and the clock of nodes 1, 2 was set by"
+        " -3600.000 s and the clock of node 3 was set by +0.250 s and the clock of node 1 was set"
+        " by -3600.000 s;"
+    )
+
+
+def shifted(each, by_s):
+    """The same on a wall clock that was set since."""
+    return replace(each, time_ns=each.time_ns + int(by_s * S))
+
+
+def test_a_moment_may_be_told_by_the_clock_before_it_was_set():
+    lives = witnesses(shifted(stepped(1, 120, -3600), 3600))
+    lives = [
+        replace(
+            each,
+            records=tuple(shifted(r, 3600) if r.aligned_ns < 120 * S else r for r in each.records),
+        )
+        for each in lives
+    ]
+    changes = find_changes(lives)
+    for when_s in (103, 3703):
+        assert nearest(changes, when_s * S, 5 * S).ring == NEW
+    assert nearest(changes, 2000 * S, 5 * S) is None
+    for when_s in (130, 3730):
+        (beside,) = explain_moment(lives, when_s * S).beside
+        assert beside.name == "clock_stepped"
+    assert not explain_moment(lives, 2000 * S).beside
+
+
+def test_a_step_after_a_change_is_told_when_it_was_asked_for():
+    lives = witnesses(stepped(1, 120, -3600))
+    change = last_change(find_changes(lives))
+    assert not explain(lives, change).beside
+    assert not explain(lives, change, when_ns=50 * S).beside
+    for more in ({"when_ns": 100 * S}, {"until_ns": 120 * S}):
+        (beside,) = explain(lives, change, **more).beside
+        assert beside.name == "clock_stepped"
+
+
 def joining(*more):
     lives = witnesses(*installs(1, 150, RingId(1, 16), (1, 2, 3), kept=(1, 2), joined=(3,)))
     lives.append(life(3, *more))
@@ -356,7 +410,8 @@ def test_what_is_asked_for_is_found():
     assert [change.ring for change in changes] == [OLD, NEW]
     assert last_change(changes).ring == NEW
     assert leaving(changes, 2) is None
-    assert nearest(changes, 3 * S).ring == OLD
-    assert nearest(changes, 102 * S).ring == NEW
+    assert nearest(changes, 3 * S, 5 * S).ring == OLD
+    assert nearest(changes, 102 * S, 5 * S).ring == NEW
+    assert nearest(changes, 109 * S, 5 * S) is None
     assert last_change([]) is None
-    assert nearest([], 0) is None
+    assert nearest([], 0, S) is None

@@ -51,6 +51,17 @@ def test_the_past_may_be_left_out(path):
     assert waited(follower.poll()) == [100]
 
 
+def test_a_clock_that_is_set_back_puts_nothing_out_of_order(path):
+    recorder = recorder_at(path)
+    recorder.mark_clock(5 * 10**12)
+    recorder.record(LATE, 1)
+    recorder.mark_clock(10**12)
+    recorder.record(LATE, 2)
+    first, second = Follower(path).poll()
+    assert first.time_ns > second.time_ns
+    assert first.aligned_ns < second.aligned_ns == second.time_ns
+
+
 def test_a_ring_that_wraps_is_followed(path):
     recorder = recorder_at(path)
     follower = Follower(path)

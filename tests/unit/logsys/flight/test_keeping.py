@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from corosync_tw.logsys.flight import keeping
 from corosync_tw.logsys.flight import recorder as recorder_module
 from corosync_tw.logsys.flight.keeping import (
     INCIDENTS_MAX,
@@ -52,6 +53,20 @@ def test_the_last_incidents_alone_are_kept(tmp_path):
     }
     assert (tmp_path / "flight-7.notes-of-mine.rec").exists()
     assert len(kept_paths(str(tmp_path), 71)) == 1
+
+
+def test_incidents_after_the_clock_was_set_back_are_the_last_ones(tmp_path, monkeypatch):
+    now_ns = [1_795_438_000 * 10**9]
+    monkeypatch.setattr(keeping.time, "time_ns", lambda: now_ns[0])
+    for number in range(INCIDENTS_MAX + 4):
+        if number == INCIDENTS_MAX:
+            now_ns[0] -= 3600 * 10**9
+        now_ns[0] += 10**9
+        assert os.path.exists(keep_copy(str(tmp_path), 7, b"%d" % number, "lost"))
+    paths = kept_paths(str(tmp_path), 7)
+    assert {open(path, "rb").read() for path in paths} == {  # noqa: SIM115
+        b"%d" % number for number in range(4, INCIDENTS_MAX + 4)
+    }
 
 
 def test_nobody_else_reads_them(tmp_path):

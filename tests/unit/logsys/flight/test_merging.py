@@ -65,6 +65,18 @@ def test_recordings_with_nothing_in_common_go_by_the_wall_clock(tmp_path):
     assert [(r.nodeid, r.aligned_ns - 10**18) for r in records] == [(2, 55), (1, 100)]
 
 
+def test_a_node_whose_clock_was_set_back_while_it_was_down_goes_on_later(tmp_path):
+    node = Node(tmp_path, 1, 10**9, 10**18)
+    node.at(100, LOST, 1, 2, 3)
+    before = node.recording()
+    node.wall_ns -= 3600 * 10**9
+    node.start()
+    node.at(50 * MS, LOST, 4, 5, 6)
+    records = merge([node.recording(), before])
+    assert [record.values["state"] for record in records] == [1, 4]
+    assert records[1].time_ns < records[0].time_ns
+
+
 def test_numbers_of_tokens_wrap(nodes):
     last = (1 << 32) - 4
     for nodeid, node in nodes.items():
