@@ -10,6 +10,7 @@ import argparse
 import os
 import signal
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -32,7 +33,8 @@ from corosync_tw.daemon.settings import SOCKET_PATH_LEN_BYTES_MAX
 from corosync_tw.errors import CsError
 from corosync_tw.ipc.pb.server import SOCKET_NAME
 
-CONF_DIR: Final = Path(__file__).parents[2] / "conf" / "demo"
+_ABOVE: Final = Path(__file__).parents[2]
+_INSTALLED: Final = Path("share", "corosync_tw", "conf")
 PHASE_S: Final = 4.0
 LIVE_INTERVAL_S: Final = 0.25
 _PREFIX: Final = "corosync_tw-demo-"
@@ -266,12 +268,20 @@ def _play(reactor: Any, demonstration: Demonstration, args: argparse.Namespace) 
     plot.addBoth(ended)
 
 
+def conf_dir() -> Path:
+    """Find the nodes' files: in the tree that we run from, or where they were installed."""
+    schemes = (sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user"))
+    homes = [_ABOVE, *(Path(sysconfig.get_path("data", scheme)) for scheme in schemes)]
+    found = [_ABOVE / "conf" / "demo", *(home / _INSTALLED / "demo" for home in homes)]
+    return next((demo for demo in found if (demo / "node1.conf").is_file()), found[0])
+
+
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog=f"{PROGRAM}-demo", description=__doc__)
     parser.add_argument("--file", type=Path, metavar="FILE", help="text to send")
     parser.add_argument("--stay", action="store_true", help="leave the cluster up in the end")
     parser.add_argument(
-        "--conf", type=Path, metavar="DIR", default=CONF_DIR, help="directory of node1.conf to 3"
+        "--conf", type=Path, metavar="DIR", default=conf_dir(), help="directory of node1.conf to 3"
     )
     parser.add_argument(
         "--phase-seconds", type=float, metavar="S", default=PHASE_S, help="length of a scene"

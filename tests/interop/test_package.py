@@ -19,7 +19,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 KERNELS = sorted(path.stem for path in ROOT.glob("corosync_tw/kernels/compiled/*.pyx"))
-TREE = ("ci", "corosync_tw", "docs", "man", "twisted", "LICENSE", "MANIFEST.in", "README.md")
+TREE = (
+    *("ci", "conf", "corosync_tw", "docs", "man", "twisted"),
+    *("LICENSE", "MANIFEST.in", "README.md", "pyproject.toml", "setup.cfg", "setup.py"),
+)
+EXAMPLES = {str(path.relative_to(ROOT)) for path in ROOT.glob("conf/**/*") if path.is_file()}
+BESIDE_MODULES = {
+    "corosync_tw/dissect/dissector.lua",
+    "corosync_tw/py.typed",
+    "twisted/plugins/corosync_tw_plugin.py",
+}
 MANUAL = {path.name for path in ROOT.glob("man/*.[1-9]")} | {"corosync_tw_deviations.7"}
 BUILD = "import sys; from setuptools import build_meta as b; print(getattr(b, sys.argv[1])('.'))"
 TWISTD = "from twisted.scripts.twistd import run; run()"
@@ -75,13 +84,26 @@ def history(python: Path, kernels: str) -> str:
 def sdist(tmp_path_factory):
     tree = tmp_path_factory.mktemp("tree")
     built = shutil.ignore_patterns("__pycache__", "_build", "*.so", "*.c", "*.html")
-    for name in (*TREE, "pyproject.toml", "setup.cfg", "setup.py"):
+    for name in TREE:
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, tree / name, ignore=built)
         else:
             shutil.copy(source, tree)
     return build("build_sdist", tree)[0]
+
+
+def contents(tree: Path) -> dict[str, bytes]:
+    files = (path for path in tree.rglob("*") if path.is_file())
+    return {str(path.relative_to(tree)): path.read_bytes() for path in files}
+
+
+def test_a_source_distribution_makes_itself_again(sdist, tmp_path):
+    first = unpack(sdist, tmp_path / "first")
+    before = contents(first)
+    again, _ = build("build_sdist", first)
+    assert contents(unpack(again, tmp_path / "again")) == before
+    assert before.keys() >= EXAMPLES
 
 
 def test_a_wheel_of_the_sources_runs_with_either_twin(sdist, tmp_path):
@@ -94,9 +116,14 @@ def test_a_wheel_of_the_sources_runs_with_either_twin(sdist, tmp_path):
     assert not [name for name in names if name.endswith((".pyx", ".c"))]
     pages = {path.name for path in map(Path, names) if "/share/man/man" in str(path)}
     assert pages == MANUAL
+    assert set(names) >= BESIDE_MODULES
+    installed = {name.partition("/share/corosync_tw/")[2] for name in names}
+    assert installed >= EXAMPLES
 
     python = install(wheel, tmp_path / "installed")
     assert (tmp_path / "installed" / "share/man/man5/corosync.conf.5").is_file()
+    demo = run(python, "-c", "from corosync_tw.cli.demo import conf_dir; print(conf_dir())")
+    assert Path(demo.strip()) == tmp_path / "installed" / "share/corosync_tw/conf/demo"
     where = run(python, "-c", "import corosync_tw.kernels as k; print(k.__file__)")
     assert Path(where).is_relative_to(tmp_path)
     version = run(python.with_name("corosync-tw"), "--version")

@@ -36,7 +36,7 @@ def layout():
 
 
 def has_c_clients(lacking):
-    return lacking is not None and "c_clients" not in lacking
+    return lacking is not None and lacking.isdisjoint({"c_clients", "peer_credentials"})
 
 
 def take_away(node, lacking):
