@@ -21,8 +21,11 @@ KILLS := 200
 COMPILED := COROSYNC_TW_KERNELS=$(if $(CI),compiled)
 PLAIN := COROSYNC_TW_KERNELS=plain
 USERS_OF_KERNELS := kernels totem services net ipc
-USERS_OF_FEATURES := $(addprefix tests/unit/,net/test_transports.py net/test_batchsocket.py net/test_knet_carrier.py \
-	net/test_ifaddr.py net/test_driver.py ipc/qb daemon/test_tap.py client)
+USERS_OF_FEATURES := $(addprefix tests/unit/,test_features.py net ipc logsys daemon/test_tap.py client cli/test_sniff.py) \
+	tests/interop/test_without_features.py
+FEATURES = $(shell $(BIN)/python -c 'from corosync_tw.features import NAMES; print(*sorted(NAMES))')
+comma := ,
+space := $(subst ,, )
 KERNELS := setup.py $(wildcard corosync_tw/kernels/compiled/*.pyx corosync_tw/kernels/compiled/*.pxd)
 
 .PHONY: help run kernels test deps lint types docs test-unit test-features test-sim test-interop test-pythons bench bench-compare soak clean
@@ -85,15 +88,15 @@ test-unit: $(VENV)/.test
 	$(COMPILED) $(PYTEST) tests/unit -n $(WORKERS)
 	$(PLAIN) $(PYTEST) $(addprefix tests/unit/,$(USERS_OF_KERNELS)) -n $(WORKERS)
 
-# What is done without each feature of the system that can be done without.
-test-features: $(VENV)/.test
-	@for feature in $$($(BIN)/python -c 'from corosync_tw.features import NAMES; print(*sorted(NAMES))'); do \
-		echo "without $$feature"; \
-		COROSYNC_TW_WITHOUT=$$feature $(PYTEST) $(USERS_OF_FEATURES) -n $(WORKERS) || exit 1; \
-	done
+# What is done without the features of the system that can be done without: by all tests without
+# any of them, and without each by those that are about them and by a ring.
+test-features: deps $(VENV)/.test
 	@echo "without any"
-	@COROSYNC_TW_WITHOUT=$$($(BIN)/python -c 'from corosync_tw.features import NAMES; print(",".join(NAMES))') \
-		$(BIN)/python -m corosync_tw.cli.demo --phase-seconds 1
+	@COROSYNC_TW_WITHOUT=$(subst $(space),$(comma),$(FEATURES)) $(PYTEST) tests/unit -n $(WORKERS)
+	@for feature in $(FEATURES); do \
+		echo "without $$feature"; \
+		COROSYNC_TW_WITHOUT=$$feature $(AS_ROOT) $(PYTEST) $(USERS_OF_FEATURES) -n $(WORKERS) --dist loadfile || exit 1; \
+	done
 
 test-sim: $(VENV)/.test
 	$(COMPILED) $(PYTEST) tests/sim -n $(WORKERS)

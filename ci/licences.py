@@ -94,8 +94,10 @@ def needed() -> tuple[dict[str, Distribution], list[str]]:
 def licence_of(package: Distribution) -> str:
     """Name the licence of a distribution, as SPDX does where that can be told; empty if unknown."""
     metadata = package.metadata
-    said = [metadata.get("License-Expression")]
-    said += [
+    # Where there is one it is the last word; what a package writes else names choices or parts.
+    if expression := metadata.get("License-Expression"):
+        return spelt(expression)
+    said = [
         line.rpartition(" :: ")[2]
         for line in metadata.get_all("Classifier") or ()
         if line.startswith("License ::") and not line.endswith("OSI Approved")

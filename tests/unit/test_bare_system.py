@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from corosync_tw import features
+
 ROOT = Path(__file__).resolve().parents[2]
 BARE = ROOT / "tests" / "bare"
 IMPORT_ALL = """
@@ -47,6 +49,7 @@ INEVITABLE = {
 
 def bare(*command):
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join((str(BARE), str(ROOT)))}
+    environ.pop(features.VARIABLE, None)
     return subprocess.run(
         [sys.executable, *command], env=environ, capture_output=True, text=True, check=False
     )

@@ -58,6 +58,13 @@ def test_licences_that_do_not_fit(licences, expression):
     ("headers", "licence"),
     [
         ([("License-Expression", "MIT")], "MIT"),
+        (
+            [
+                ("License-Expression", "GPL-3.0-only"),
+                ("Classifier", "License :: OSI Approved :: MIT License"),
+            ],
+            "GPL-3.0-only",
+        ),
         ([("License", "The MIT License\n\nPermission is granted")], "MIT"),
         (
             [

@@ -26,8 +26,9 @@ from corosync_tw.net.reactor import install, turn_end_of
 NOBODYS = "192.0.2.1"
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def without(monkeypatch):
+    monkeypatch.setattr(features, "OFF", frozenset())
     return lambda *names: monkeypatch.setattr(features, "OFF", frozenset(names))
 
 

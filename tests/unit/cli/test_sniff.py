@@ -82,7 +82,11 @@ def test_a_cut_file_is_shown_as_far_as_it_goes(capsys, tmp_path):
         (["--port", "70000"], "'70000' is no port"),
         (["--nodeid", "-1"], "'-1' is no number from 0"),
         (["-c", "0"], "'0' is no number from 1"),
-        (["-i", "no-such-interface"], "cannot listen on no-such-interface: "),
+        pytest.param(
+            ["-i", "no-such-interface"],
+            "cannot listen on no-such-interface: ",
+            marks=pytest.mark.needs("packet"),
+        ),
     ],
 )
 def test_what_is_wrong_is_said(capsys, args, complaint):

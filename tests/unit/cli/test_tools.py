@@ -15,7 +15,6 @@ from corosync_tw.cli.lines import LineReader
 from corosync_tw.cli.reaching import DEFAULT_SOCKET, socket_path
 from corosync_tw.cli.status import as_text
 from corosync_tw.ipc.pb.peercred import peer_credentials
-from corosync_tw.ipc.pb.tls import server_endpoint
 from tests.unit.ipc.certificates import Authority
 from tests.unit.ipc.serving import Bed, Heard
 
@@ -212,8 +211,11 @@ def test_a_line_without_end_is_cut_into_pieces():
     assert read_all(b"x" * 15, limit=10) == [b"x" * 10, b"x" * 5]
 
 
+@pytest.mark.needs("tls")
 @pytest_twisted.ensureDeferred
 async def test_a_daemon_of_another_machine_is_reached_over_tls(tmp_path):
+    from corosync_tw.ipc.pb.tls import server_endpoint
+
     authority = Authority("cluster")
     (tmp_path / "admin.pem").write_bytes(authority.sign("admin"))
     (tmp_path / "authority.pem").write_bytes(authority.pem)

@@ -189,6 +189,7 @@ def test_refused_priority_is_a_warning(monkeypatch):
     assert scheduling.set_priority(-100).startswith("Could not set priority -20: ")
 
 
+@pytest.mark.needs("memlock")
 def test_refused_memory_lock_is_a_warning(monkeypatch):
     monkeypatch.setattr(scheduling.resource, "setrlimit", refuse)
     assert scheduling.lock_memory().startswith("Could not increase RLIMIT_MEMLOCK")

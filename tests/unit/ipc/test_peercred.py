@@ -64,6 +64,7 @@ def system(monkeypatch):
     peercred._way.cache_clear()
 
 
+@pytest.mark.needs("peer_credentials")
 def test_this_system_tells():
     one, other = socket.socketpair()
     with one, other:
@@ -79,6 +80,7 @@ def test_a_connection_by_tcp_has_no_credentials():
     assert peer_credentials(handle) is None
 
 
+@pytest.mark.needs("peer_credentials")
 def test_the_order_of_another_system_is_not_taken_for_ours(system):
     """OpenBSD's record begins with the user: read as Linux's, its pid would be a group."""
     own = {(socket.SOL_SOCKET, 0x1022): struct.pack("IIi", UID, GID, PID)}
@@ -88,6 +90,7 @@ def test_the_order_of_another_system_is_not_taken_for_ours(system):
     assert peer_credentials(peer) == PeerCredentials(4711, 1000, 100)
 
 
+@pytest.mark.needs("peer_credentials")
 def test_a_system_that_tells_no_pid(system):
     def record(uid, gid):
         return struct.pack("IIhxx16I", 0, uid, 2, gid, 5, *[0] * 14)

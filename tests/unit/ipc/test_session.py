@@ -134,6 +134,7 @@ async def test_nothing_but_hello_before_hello(tmp_path):
             await client.status()
 
 
+@pytest.mark.needs("peer_credentials")
 @pytest_twisted.ensureDeferred
 async def test_the_kernel_is_asked_who_connects(tmp_path):
     from corosync_tw.ipc.pb.peercred import peer_credentials

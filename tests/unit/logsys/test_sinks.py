@@ -184,6 +184,7 @@ def test_a_field_with_a_line_end_has_its_length():
     assert sinks._field("X", "a\nb") == b"X\n" + struct.pack("<Q", 3) + b"a\nb\n"
 
 
+@pytest.mark.needs("journald")
 def test_the_journal_is_used_where_there_is_one(listener, monkeypatch, tmp_path):
     monkeypatch.setattr(sinks, "SYSLOG_SOCKET", str(tmp_path / "none"))
     monkeypatch.setattr(sinks, "JOURNAL_SOCKET", listener.path)

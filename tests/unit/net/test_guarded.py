@@ -72,7 +72,12 @@ class Node:
 
 
 @pytest.fixture(
-    params=[(UdpuTransport, {}), (UdpTransport, {"mcast_address": GROUP})], ids=["udpu", "udp"]
+    params=[
+        pytest.param((UdpuTransport, {}), id="udpu"),
+        pytest.param(
+            (UdpTransport, {"mcast_address": GROUP}), id="udp", marks=pytest.mark.needs("multicast")
+        ),
+    ]
 )
 def make(request):
     transport, settings = request.param
@@ -103,7 +108,7 @@ def meet(*nodes):
         node.inbox.batches.clear()
 
 
-@pytest.mark.parametrize("offload", [True, False])
+@pytest.mark.parametrize("offload", [pytest.param(True, marks=pytest.mark.needs("gso")), False])
 def test_a_ring_of_three(make, offload):
     one, two, three = nodes = [make(n, offload=offload) for n in (1, 2, 3)]
     meet(*nodes)

@@ -215,6 +215,7 @@ def test_udpu_spares_nodes_outside_the_ring_its_traffic_but_not_the_search(nodes
     assert two.receive(1) == [frame(MCAST, b"forming")]
 
 
+@pytest.mark.needs("ipv6")
 def test_udpu_over_ipv6():
     port = free_port()
     members = {1: "::1", 2: "0:0:0:0:0:0:0:1"}
