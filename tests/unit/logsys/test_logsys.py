@@ -7,6 +7,7 @@ import threading
 import pytest
 from twisted.logger import Logger, LogLevel, LogPublisher
 
+from corosync_tw.logsys import targets
 from corosync_tw.logsys.format import LineFormat, Record, clean
 from corosync_tw.logsys.levels import Level
 from corosync_tw.logsys.logger import SubsysLogger
@@ -228,14 +229,55 @@ def test_order_is_kept_and_close_flushes():
     assert sink.lines == ["before the thread", *map(str, range(500))]
 
 
+def test_a_writer_that_stands_still_is_left_alone(monkeypatch):
+    """It has the sink: nobody else writes there, nor takes the descriptor away from under it."""
+    monkeypatch.setattr(targets, "CLOSE_TIMEOUT_S", 0.0)
+    sink = ListSink()
+    sink.gate.clear()
+    target = Target(sink, "x")
+    target.start()
+    target.put(record("first"))
+    assert sink.entered.wait(10)
+    writer = target._thread
+    target.close()
+    sink.entered.clear()
+    target.put(record("late"))
+    assert not sink.entered.is_set()
+    assert not sink.closed
+    sink.gate.set()
+    writer.join(10)
+    assert sink.lines == ["first"]
+
+
+class FullSink(ListSink):
+    """Loses all while it is full."""
+
+    full = True
+    fault = "it is full"
+
+    def write(self, records):
+        return len(records) if self.full else super().write(records)
+
+
+def test_what_overflowed_is_told_of_after_the_writes_that_failed():
+    """Lines that found no room, and the line that should have told of them."""
+    sink = FullSink()
+    target = Target(sink, "x")
+    target._write([record("one"), record("two")], overflowed=5)
+    assert target.dropped_lines == 2
+    sink.full = False
+    target._write([record("three")], 0)
+    assert sink.lines == ["7 messages lost: it is full.", "three"]
+
+
 def test_targets_close_all_when_one_cannot_be_opened(tmp_path):
     good = SubsysSettings(False, False, True, str(tmp_path / "good.log"))
     bad = SubsysSettings(False, False, True, str(tmp_path / "none" / "bad.log"))
-    targets = Targets(LogSettings(good, {"CPG": bad}))
-    targets.route(good)
+    opened = Targets(LogSettings(good, {"CPG": bad}))
+    opened.route(good)
     with pytest.raises(LogFileError):
-        targets.route(bad)
-    assert [target.sink._fd for target in targets] == [-1]
+        opened.route(bad)
+    assert [target.sink._fd for target in opened] == [-1]
 
 
 def test_other_settings_take_over_and_wait_for_no_target_that_stands_still(tmp_path, logfile):

@@ -54,6 +54,23 @@ def test_a_few_are_printed_and_the_rest_is_told_of(repeats, clock):
     assert texts(repeats.admit(record())) == ["same"]
 
 
+def test_what_is_said_at_another_level_or_elsewhere_is_another_kind(repeats):
+    for _ in range(LINES_PER_INTERVAL_MAX + 1):
+        repeats.admit(record())
+    worse = record()._replace(level=Level.ERROR)
+    assert repeats.admit(worse) == [worse]
+    assert texts(repeats.admit(record(subsys="CPG"))) == ["same"]
+    assert repeats.admit(record()) == []
+
+
+def test_what_goes_on_is_not_forgotten_for_what_came_once(repeats):
+    for _ in range(LINES_PER_INTERVAL_MAX + 1):
+        repeats.admit(record())
+    for number in range(2 * KINDS_MAX):
+        repeats.admit(record(str(number)))
+        assert repeats.admit(record()) == []
+
+
 def test_a_line_after_the_interval_comes_behind_the_count(repeats, clock):
     for _ in range(LINES_PER_INTERVAL_MAX + 1):
         repeats.admit(record())
