@@ -17,6 +17,7 @@ from corosync_tw.logsys.flight.following import Follower
 from corosync_tw.logsys.flight.layout import RecordingError
 from corosync_tw.logsys.flight.merging import merge
 from corosync_tw.logsys.flight.record import FlightRecord, stamp
+from corosync_tw.logsys.flight.recorder import FILE_MODE
 from corosync_tw.logsys.flight.selecting import Selection
 from corosync_tw.logsys.flight.stock import open_recording
 from corosync_tw.logsys.traces import ring_id_text
@@ -144,10 +145,15 @@ def _write_html(path: str, text: str) -> None:
         print(text)
         return
     try:
-        with open(path, "w", encoding="utf-8") as file:
+        with open(path, "w", encoding="utf-8", opener=_open_as_recording) as file:
             file.write(text)
     except OSError as error:
         raise RecordingError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _open_as_recording(path: str, flags: int) -> int:
+    """Open what holds as much as a recording, for those who may read one."""
+    return os.open(path, flags, FILE_MODE)
 
 
 def _complain(text: str) -> None:

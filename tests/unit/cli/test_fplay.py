@@ -140,3 +140,9 @@ def test_files_of_stock_are_played(paths, capsys, tmp_path):
     assert any("Initializing transport" in text for text in lines)
     both, _ = played(capsys, str(stock), paths[0])
     assert len(both) == len(lines) + 4
+
+
+def test_a_page_is_for_those_who_may_read_a_recording(paths, tmp_path):
+    page = tmp_path / "page.html"
+    main(["fplay", "--html", str(page), *paths])
+    assert not page.stat().st_mode & 0o007

@@ -154,6 +154,43 @@ def test_a_syslog_that_comes_back_is_found(listener):
     sink.close()
 
 
+def test_a_file_goes_on_at_its_end_whoever_cut_it(tmp_path):
+    """As ``copytruncate`` of logrotate does: no hole is left in front of the next line."""
+    path = tmp_path / "x.log"
+    path.write_text("of the process before\n")
+    sink = FdSink(PLAIN, path=str(path))
+    assert sink.write([record("one")]) == 0
+    before, one = path.read_text().splitlines()
+    assert before == "of the process before"
+    assert one.endswith("notice  [TOTEM ] one")
+    os.truncate(path, 0)
+    assert sink.write([record("two")]) == 0
+    assert path.read_text() == one.replace("one", "two") + "\n"
+    sink.close()
+
+
+def test_a_torn_line_ends_before_the_next_one(monkeypatch):
+    reader, writer = os.pipe()
+    sink = FdSink(PLAIN, fd=writer)
+    ready = [True, False, True]
+    monkeypatch.setattr(sinks, "_writable", lambda *_: ready.pop(0))
+    assert sink.write([record("x" * (select.PIPE_BUF + 100))]) == 1
+    assert sink.write([record("next")]) == 0
+    text = os.read(reader, 65536).decode()
+    assert text[: select.PIPE_BUF].endswith("x" * 100)
+    assert text[select.PIPE_BUF :] == "\nnotice  [TOTEM ] next\n"
+
+
+def test_a_file_of_the_log_is_nobody_else_s(tmp_path):
+    path = tmp_path / "x.log"
+    before = os.umask(0)
+    try:
+        FdSink(PLAIN, path=str(path)).close()
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
 def test_a_missing_syslog_is_looked_for_once_in_a_while(listener, monkeypatch):
     monkeypatch.setattr(sinks, "RECONNECT_INTERVAL_S", 3600.0)
     sink = SyslogSink(PLAIN, "daemon", listener.path)
