@@ -11,6 +11,8 @@ from corosync_tw.diagnosis.cluster import Cluster, Outsider, Reach
 from corosync_tw.diagnosis.facts import Facts, decode_facts
 from corosync_tw.diagnosis.finding import Severity, nodes_text
 from corosync_tw.diagnosis.rules import diagnose
+from corosync_tw.diagnosis.rules_agreement import CLOCK_OFFSET_NS_MAX
+from corosync_tw.diagnosis.rules_host import FREE_BYTES_MIN, LOCKED_BYTES_MIN
 from corosync_tw.errors import CsMessageError, CsNotSupported, CsTimeout
 
 NOW_NS = 1_700_000_000_000_000_000
@@ -70,6 +72,10 @@ def test_a_sound_cluster_has_no_findings():
         ({"free_bytes": {"/log": 5 << 20}}, Severity.WARNING, (2,), "5 MB are left in /log"),
         ({"links": [(1, "10.1.0.2", "FAULTY")]}, Severity.FAULT, (2,), "ring 1 (10.1.0.2)"),
         (
+            {"links": [(0, "10.0.0.2", "Marking ringid 0 interface 10.0.0.2 FAULTY")]},
+            *(Severity.FAULT, (2,), "is out of use: Marking ringid 0"),
+        ),
+        (
             {"counters": {"mcast_tx": 1000, "mcast_retx": 11}},
             *(Severity.WARNING, (2,), "11 of 1000 frames"),
         ),
@@ -104,6 +110,7 @@ def test_few_retransmissions_are_no_loss():
         ({"a": Reach.PORT_CLOSED, "b": Reach.NO_HOST}, "no daemon listens"),
         ({"a": Reach.NO_HOST}, "no host answers"),
         ({"a": Reach.NO_ROUTE}, "no route"),
+        ({"a": Reach.NO_ROUTE, "b": Reach.NO_HOST}, "a daemon that does not take us in"),
         ({"a": Reach.NO_HOST, "b": Reach.NOTHING}, "a daemon that does not take us in"),
     ],
 )
@@ -121,11 +128,14 @@ def test_a_node_that_is_alone_with_multicast_is_told_of_multicast():
     assert "multicast" in found[1].text
     unicast = replace(alone, transport="udpu")
     assert len(diagnose(cluster(facts={1: unicast}, outsiders=out))) == 1
+    several = {1: replace(SOUND, transport="udp"), 2: replace(SOUND, nodeid=2, transport="udp")}
+    out = (Outsider(3, {"a": Reach.NOTHING}),)
+    assert len(diagnose(cluster(facts=several, outsiders=out))) == 1
 
 
 def test_the_ring_s_own_faults_are_named():
     found = diagnose(cluster(bad_links=((2, 1),)))
-    assert [f.text for f in found] == ["node 1 hears nothing of node 2"]
+    assert [(f.nodeids, f.text) for f in found] == [((2, 1), "node 1 hears nothing of node 2")]
     found = diagnose(cluster(facts={1: replace(SOUND, quorate=False)}))
     assert [f.severity for f in found] == [Severity.FAULT]
 
@@ -142,6 +152,24 @@ def test_many_differing_keys_do_not_hide_the_rest():
     many = {f"totem.key{n}": n for n in range(20)}
     found = diagnose(cluster({"configuration": {"totem.token": 3000, **many}}))
     assert found[-1].text == "12 more keys differ"
+    few = {f"totem.key{n}": n for n in range(8)}
+    found = diagnose(cluster({"configuration": {"totem.token": 3000, **few}}))
+    assert [f.severity for f in found] == [Severity.WARNING] * 8
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        {"free_bytes": {"/log": FREE_BYTES_MIN}},
+        {"memory_lock_bytes_max": LOCKED_BYTES_MIN},
+        {"mtu_bytes": {}},
+        {"mtu_bytes": {"0": 1500, "1": 9000}},
+        {"wall_ns": NOW_NS + CLOCK_OFFSET_NS_MAX},
+        {"host": "two"},
+    ],
+)
+def test_what_is_just_enough_is_no_finding(sound):
+    assert diagnose(cluster(sound)) == []
 
 
 def test_facts_are_believed_when_they_have_their_shape():
