@@ -16,8 +16,8 @@ def ethernet(payload: bytes, port: int = 5405, vlans: int = 0) -> bytes:
 
 def ipv6(payload: bytes) -> bytes:
     udp = struct.pack(">HHHH", 40404, 5405, 8 + len(payload), 0) + payload
-    # A header of options in front of UDP's.
-    options = bytes((17, 0)) + bytes(6)
+    # Two headers of options in front of UDP's, of different lengths.
+    options = bytes((60, 0)) + bytes(6) + bytes((17, 2)) + bytes(22)
     head = struct.pack(">IHBB", 6 << 28, len(options + udp), 0, 64)
     return head + bytes(15) + b"\1" + bytes(15) + b"\2" + options + udp
 

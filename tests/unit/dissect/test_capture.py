@@ -127,6 +127,34 @@ def test_links_and_versions_of_ip():
     assert bytes(datagram_of(Packet(0, 0, b"\2\0\0\0" + ethernet(b"n")[14:])).payload) == b"n"
 
 
+def test_tags_of_vlans_have_an_end():
+    assert datagram_of(Packet(0, 1, ethernet(b"x", vlans=3))) is None
+
+
+def interface(name, resolution):
+    """A block of pcapng whose first option is as long as it is."""
+    options = struct.pack("<HH", 2, len(name)) + name + bytes(-len(name) % 4)
+    options += struct.pack("<HHBxxx", 9, 1, resolution) + struct.pack("<HH", 0, 0)
+    return block(1, struct.pack("<HHI", 1, 0, 0) + options, "<")
+
+
+@pytest.mark.parametrize(
+    ("resolution", "units"), [(6, 1_500_000), (9, 1_500_000_000), (0x80 | 10, 1536), (0, 1)]
+)
+def test_times_are_in_units_of_their_interface(resolution, units):
+    packet = block(6, struct.pack("<IIIII", 1, 0, units, 4, 4) + b"data", "<")
+    (found,) = read(pcapng([]) + interface(b"bond0", resolution) + packet)
+    assert found.interface == "bond0"
+    assert found.time_ns == (1_000_000_000 if units == 1 else 1_500_000_000)
+
+
+def test_interfaces_of_a_file_have_a_limit():
+    one = interface(b"x", 6)
+    assert read(pcapng([]) + one * (capture.INTERFACES_MAX - 1)) == []
+    with pytest.raises(CaptureError, match="more than 4096 interfaces"):
+        read(pcapng([]) + one * capture.INTERFACES_MAX)
+
+
 def test_fragments_of_ip_and_cut_packets_are_told():
     fragment = bytearray(ethernet(b"x"))
     fragment[14 + 6] = 0x20

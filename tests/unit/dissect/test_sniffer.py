@@ -6,6 +6,7 @@ from datetime import UTC
 
 import pytest
 
+from corosync_tw.dissect import opening
 from corosync_tw.dissect.capture import Packet
 from corosync_tw.dissect.opening import Opener
 from corosync_tw.dissect.sniffer import PARTIAL_MAX, Sniffer
@@ -15,7 +16,7 @@ from corosync_tw.net.crypto.envelope import Envelope
 from corosync_tw.net.crypto.guard import Guard
 from corosync_tw.net.crypto.settings import CryptoSettings
 from corosync_tw.net.knet.compression import MODELS
-from corosync_tw.net.knet.wire import DATA_HEADER
+from corosync_tw.net.knet.wire import DATA_HEADER, FRAME_LEN_BYTES_MAX
 from tests.unit.dissect.making import ethernet
 from tests.unit.net.knet.test_golden import GOLDEN
 from tests.unit.totem import capture
@@ -68,6 +69,36 @@ def test_fragments_that_never_end_are_forgotten():
         packet = Packet(0, 1, ethernet(of_knet(b"x", seq % 65535, count=255, place=9)))
         list(sniffer.take(packet))
     assert len(sniffer._partial) <= PARTIAL_MAX
+
+
+def test_fragments_that_are_none_are_kept_nowhere():
+    sniffer = Sniffer()
+    long = bytes(FRAME_LEN_BYTES_MAX // 2 + 1)
+    for content, place in ((b"x", 0), (b"x", 4), (long, 1), (long, 2)):
+        list(sniffer.take(Packet(0, 1, ethernet(of_knet(content, count=3, place=place)))))
+    assert sniffer._partial == {}
+
+
+def test_a_frame_is_of_those_that_sent_it_not_of_whom_a_message_names():
+    frames, _ = sniff(*capture.frames())
+    frame = next(each for each in frames if each.layers[-1].layout.name == "cpg_mcast")
+    senders = frame.nodeids()
+    assert senders <= {1, 2, 3}
+    names = {"nodeid", "system_from", "node"} & frame.layers[-1].values.keys()
+    assert names
+    for name in names:
+        frame.layers[-1].values[name] = 99
+    assert frame.nodeids() == senders
+
+
+def test_keys_of_senders_have_a_limit(monkeypatch):
+    monkeypatch.setattr(opening, "SENDERS_MAX", 3)
+    opener = Opener(KEY)
+    cluster = ClusterKey("aes256-gcm", KEY)
+    for nodeid in range(1, 8):
+        sealed = Guard(nodeid, cluster, os.urandom, lambda: 0).seal_one(TOKEN)
+        assert opener.open_guarded(memoryview(sealed)) == TOKEN
+    assert [nodeid for _, nodeid, _ in opener._senders] == [5, 6, 7]
 
 
 def test_a_compressed_frame_is_decompressed():

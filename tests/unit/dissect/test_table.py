@@ -244,4 +244,45 @@ def test_damaged_frames_have_layers(frame, data):
             damaged[at] = data.draw(st.integers(0, 255))
     layers = dissect(bytes(damaged))
     assert layers
-    assert all(not layer.fault for layer in layers[:-1]) or len(layers) > 1
+
+
+@given(st.sampled_from(capture.frames()[::97]), st.data())
+@settings(max_examples=200, deadline=None)
+def test_a_frame_that_was_cut_has_what_is_whole_of_it(frame, data):
+    whole = dissect(frame)
+    cut = dissect(frame[: data.draw(st.integers(24, len(frame)))])
+    assert len(cut) <= len(whole)
+    for of_cut, of_whole in zip(cut, whole, strict=False):
+        assert of_cut.layout is of_whole.layout
+        for name, value in of_cut.values.items():
+            told = of_whole.values[name]
+            assert value == told or (name == DATA and told.startswith(value))
+
+
+def test_a_list_of_fewer_entries_than_none_is_cut_short():
+    token = bytearray(
+        next(frame for frame in capture.frames() if frame[3] == MessageType.ORF_TOKEN)
+    )
+    assert token[-4:] == bytes(4)
+    token[-4:] = struct.pack("<i", -1)
+    assert dissect(bytes(token))[-1].fault == decode.CUT_SHORT
+
+
+def test_a_packet_of_more_messages_than_are_read_says_so():
+    for count in (decode.CHUNKS_MAX, decode.CHUNKS_MAX + 1):
+        message = b"\1\0\1\0a" + struct.pack("<II", 8, 7)
+        lengths = struct.pack(f"<{count}H", *[len(message)] * count)
+        packet = struct.pack("<HHBBH", 0, 0, 0, 0, count) + lengths + message * count
+        layers = dissect(wire.encode_mcast_header(1, 1, 1, (1, 4), 0) + packet)
+        faults = {layer.fault for layer in layers} - {""}
+        assert (decode.TOO_MANY in faults) == (count > decode.CHUNKS_MAX)
+        read = [layer for layer in layers if layer.layout.name == "message"]
+        assert len(read) == decode.CHUNKS_MAX
+
+
+def test_a_message_in_the_middle_ends_where_it_says():
+    """The last one alone may be a beginning."""
+    whole = b"\1\0\1\0a" + struct.pack("<IIii", cpg_wire.MCAST_ID, 0, 400, 0)
+    packet = struct.pack("<HHBBHHH", 0, 0, 7, 0, 2, 9, len(whole)) + whole[:9] + whole
+    layers = dissect(wire.encode_mcast_header(1, 1, 1, (1, 4), 0) + packet)
+    assert decode.CUT_SHORT in {layer.fault for layer in layers}
