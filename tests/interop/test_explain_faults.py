@@ -8,6 +8,7 @@ import pytest
 from tests.interop.explain_stories import ask, causes, copied, explained
 from tests.interop.netbed import Fault, NetBed, wait_until
 from tests.interop.nodes import Cluster
+from tests.interop.test_logs import log_all_to, lost_lines
 
 pytestmark = pytest.mark.interop
 NODES = [1, 2, 3]
@@ -23,6 +24,7 @@ FORMED = re.compile(r"A new membership \((\S+)\) was formed\. Members(.*)")
 DISK = "size=9m"
 # Room for a ring id and for no recorder.
 SMALL_DISK = "size=64k"
+LOG_DISK = "size=8k"
 # The first node and one other, or in a small cluster it alone, have quorum.
 FIRST_HAS_QUORUM = ("nodeid: 1\n", "nodeid: 1\n        quorum_votes: 3\n")
 KNET = (
@@ -202,8 +204,9 @@ def test_a_node_that_comes_back_with_another_key(cluster, keyfile, other_key):
         cluster.wait_quorate(NODES)
 
 
-def mount(node, size):
-    node.machine.run("mount", "-t", "tmpfs", "-o", size, "tmpfs", str(node.state_dir))
+def mount(node, size, directory=None):
+    where = str(directory or node.state_dir)
+    node.machine.run("mount", "-t", "tmpfs", "-o", size, "tmpfs", where)
 
 
 def fill(node):
@@ -255,6 +258,25 @@ def test_no_room_for_a_recorder(cluster, stranger):
     told = explained(cluster.nodes[1], str(STRANGER))
     assert causes(told, "left", STRANGER) == [("clean_leave", "certain")]
     stranger.machine.run("umount", str(stranger.state_dir))
+
+
+def test_a_log_without_room_costs_no_membership(cluster, stranger):
+    disk = stranger.workdir / "log"
+    disk.mkdir()
+    mount(stranger, LOG_DISK, disk)
+    log_all_to(stranger, disk / "x.log")
+    stranger.start()
+    cluster.wait_quorate([*NODES, STRANGER])
+    wait_until("a full disk", lambda: lost_lines(stranger) > 0, TIMEOUT_S)
+    before = lost_lines(stranger)
+    assert cluster.nodes[3].leave() == 0
+    cluster.wait_quorate([1, 2, STRANGER])
+    assert causes(explained(stranger, "3"), "left", 3) == [("clean_leave", "certain")]
+    cluster.nodes[3].start()
+    cluster.wait_quorate([*NODES, STRANGER])
+    assert lost_lines(stranger) > before
+    assert stranger.leave() == 0
+    stranger.machine.run("umount", str(disk))
 
 
 def test_other_keys_over_knet(tmp_path, keyfile, other_key):

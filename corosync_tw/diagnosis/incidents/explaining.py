@@ -175,7 +175,9 @@ def _unknown(scene: Scene, what: str) -> Cause:
         "unknown",
         Confidence.UNKNOWN,
         scene.nodeid,
-        f"why it {what} is not recorded",
+        f"only its own recording tells why it {what}"
+        if scene.life is None
+        else f"why it {what} is not recorded",
         (),
         "corosync-tw fplay shows all that was recorded",
     )

@@ -340,6 +340,12 @@ def joining(*more):
     return told.joined[3][0]
 
 
+def test_a_node_without_a_recording_joins_for_unknown_reasons():
+    lives = witnesses(*installs(1, 150, RingId(1, 16), (1, 2, 3), kept=(1, 2), joined=(3,)))
+    (cause,) = explain(lives, last_change(find_changes(lives))).joined[3]
+    assert (cause.name, cause.text) == ("unknown", "only its own recording tells why it joined")
+
+
 def test_a_node_joins_because_it_was_started():
     begun = record(3, 149, "node_started", node=3, pid=4, version="1")
     assert joining(begun, installs(3, 150, RingId(1, 16), (1, 2, 3))).name == "started"
