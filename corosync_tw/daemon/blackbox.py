@@ -10,6 +10,7 @@ Source: Corosync exec/main.c, corosync_blackbox_write_to_file.
 import os
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Final
 
 from twisted.internet.threads import deferToThreadPool
@@ -18,6 +19,7 @@ from corosync_tw.daemon.journal import Journal
 from corosync_tw.daemon.one_at_a_time import OneAtATime
 from corosync_tw.logsys.qb_blackbox import BlackboxEntry
 from corosync_tw.logsys.qb_blackbox_write import write_blackbox
+from corosync_tw.logsys.whole_file import write_whole
 
 LINK_NAME: Final = "fdata"
 LINK_KEY: Final = "runtime.corosync_tw.blackbox"
@@ -39,28 +41,13 @@ def store(state_dir: str, entries: Iterable[BlackboxEntry], time_s: float, pid: 
     """
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time_s))
     path = f"{link_path(state_dir)}-{stamp}-{pid}"
-    data = write_blackbox(entries)
-    fresh = path + _NEW
-    try:
-        fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _MODE)
-        with open(fd, "wb") as file:
-            file.write(data)
-        os.replace(fresh, path)
-    except OSError:
-        _remove(fresh)
-        raise
+    write_whole(path, write_blackbox(entries), _MODE)
     link = link_path(state_dir) + _NEW
-    _remove(link)
+    with suppress(FileNotFoundError):
+        os.unlink(link)
     os.symlink(path, link)
     os.replace(link, link_path(state_dir))
     return path
-
-
-def _remove(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return
 
 
 class BlackboxStore:

@@ -9,7 +9,6 @@ or ``lost`` a member.
 import os
 import re
 import time
-from pathlib import Path
 from typing import Final
 
 from corosync_tw.logsys.flight.layout import (
@@ -18,6 +17,7 @@ from corosync_tw.logsys.flight.layout import (
     decode_ending,
 )
 from corosync_tw.logsys.flight.recorder import FILE_MODE
+from corosync_tw.logsys.whole_file import write_whole
 
 INCIDENTS_MAX: Final = 8
 _INCIDENT: Final = r"\.\d{8}T\d{6}\.\d{6}Z-[a-z]{1,20}\.rec"
@@ -73,15 +73,7 @@ def keep_copy(directory: str, nodeid: int, data: bytes, why: str) -> str:
     Raises: OSError, with nothing left behind.
     """
     path = _free_name(directory, nodeid, time.time_ns(), why)
-    new = f"{path}.new"
-    try:
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
-        with open(descriptor, "wb") as file:
-            file.write(data)
-        os.rename(new, path)
-    except OSError:
-        Path(new).unlink(missing_ok=True)
-        raise
+    write_whole(path, data, FILE_MODE)
     forget_oldest(directory, nodeid)
     return path
 

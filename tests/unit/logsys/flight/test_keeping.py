@@ -90,7 +90,7 @@ def test_a_copy_that_finds_no_room_leaves_nothing_behind(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(os, "rename", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="No space left"):
         keep_copy(str(tmp_path), 7, b"x", "lost")
     assert os.listdir(tmp_path) == []
