@@ -5,7 +5,7 @@ One line per event that a person can act on; what a hostile or misconfigured nei
 without end is limited by ``Troubles``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from twisted.logger import LogPublisher, globalLogPublisher
@@ -21,10 +21,12 @@ from corosync_tw.logsys.traces import (
     SYNC_COMPLETED,
     Message,
     describe_trace,
+    member_moved,
     new_membership,
     primary_component,
     trace_level,
     view_list,
+    waiting_trans_ack,
 )
 from corosync_tw.services.cfg.effects import CryptoPhaseReached, NodeShutDown, ShutdownDecided
 from corosync_tw.services.effects import (
@@ -91,8 +93,13 @@ class Journal:
         self.cfg = self._loggers["CFG"]
         self.troubles = Troubles(lambda text: self.totem.warning("{text}", text=text), now_ns)
         self._nodeid = nodeid
+        self._addresses: Callable[[int], Sequence[str]] = lambda _: ()
         self._left: tuple[int, ...] = ()
         self._quorate = False
+
+    def name_members(self, addresses: Callable[[int], Sequence[str]]) -> None:
+        """Learn how to find the addresses of a node, by link."""
+        self._addresses = addresses
 
     def reconfigure(self, logsys: Logsys, *, with_place: bool) -> None:
         """Make as many events as the log system prints by now."""
@@ -120,6 +127,11 @@ class Journal:
         self._loggers[message.subsys].emit(
             message.level, "{text}", text=message.text, corosync_kind=message.kind
         )
+
+    def write_all(self, messages: Iterable[Message]) -> None:
+        """Print lines."""
+        for message in messages:
+            self.write(message)
 
     def main_line(self, level: Level, text: str) -> None:
         """Print a line of the daemon itself."""
@@ -171,6 +183,7 @@ class Journal:
                 self._quorum(effect)
             case SyncDone():
                 self.write(SYNC_COMPLETED)
+                self.write(waiting_trans_ack(waits=False))
             case LogLine(subsys, level, text) | FatalError(text, _, _, subsys, level):
                 self.write(Message(subsys, LEVEL_BY_NAME[level], text))
             case NodeShutDown(nodeid):
@@ -195,7 +208,12 @@ class Journal:
     def _configuration(self, change: TotemConfchg) -> None:
         if change.kind is ConfChangeType.TRANSITIONAL:
             self._left = change.left
+            for nodeid in change.left:
+                self.write(member_moved("left", self._addresses(nodeid)))
+            self.write(waiting_trans_ack(waits=True))
             return
+        for nodeid in change.joined:
+            self.write(member_moved("joined", self._addresses(nodeid)))
         left, self._left = change.left or self._left, ()
         messages = view_list("Sync members", change.members)
         if change.joined:

@@ -54,7 +54,7 @@ class MapKeeper:
             load=load,
             done=self._reload_done,
         )
-        self._runtime = RuntimeKeys(self._parts.stack, self._addresses, actions, self._say_left)
+        self._runtime = RuntimeKeys(self._parts.stack, self.addresses, actions, self._say_left)
         self._call: Any = None
 
     def routes(self) -> dict[type, Callable[[Any], None]]:
@@ -97,7 +97,7 @@ class MapKeeper:
         self._parts.stack.cfg.reload_done(code)
         self._parts.pump()
 
-    def _addresses(self, nodeid: int) -> Sequence[str]:
+    def addresses(self, nodeid: int) -> Sequence[str]:
         """List a node's addresses by link: as configured, else as the transport learnt them."""
         config = self.running.config
         if nodeid == config.nodeid:

@@ -7,7 +7,7 @@ Source: Corosync exec/main.c, main, from corosync_flock on.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, Final
@@ -20,7 +20,7 @@ from zope.interface import implementer
 from corosync_tw.config.load import service_params, totem_params
 from corosync_tw.config.schema import Config
 from corosync_tw.corotypes import NS_PER_MS
-from corosync_tw.daemon.announcing import interface_lines, member_lines
+from corosync_tw.daemon.announcing import interface_lines, member_lines, totem_lines
 from corosync_tw.daemon.blackbox import LINK_KEY, BlackboxStore
 from corosync_tw.daemon.errands import Errands, with_stored_barrier
 from corosync_tw.daemon.ev_tracking import EvTrackingFile
@@ -45,7 +45,6 @@ from corosync_tw.errors import CsTryAgain
 from corosync_tw.logsys.qb_blackbox import BlackboxEntry
 from corosync_tw.logsys.qb_flight import by_time, flight_entries
 from corosync_tw.logsys.system import Logsys
-from corosync_tw.logsys.traces import Message
 from corosync_tw.net.driver import Driver
 from corosync_tw.net.errors import NetError, StorageError
 from corosync_tw.net.interfaces import IDriverObserver, INetObserver, NetEvent, NetEventKind
@@ -123,6 +122,7 @@ class Node:
         held.callback(flight.abandon)
         self.carriage = make_carriage(reactor, config, self)
         self._journal.totem.notice("Initializing transport ({title}).", title=self.carriage.title)
+        self._journal.write_all(totem_lines(config))
         self._make_ring()
         held.callback(self.driver.stop)
         self._make_company()
@@ -131,22 +131,18 @@ class Node:
         for each in self._company:
             each.start()
         self.driver.start()
-        self._say(interface_lines(config))
+        self._journal.write_all(interface_lines(config))
         provider = config.quorum.provider
         for title, service_id, socket_name in self.serving.engines():
             if service_id in {ServiceId.QUORUM, ServiceId.VOTEQUORUM} and provider:
                 self._journal.using_provider(provider)
                 provider = ""
             self._journal.engine_loaded(title, service_id, socket_name)
-        self._say(member_lines(config))
+        self._journal.write_all(member_lines(config))
         listen_for_programs(self.serving.qb)
         held.callback(self.serving.qb.stop)
         held.callback(self.serving.pb.stop)
         listen_for_clients(reactor, self.serving.pb, self._settings)
-
-    def _say(self, messages: Iterable[Message]) -> None:
-        for message in messages:
-            self._journal.write(message)
 
     def _make_ring(self) -> None:
         """Make the stack and its driver, with what the disk knows."""
@@ -198,6 +194,7 @@ class Node:
         parts = Parts(stack, carriage, *logs, Driver.now_ns, self.driver.pump)
         running = Running(config, parts)
         map_keeper = MapKeeper(reactor, running, self.maps.stats, self._errands, load=self._reread)
+        self._journal.name_members(map_keeper.addresses)
         self.serving = Serving(
             reactor,
             lambda: running.config,

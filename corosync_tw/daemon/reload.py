@@ -27,6 +27,7 @@ from corosync_tw.config.keys import config_keys
 from corosync_tw.config.live import LIVE_PREFIXES, with_live_keys
 from corosync_tw.config.schema import Config
 from corosync_tw.corotypes import CS_OK
+from corosync_tw.daemon.announcing import KEY_CHANGED, RELOADED, link_lines, totem_lines
 from corosync_tw.daemon.journal import Journal
 from corosync_tw.daemon.running import Refused, Running
 from corosync_tw.errors import ConfigError, CsError, CsInvalidParam, CsNotExist
@@ -120,6 +121,8 @@ class Reloader:
 
     def _commit(self, change: Change) -> int:
         self._commit_keys(change)
+        self._journal.write_all(totem_lines(change.config, RELOADED))
+        self._journal.write_all(link_lines(change.config))
         for warning in change.config.warnings:
             self._log.warning("{text}", text=warning)
         for line in change.kept:
@@ -211,6 +214,8 @@ class Reloader:
             self._followed(keys, [str(failure.value).partition(": ")[2]])
 
         def adopted(_: object) -> None:
+            if any(key.startswith("totem.") for key in keys):
+                self._journal.write_all(totem_lines(config, KEY_CHANGED))
             self._store.replace((), runtime)
             self._followed(keys, [])
 

@@ -83,6 +83,46 @@ def _token_lost(values: _Values) -> list[Message]:
     return messages
 
 
+def _ring_committed(values: _Values) -> list[Message]:
+    aru, high_seq, ring_seq = values
+    return [
+        _totem(Level.DEBUG, f"Saving state aru {aru:x} high seq received {high_seq:x}"),
+        Message("MAIN", Level.DEBUG, f"Storing new sequence id for ring {ring_seq:x}"),
+    ]
+
+
+def _recovery_member(values: _Values) -> list[Message]:
+    position, nodeid, rep, seq, aru, delivered, flag = values
+    marks = f"aru {aru:x} high delivered {delivered:x} received flag {flag}"
+    texts = (
+        f"position [{position}] member {nodeid}:",
+        f"previous ringid ({ring_id_text(RingId(rep, seq))})",
+        marks,
+    )
+    return [_totem(Level.DEBUG, text) for text in texts]
+
+
+def _originated(values: _Values) -> list[Message]:
+    count, low_aru, high_seq = values
+    if not count:
+        text = "Did not need to originate any messages in recovery."
+        return [_totem(Level.DEBUG, text)]
+    texts = (
+        f"copying all old ring messages from {low_aru + 1:x}-{high_seq:x}.",
+        f"Originated {count} messages in RECOVERY.",
+    )
+    return [_totem(Level.DEBUG, text) for text in texts]
+
+
+def _recovery_ended(values: _Values) -> list[Message]:
+    recovered, delivered, high_seq = values
+    return [
+        _totem(Level.DEBUG, "Resetting old ring state"),
+        _totem(Level.DEBUG, f"recovery to regular 1-{recovered:x}"),
+        _totem(Level.TRACE, f"Delivering to app {delivered + 1:x} to {high_seq:x}"),
+    ]
+
+
 def _nodeids(nodeids: Iterable[int]) -> str:
     return "".join(f" {nodeid}" for nodeid in nodeids)
 
@@ -128,9 +168,18 @@ _TEXTS: Final[dict[TraceCode, _Say]] = {
         "Refused a token that contradicts the ring: seq {0:x} aru {1:x} token_seq {2:x},"
         " high seq received {3:x}",
     ),
-    TraceCode.RECOVERY_ORIGINATED: _one(
-        Level.DEBUG, "Originated {0} messages in RECOVERY: low aru {1:x}, high seq {2:x}."
+    TraceCode.RECOVERY_ORIGINATED: _originated,
+    TraceCode.COMMIT_TOKEN_CREATED: _one(
+        Level.DEBUG, "Creating commit token because I am the rep."
     ),
+    TraceCode.COMMIT_TOKEN_RECEIVED: _one(Level.DEBUG, "got commit token"),
+    TraceCode.RING_COMMITTED: _ring_committed,
+    TraceCode.RECOVERY_TRANSITIONAL: lambda nodeids: [
+        _totem(Level.DEBUG, f"TRANS [{at}] member {nodeid}:") for at, nodeid in enumerate(nodeids)
+    ],
+    TraceCode.RECOVERY_MEMBER: _recovery_member,
+    TraceCode.TOKEN_ORIGINATED: _one(Level.DEBUG, "Sending initial ORF token"),
+    TraceCode.RECOVERY_ENDED: _recovery_ended,
     TraceCode.PROCESSORS_TOO_MANY: _one(
         Level.ERROR,
         "A join would make {0} processors, more than a ring can have. Ignoring message.",
@@ -187,6 +236,23 @@ def new_membership(ring_id: RingId, joined: Sequence[int], left: Sequence[int]) 
         Level.NOTICE,
         f"A new membership ({ring_id_text(ring_id)}) was formed. Members{joined_text}{left_text}",
     )
+
+
+def member_moved(how: str, addresses: Sequence[str]) -> Message:
+    """
+    Return the line for one member that came or went.
+
+    :param how: ``joined`` or ``left``.
+    :param addresses: its own, by link; none where they are not known.
+    """
+    where = "".join(f"r({link}) ip({address}) " for link, address in enumerate(addresses))
+    text = f"Member {how}: {where or 'no interface found for nodeid'}"
+    return Message("MAIN", Level.DEBUG, text)
+
+
+def waiting_trans_ack(*, waits: bool) -> Message:
+    """Return the line for messages that begin to wait for synchronization, or do no more."""
+    return _totem(Level.DEBUG, f"waiting_trans_ack changed to {int(waits)}")
 
 
 def primary_component(quorate: bool) -> Message:

@@ -9,6 +9,7 @@ from corosync_tw.services.cpg.engine import CpgEngine
 from corosync_tw.services.exec_wire import exec_id
 from corosync_tw.services.inspection.engine import InspectionEngine
 from corosync_tw.services.interfaces import ExecHandler, SyncedService, TimedService
+from corosync_tw.services.log_line import LogLine
 from corosync_tw.services.mon.engine import MonEngine
 from corosync_tw.services.params import ServiceParams
 from corosync_tw.services.pload.engine import PloadEngine
@@ -65,7 +66,11 @@ class Engines:
         self.timed: tuple[TimedService, ...] = (self.cfg, self.mon, self.wd, self.inspection)
         if self.votequorum is not None:
             self.timed += (self.votequorum,)
-        self.sync = SyncEngine(synced, bus.sync_group_mcast, sync_completed)
+
+        def say(text: str) -> None:
+            bus.emit(LogLine("SYNC", "debug", text))
+
+        self.sync = SyncEngine(synced, bus.sync_group_mcast, sync_completed, say)
         self.handlers: dict[int, ExecHandler] = {
             exec_id(service, function): handler
             for service, handlers in by_service.items()

@@ -224,7 +224,9 @@ def _maybe_represent(ring: Ring, now_ns: int) -> None:
         memb.alone()
     elif not memb.am_lowest():
         return
-    enter_commit(ring, create_commit_token(ring), now_ns)
+    token = create_commit_token(ring)
+    ring.trace(TraceCode.COMMIT_TOKEN_CREATED, len(token.addr))
+    enter_commit(ring, token, now_ns)
 
 
 def on_commit_token(ring: Ring, token: CommitToken, now_ns: int) -> None:
@@ -234,6 +236,7 @@ def on_commit_token(ring: Ring, token: CommitToken, now_ns: int) -> None:
     Source: Totem95 section 6.2.3; message_handler_memb_commit_token.
     """
     state = ring.state
+    ring.trace(TraceCode.COMMIT_TOKEN_RECEIVED, token.memb_index, token.token_seq)
     if state is MembState.OPERATIONAL:
         pass
     elif state is MembState.GATHER:

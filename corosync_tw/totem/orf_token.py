@@ -380,6 +380,7 @@ def originate_orf_token(ring: Ring, now_ns: int) -> None:
     """
     ring.token.originated = True
     ring.recovery.my_set_retrans_flg = bool(ring.recovery.retrans_seqs)
+    ring.trace(TraceCode.TOKEN_ORIGINATED, int(ring.recovery.my_set_retrans_flg))
     token = OrfToken(
         nodeid=ring.my_id,
         seq=ring.params.seqno_start,

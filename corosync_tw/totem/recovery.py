@@ -35,6 +35,10 @@ def plan_recovery(ring: Ring, token: CommitToken) -> None:
         if entry.ring_id == old.ring_id and nodeid in memb.memb
     ]
     memb.trans_memb = tuple(nodeid for nodeid, _ in entries)
+    ring.trace(TraceCode.RECOVERY_TRANSITIONAL, *memb.trans_memb)
+    for at, (nodeid, entry) in enumerate(zip(token.addr, token.memb_list, strict=True)):
+        marks = (entry.aru, entry.high_delivered, entry.received_flg)
+        ring.trace(TraceCode.RECOVERY_MEMBER, at, nodeid, *entry.ring_id, *marks)
     # Only if all of them went as far may somebody have installed, and then all owe what they
     # promised together.
     ring.obligated = bool(entries) and all(entry.received_flg & OBLIGATED for _, entry in entries)

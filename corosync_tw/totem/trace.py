@@ -31,3 +31,10 @@ class TraceCode(IntEnum):
     LINK_WORKS = 18  # nodeid that speaks, nodeid that hears it again
     KEPT_OUT = 19  # nodeids that bad links keep out of the ring that we want
     TOKEN_TRAIL = 20  # token_seq last taken, whom it was passed to, how often again, ms since
+    COMMIT_TOKEN_CREATED = 21  # how many members the ring is to have
+    COMMIT_TOKEN_RECEIVED = 22  # how many have written themselves into it, token_seq
+    RING_COMMITTED = 23  # aru, high_seq_received of the old ring; seq of the ring being formed
+    RECOVERY_TRANSITIONAL = 24  # nodeids that come along from our old ring
+    RECOVERY_MEMBER = 25  # position, nodeid, rep, seq of its old ring, aru, high_delivered, flag
+    TOKEN_ORIGINATED = 26  # 1 if somebody has messages of an old ring to send
+    RECOVERY_ENDED = 27  # aru of recovery; high_delivered, high_seq_received of the old ring

@@ -106,6 +106,8 @@ def enter_commit(ring: Ring, token: CommitToken, now_ns: int) -> None:
         ring.deadlines.cancel(which)
     ring.my_ring_id = token.ring_id
     ring.token_ring_id_seq = token.ring_id.seq
+    old = ring.installed
+    ring.trace(TraceCode.RING_COMMITTED, old.my_aru, old.high_seq_received, token.ring_id.seq)
     ring.effects.append(StoreRingId(token.ring_id.seq))
     _set_state(ring, MembState.COMMIT)
     ring.flow.reset()
@@ -146,6 +148,7 @@ def enter_operational(ring: Ring) -> None:
     assert ring.forming is not None, "no ring to install"
     old, new, memb = ring.installed, ring.forming, ring.memb
     transitional_members = memb.trans_memb
+    ring.trace(TraceCode.RECOVERY_ENDED, new.my_aru, old.high_delivered, old.high_seq_received)
     # Delivered in the regular configuration by one of us: then by all of us.
     _deliver(ring, old, old.take_deliverable(ring.recovery.my_high_ring_delivered))
     left, joined = memb.install()

@@ -38,6 +38,41 @@ LOOKED_FOR = (
     "[SERV  ] Service engine unloaded: corosync vote quorum service v1.0",
     "[MAIN  ] Corosync Cluster Engine exiting normally",
 )
+# What is looked for with debug: on.
+LOOKED_FOR_IN_DEBUG = (
+    "[TOTEM ] Token Timeout (1000 ms) retransmit timeout (98 ms)",
+    "[TOTEM ] token hold (68 ms) retransmits before loss (10 retrans)",
+    "[TOTEM ] entering GATHER state from 15(interface change).",
+    "[TOTEM ] Creating commit token because I am the rep.",
+    "[TOTEM ] Saving state aru 0 high seq received 0",
+    "[MAIN  ] Storing new sequence id for ring ",
+    "[TOTEM ] entering COMMIT state.",
+    "[TOTEM ] got commit token",
+    "[TOTEM ] entering RECOVERY state.",
+    "[TOTEM ] TRANS [0] member ",
+    "[TOTEM ] position [1] member ",
+    "[TOTEM ] previous ringid (",
+    "[TOTEM ] aru 0 high delivered 0 received flag 1",
+    "[TOTEM ] Did not need to originate any messages in recovery.",
+    "[TOTEM ] Sending initial ORF token",
+    "[TOTEM ] Resetting old ring state",
+    "[TOTEM ] recovery to regular 1-0",
+    "[TOTEM ] waiting_trans_ack changed to 1",
+    "[MAIN  ] Member joined: r(0) ip(10.77.5.",
+    "[TOTEM ] entering OPERATIONAL state.",
+    "[SYNC  ] call init for locally known services",
+    "[VOTEQ ] got nodeinfo message from cluster node ",
+    "[VOTEQ ] flags: quorate: No Leaving: No WFA Status: No First: Yes Qdevice: No ",
+    "[VOTEQ ] total_votes=2, expected_votes=2",
+    "[VOTEQ ] quorum regained, resuming activity",
+    "[SYNC  ] enter sync process",
+    "[SYNC  ] Committing synchronization for corosync vote quorum service v1.0",
+    "[TOTEM ] waiting_trans_ack changed to 0",
+    "[TOTEM ] The token was lost in the OPERATIONAL state.",
+    "[TOTEM ] entering GATHER state from 2(The token was lost in the OPERATIONAL state.).",
+    "[VOTEQ ] quorum lost, blocking activity",
+    "[MAIN  ] Member left: r(0) ip(10.77.5.",
+)
 FORMED = "stats.srp.operational_entered"
 LOST = "stats.corosync_tw.log.lines_lost"
 
@@ -50,11 +85,11 @@ def bed(tmp_path_factory):
 
 
 def kinds_of_lines(text):
-    """Lines without times, numbers and versions; lists of nodes are of any length."""
+    """Lines above debug, without times, numbers and versions; lists of nodes are of any length."""
     kinds = set()
     for line in text.splitlines():
         found = re.match(r"\w{3} \d\d [\d:.]+ (\w+ +\[.{6}\] .*)", line)
-        if found is not None:
+        if found is not None and not found[1].startswith("debug"):
             kind = re.sub(r"\([0-9]+\.[0-9a-f]+\)|[0-9][0-9.]*", "N", found[1].rstrip())
             kinds.add(re.sub(r"N( N)+", "N", kind))
     return kinds
@@ -74,9 +109,10 @@ def in_order(phrases, text):
 
 def test_our_log_of_a_rings_life_is_stock_s(bed):
     machines, workdir = bed
+    conf = {"token_ms": TOKEN_MS, "logging_extra": "    debug: on\n"}
     clusters = [
-        Cluster(machines.machines, list(STOCK), [], workdir / "stock", token_ms=TOKEN_MS),
-        Cluster(machines.machines, [], list(OURS), workdir / "ours", token_ms=TOKEN_MS),
+        Cluster(machines.machines, list(STOCK), [], workdir / "stock", **conf),
+        Cluster(machines.machines, [], list(OURS), workdir / "ours", **conf),
     ]
     survivors = [cluster.nodes[min(cluster.nodes)] for cluster in clusters]
     try:
@@ -98,6 +134,8 @@ def test_our_log_of_a_rings_life_is_stock_s(bed):
     stock, ours = (node.log_text() for node in survivors)
     assert in_order(LOOKED_FOR, stock) == []
     assert in_order(LOOKED_FOR, ours) == []
+    assert [words for words in LOOKED_FOR_IN_DEBUG if words not in stock] == []
+    assert [words for words in LOOKED_FOR_IN_DEBUG if words not in ours] == []
     lacking = kinds_of_lines(stock) - kinds_of_lines(ours)
     assert [kind for kind in lacking if not any(word in kind for word in NOT_OURS)] == []
 

@@ -126,6 +126,44 @@ _TRACES: Final = (
         "the token was last here {since} ago (token_seq {token_seq}); it went on to node {target}"
         "[, and {repeats} times again]",
     ),
+    _trace(
+        TraceCode.COMMIT_TOKEN_CREATED,
+        *("~commit_token_created", "members"),
+        "the commit token of a ring of {members} is made here",
+    ),
+    _trace(
+        TraceCode.COMMIT_TOKEN_RECEIVED,
+        *("~commit_token_received", "written token_seq"),
+        "commit token {token_seq} is here, in which {written} members have written",
+    ),
+    _trace(
+        TraceCode.RING_COMMITTED,
+        *("~ring_committed", "aru:hex high_seq:hex ring_seq:hex"),
+        "taking part in ring {ring_seq}, with the old ring's messages up to {aru} and some up to"
+        " {high_seq}",
+    ),
+    _trace(
+        TraceCode.RECOVERY_TRANSITIONAL,
+        *("~recovery_transitional", "nodes:nodes"),
+        "these come along from our old ring: {nodes}",
+    ),
+    _trace(
+        TraceCode.RECOVERY_MEMBER,
+        *("~recovery_member", "position node rep seq:hex aru:hex delivered:hex received"),
+        "member {node} comes from ring {rep}.{seq}: aru {aru}, delivered {delivered}, received"
+        " flag {received}",
+    ),
+    _trace(
+        TraceCode.TOKEN_ORIGINATED,
+        *("~token_originated", "resends"),
+        "the first token of the ring is sent from here[resends=1|, messages of an old ring follow]",
+    ),
+    _trace(
+        TraceCode.RECOVERY_ENDED,
+        *("~recovery_ended", "recovered:hex delivered:hex high_seq:hex"),
+        "recovery ends at {recovered}; the old ring's messages from {delivered} to {high_seq} are"
+        " delivered",
+    ),
 )
 _LINKS: Final = (
     _link(

@@ -123,6 +123,7 @@ class SyncEngine:
         services: Sequence[SyncedService],
         mcast: Callable[[bytes], None],
         completed: Callable[[], None],
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
         """
         Prepare a machine that waits for its first configuration.
@@ -130,10 +131,12 @@ class SyncEngine:
         :param services: that this node has.
         :param mcast: queues a message for the sync group, ahead of all ordinary traffic.
         :param completed: called when the last barrier is reached.
+        :param say: is told, in Corosync's words, how far the round is.
         """
         self._services = {service.service_id: service for service in services}
         self._mcast = mcast
         self._completed = completed
+        self._say = say
         self.state = SyncState.WAIT_REGULAR
         self.ring_id: RingId | None = None
         self.members: tuple[int, ...] = ()
@@ -166,6 +169,7 @@ class SyncEngine:
         self._index = 0
         self._process_done = False
         self._move(SyncEvent.REGULAR)
+        self._say("call init for locally known services")
         self._send(encode_service_build(ring_id, tuple(self._round)))
         came_along = tuple(node for node in self._trans_members if node in self._awaited)
         self._trans_members = came_along
@@ -211,6 +215,7 @@ class SyncEngine:
         if self._awaited:
             self._move(SyncEvent.BUILD)
             return
+        self._say("enter sync process")
         self._enter_process(SyncEvent.BUILD_LAST)
 
     def _barrier(self, nodeid: int) -> None:
@@ -223,6 +228,7 @@ class SyncEngine:
             return
         service = self._services.get(self._round[self._index])
         if service is not None:
+            self._say(f"Committing synchronization for {service.name}")
             service.sync_activate()
         self._index += 1
         if self._index < len(self._round):

@@ -23,6 +23,7 @@ from corosync_tw.services.votequorum.nodes import NodeState, VotingNode
 from corosync_tw.services.votequorum.outbox import encode_info
 from corosync_tw.services.votequorum.params import VotequorumParams, expected_votes_at, settle
 from corosync_tw.services.votequorum.requests import VoteRequests
+from corosync_tw.services.votequorum.texts import count_text, nodeinfo_texts, quorum_text
 from corosync_tw.services.votequorum.voting import Voting
 from corosync_tw.services.votequorum.wire import (
     QDEVICE_NODEID,
@@ -173,6 +174,8 @@ class VotequorumEngine(VoteRequests):
         """Take a node's votes; raises MalformedFrame."""
         del seq
         info = decode_nodeinfo(data, big_endian)
+        for text in nodeinfo_texts(nodeid, info):
+            self._debug(text)
         if info.nodeid == QDEVICE_NODEID:
             self._qdevice_info(nodeid, info)
         elif info.nodeid == nodeid:
@@ -268,7 +271,14 @@ class VotequorumEngine(VoteRequests):
             )
             self._bus.emit(LogLine("VOTEQ", "warning", text))
 
+    def _debug(self, text: str) -> None:
+        self._bus.emit(LogLine("VOTEQ", "debug", text))
+
     # VotingObserver
+
+    def votes_counted(self, total_votes: int) -> None:
+        """Say so."""
+        self._debug(count_text(total_votes, self.us.expected_votes))
 
     def expected_votes_changed(self) -> None:
         """Tell clients that more votes came than were expected."""
@@ -280,6 +290,7 @@ class VotequorumEngine(VoteRequests):
 
     def quorum_changed(self) -> None:
         """Report a change between synchronizations; they report by themselves."""
+        self._debug(quorum_text(quorate=self.quorate))
         if self._reports:
             self._report()
 

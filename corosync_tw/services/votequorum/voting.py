@@ -55,6 +55,9 @@ def list_breaks_tie(
 class VotingObserver(Protocol):
     """Who is told what follows from a count."""
 
+    def votes_counted(self, total_votes: int) -> None:
+        """So many votes are there, before anything follows from it."""
+
     def expected_votes_changed(self) -> None:
         """More votes came than were expected."""
 
@@ -146,6 +149,7 @@ class Voting:
         members = nodes.members()
         device_votes = nodes.device.votes
         votes_there = min(sum(n.votes for n in members) + device_votes, VOTES_MAX)
+        self._observer.votes_counted(votes_there)
         if votes_there > us.expected_votes:
             us.expected_votes = votes_there
             self._observer.expected_votes_changed()

@@ -113,6 +113,7 @@ def change(kind, members, left=(), joined=()):
 
 
 def test_a_ring_is_told_in_stocks_words(journal):
+    journal.name_members({2: ["10.0.0.2", "10.0.1.2"], 3: []}.__getitem__)
     journal.effect(change(ConfChangeType.TRANSITIONAL, (1,), left=(3,)))
     journal.effect(change(ConfChangeType.REGULAR, (1, 2), joined=(2,)))
     journal.effect(SyncDone(RingId(1, 8), (1, 2), safe_supported=True))
@@ -120,11 +121,15 @@ def test_a_ring_is_told_in_stocks_words(journal):
     journal.effect(QuorumChange(True, (1, 2), RingId(1, 8)))
     journal.effect(QuorumChange(False, (1,), RingId(1, 12)))
     assert journal.lines() == [
+        "MAIN Member left: no interface found for nodeid",
+        "TOTEM waiting_trans_ack changed to 1",
+        "MAIN Member joined: r(0) ip(10.0.0.2) r(1) ip(10.0.1.2) ",
         "QUORUM Sync members[2]: 1 2",
         "QUORUM Sync joined[1]: 2",
         "QUORUM Sync left[1]: 3",
         "TOTEM A new membership (1.8) was formed. Members joined: 2 left: 3",
         "MAIN Completed service synchronization, ready to provide service.",
+        "TOTEM waiting_trans_ack changed to 0",
         "QUORUM This node is within the primary component and will provide service.",
         "QUORUM Members[2]: 1 2",
         "QUORUM Members[2]: 1 2",

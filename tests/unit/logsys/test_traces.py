@@ -14,6 +14,16 @@ from corosync_tw.logsys.traces import (
 from corosync_tw.totem.const import GatherFrom, MembState
 from corosync_tw.totem.trace import TraceCode
 
+# How many values a trace has, where it is not four or a list.
+VALUES = {
+    TraceCode.STATE_ENTERED: 3,
+    TraceCode.TOKEN_LOST: 3,
+    TraceCode.RECOVERY_ORIGINATED: 3,
+    TraceCode.RING_COMMITTED: 3,
+    TraceCode.RECOVERY_MEMBER: 7,
+    TraceCode.RECOVERY_ENDED: 3,
+}
+
 
 @pytest.mark.parametrize(
     ("code", "values", "level", "text"),
@@ -69,7 +79,7 @@ def test_every_reason_to_gather_has_words(reason):
 
 @pytest.mark.parametrize("code", TraceCode)
 def test_every_code_has_words_and_is_never_louder_than_announced(code):
-    messages = describe_trace(code, (1, 2, 3, 4)[: 3 if code <= 2 else 4])
+    messages = describe_trace(code, range(1, VALUES.get(code, 4) + 1))
     assert messages
     assert not messages[0].text.startswith("trace ")
     assert min(message.level for message in messages) >= trace_level(code)
@@ -106,3 +116,49 @@ def test_long_view_lists_are_broken_as_in_stock():
     lines = [m.text for m in view_list("Members", range(1, 31))]
     assert lines[0] == "Members[30]:" + "".join(f" {n}" for n in range(1, 25)) + "\\"
     assert lines[1] == "Members[30]: 25 26 27 28 29 30"
+
+
+@pytest.mark.parametrize(
+    ("code", "values", "texts"),
+    [
+        (TraceCode.COMMIT_TOKEN_CREATED, (3,), ["Creating commit token because I am the rep."]),
+        (TraceCode.COMMIT_TOKEN_RECEIVED, (2, 4), ["got commit token"]),
+        (
+            TraceCode.RING_COMMITTED,
+            (22, 23, 29),
+            ["Saving state aru 16 high seq received 17", "Storing new sequence id for ring 1d"],
+        ),
+        (TraceCode.RECOVERY_TRANSITIONAL, (1, 5), ["TRANS [0] member 1:", "TRANS [1] member 5:"]),
+        (
+            TraceCode.RECOVERY_MEMBER,
+            (1, 5, 1, 29, 22, 21, 1),
+            [
+                "position [1] member 5:",
+                "previous ringid (1.1d)",
+                "aru 16 high delivered 15 received flag 1",
+            ],
+        ),
+        (
+            TraceCode.RECOVERY_ORIGINATED,
+            (0, 22, 22),
+            ["Did not need to originate any messages in recovery."],
+        ),
+        (
+            TraceCode.RECOVERY_ORIGINATED,
+            (2, 22, 26),
+            ["copying all old ring messages from 17-1a.", "Originated 2 messages in RECOVERY."],
+        ),
+        (TraceCode.TOKEN_ORIGINATED, (0,), ["Sending initial ORF token"]),
+        (
+            TraceCode.RECOVERY_ENDED,
+            (2, 21, 26),
+            [
+                "Resetting old ring state",
+                "recovery to regular 1-2",
+                "Delivering to app 16 to 1a",
+            ],
+        ),
+    ],
+)
+def test_stock_words_for_the_forming_of_a_ring(code, values, texts):
+    assert [message.text for message in describe_trace(code, values)] == texts
