@@ -13,7 +13,7 @@ from corosync_tw.logsys.levels import Level
 from corosync_tw.logsys.logger import SubsysLogger
 from corosync_tw.logsys.settings import Debug, LogSettings, SubsysSettings, Timestamp
 from corosync_tw.logsys.sinks import FdSink
-from corosync_tw.logsys.system import LogFileError, Logsys, Targets
+from corosync_tw.logsys.system import LINES_PER_EVENT_MAX, LogFileError, Logsys, Targets
 from corosync_tw.logsys.targets import Target
 
 
@@ -165,6 +165,27 @@ def test_twisted_chatter_is_debug_and_failures_keep_their_traceback(logfile):
     assert "ValueError: invalid literal" in text
 
 
+def test_one_event_is_no_flood_of_lines(logfile):
+    path, settings = logfile
+    logsys = Logsys(settings)
+    text = "\n".join(map(str, range(2 * LINES_PER_EVENT_MAX)))
+    SubsysLogger("MAIN", publisher=LogPublisher(logsys)).notice("{text}", text=text)
+    logsys.close()
+    lines = path.read_text().splitlines()
+    assert len(lines) == LINES_PER_EVENT_MAX
+    assert lines[-1].endswith(f" {LINES_PER_EVENT_MAX - 1}")
+
+
+def test_what_our_own_modules_say_for_information_is_printed(logfile):
+    path, settings = logfile
+    logsys = Logsys(settings)
+    publisher = LogPublisher(logsys)
+    Logger("corosync_tw.net", observer=publisher).info("of ours")
+    Logger("twisted.web", observer=publisher).info("of theirs")
+    logsys.close()
+    assert [line.rpartition("] ")[2] for line in path.read_text().splitlines()] == ["of ours"]
+
+
 def test_one_file_for_two_subsystems_is_opened_once(logfile):
     path, settings = logfile
     logsys = Logsys(LogSettings(settings.default, {"CPG": settings.default}))
@@ -291,11 +312,13 @@ def test_other_settings_take_over_and_wait_for_no_target_that_stands_still(tmp_p
     log = SubsysLogger("MAIN", publisher=LogPublisher(logsys))
     log.notice("one")
     assert stuck.entered.wait(10)
+    slow.dropped_lines = 4
     other = tmp_path / "other.log"
     target = SubsysSettings(False, False, True, str(other), debug=Debug.ON)
     logsys.take_over(Logsys(LogSettings(target, timestamp=Timestamp.OFF, blackbox=False)))
     assert logsys.level_max("MAIN") is Level.DEBUG
     assert not logsys.history.keeping
+    assert logsys.dropped_lines == 4
     log.notice("two")
     logsys.close()
     assert other.read_text().endswith("[MAIN  ] two\n")

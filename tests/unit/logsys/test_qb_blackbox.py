@@ -133,6 +133,8 @@ def test_messages_go_around_the_end_of_the_ring(stock):
         (b"[%5d|%-5x|%05u]\0" + struct.pack("<iII", -3, 255, 7), "[   -3|ff   |00007]"),
         (b"%llu %zu %hhu\0" + struct.pack("<QQI", 2**64 - 1, 9, 3), "18446744073709551615 9 3"),
         (b"%*d %.*s\0" + struct.pack("<ii", 4, 7) + struct.pack("<i", 2) + b"abc\0", "   7 ab"),
+        (b"[%*d]\0" + struct.pack("<ii", -4, 7), "[7   ]"),
+        (b"[%.*s]\0" + struct.pack("<i", -1) + b"abc\0", "[abc]"),
         (b"%c%.2f %p %p\0A" + struct.pack("<dQQ", 1.5, 0, 4096), "A1.50 (nil) 0x1000"),
         (b"%s and %s\0one\0", "one and ?"),
         (b"%d\0\x01", "?"),

@@ -3,7 +3,7 @@
 import pytest
 from twisted.logger import LogPublisher
 
-from corosync_tw.logsys.format import Record
+from corosync_tw.logsys.format import LineFormat, Record
 from corosync_tw.logsys.levels import Level
 from corosync_tw.logsys.logger import SubsysLogger
 from corosync_tw.logsys.repeats import (
@@ -13,6 +13,7 @@ from corosync_tw.logsys.repeats import (
     Repeats,
 )
 from corosync_tw.logsys.settings import LogSettings, SubsysSettings, Timestamp
+from corosync_tw.logsys.sinks import SocketSink, SyslogSink
 from corosync_tw.logsys.system import Logsys
 from corosync_tw.logsys.traces import RETRANSMIT_LIST, describe_trace
 from corosync_tw.totem.trace import TraceCode
@@ -139,3 +140,20 @@ def test_a_target_that_begins_to_lose_lines_is_told_of_once(tmp_path):
     (line,) = path.read_text().splitlines()
     assert line.endswith("Log messages are lost at /dev/full: No space left on device.")
     assert logsys.dropped_lines == 3
+
+
+def test_a_system_log_that_this_machine_never_had_is_not_missed(tmp_path):
+    path = tmp_path / "x.log"
+    target = SubsysSettings(False, True, True, str(path))
+    settings = LogSettings(target, timestamp=Timestamp.OFF)
+    logsys = Logsys(settings)
+    absent = SyslogSink(LineFormat(settings), "daemon", str(tmp_path / "none"))
+    for each in logsys.targets:
+        if isinstance(each.sink, SocketSink):
+            each.sink.close()
+            each.sink = absent
+    SubsysLogger("CPG", publisher=LogPublisher(logsys)).notice("said")
+    logsys.tick()
+    logsys.close()
+    assert [line.rpartition("] ")[2] for line in path.read_text().splitlines()] == ["said"]
+    assert logsys.dropped_lines == 1

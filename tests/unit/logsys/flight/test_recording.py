@@ -23,6 +23,7 @@ from corosync_tw.logsys.flight.reading import Recording
 from corosync_tw.logsys.flight.record import stamp
 from corosync_tw.logsys.flight.recorder import FlightRecorder
 from corosync_tw.logsys.flight.table import EVENTS
+from corosync_tw.logsys.flight.words import EVENTS_MAX, decode_table
 from corosync_tw.totem.const import GatherFrom, MembState
 from corosync_tw.totem.links import LinkEventKind
 from corosync_tw.totem.trace import TraceCode
@@ -398,3 +399,40 @@ def test_what_was_written_outlives_a_process_that_is_killed(tmp_path):
     assert [record.values["waited"] for record in recording.records()] == list(range(5000))
     assert recording.running
     assert recording.damage == []
+
+
+@pytest.mark.parametrize("slots", [(1 << 31, 64, 64), (1, 64, 64), (64, 64, 1 << 21)])
+def test_rings_of_no_possible_size_are_damage(recorder, slots):
+    """With a sum that is right: whoever made it meant harm."""
+    data = recorder.snapshot()
+    head, _ = layout.decode_head(data)
+    hostile = layout.encode_head(replace(head, slots=slots)) + data[layout.HEADER_LEN_BYTES :]
+    assert layout.decode_head(hostile) == (
+        None,
+        ["the header is damaged: a ring of no possible size"],
+    )
+
+
+def test_a_mark_of_the_clock_that_is_damaged_moves_nothing(recorder):
+    recorder.record(Code.NODE_READY)
+    recorder.mark_clock(WALL_NS)
+    recorder.record(Code.NODE_READY)
+    data = bytearray(recorder.snapshot())
+    data[layout.MARKS_AT + layout.MARK.size] ^= 1
+    before, after = Recording(bytes(data), "test").records()
+    assert after.time_ns - before.time_ns == after.monotonic_ns - before.monotonic_ns
+
+
+def test_a_table_has_no_more_events_than_one_has():
+    rows = [[code, f"e{code}", "MAIN", "", "x"] for code in range(EVENTS_MAX + 1)]
+    table = decode_table(json.dumps({"events": rows, "words": {}}).encode())
+    assert table.event(EVENTS_MAX - 1).name == f"e{EVENTS_MAX - 1}"
+    assert table.event(EVENTS_MAX).name == f"event_{EVENTS_MAX}"
+
+
+def test_a_file_longer_than_any_recording_is_not_read(tmp_path):
+    path = tmp_path / "long.rec"
+    with path.open("wb") as file:
+        file.truncate(layout.FILE_LEN_BYTES_MAX + 1)
+    with pytest.raises(RecordingError, match="longer than 64 MiB"):
+        Recording.open(path)
