@@ -6,7 +6,6 @@ sleeps on their semaphore. Source: libqb lib/ipc_shm.c, lib/ipcc.c.
 """
 
 import contextlib
-import os
 import select
 import socket
 from typing import Final
@@ -16,6 +15,7 @@ from corosync_tw.client.qb.handshake import NO_SIGNAL, Accepted
 from corosync_tw.client.qb.ring import Ring, open_ring
 from corosync_tw.client.qb.sharing import SharedDirectory, remove_left_files
 from corosync_tw.errors import CsTryAgain
+from corosync_tw.ipc.qb.directory import is_alive
 
 _HUNG_UP: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
 # How long an event may come after its wake-up byte: it is written before.
@@ -108,7 +108,7 @@ class ShmTransport:
             self._stream.shutdown(socket.SHUT_RDWR)
         self._stream.close()
         self._close_rings()
-        if not orderly and self._server_pid and not os.path.exists(f"/proc/{self._server_pid}"):
+        if not orderly and self._server_pid and not is_alive(self._server_pid):
             remove_left_files([f"{n}-{part}" for n in self._names for part in ("header", "data")])
 
     def _close_rings(self) -> None:

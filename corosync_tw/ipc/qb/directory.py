@@ -105,7 +105,7 @@ def sweep(shm_dir: str, services: Collection[str]) -> int:
     """
     swept = 0
     for path, server_pid in _connections(shm_dir):
-        if (server_pid == os.getpid() or not _is_alive(server_pid)) and _serves(path, services):
+        if (server_pid == os.getpid() or not is_alive(server_pid)) and _serves(path, services):
             remove_directory(path)
             swept += not os.path.exists(path)
     return swept
@@ -135,7 +135,8 @@ def _serves(path: str, services: Collection[str]) -> bool:
     return not names or any((match[1] or match[2]) in services for match in matches)
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Tell whether there is a process of this number, anybody's."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

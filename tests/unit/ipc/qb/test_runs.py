@@ -321,6 +321,7 @@ def test_runs_through_a_full_transport(bench, monkeypatch, copied_from):
     assert not bench.reactor.getDelayedCalls()
 
 
+@pytest.mark.needs("epoll")
 def test_a_reader_is_served_without_a_timer(shm):
     client = shm.connect()
     messages = [bytes([number]) * 100_000 for number in range(50)]
@@ -334,6 +335,7 @@ def test_a_reader_is_served_without_a_timer(shm):
     assert received == list(map(as_event, messages))
 
 
+@pytest.mark.needs("epoll")
 def test_who_has_much_to_read_is_served_when_it_has_read(runs):
     client = runs.connect()
     runs.ours().event_run(run_of([bytes(90_000)] * 30))
@@ -348,6 +350,7 @@ def test_who_has_much_to_read_is_served_when_it_has_read(runs):
     assert runs.sender.runs == [[b"waits"]]
 
 
+@pytest.mark.needs("epoll")
 def test_who_does_not_read_at_all_is_served_after_a_while(runs):
     client = runs.connect()
     runs.ours().event_run(run_of([bytes(90_000)] * 50))
