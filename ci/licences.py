@@ -84,7 +84,7 @@ def needed() -> tuple[dict[str, Distribution], list[str]]:
             continue
         lines = (Requirement(line) for line in found[name].requires or ())
         waiting += [
-            (line, True)
+            (line, optional)
             for line in lines
             if line.marker is None or any(line.marker.evaluate({"extra": one}) for one in extras)
         ]

@@ -3,9 +3,11 @@
 import re
 from email.message import Message
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -100,6 +102,23 @@ def test_all_requirements_are_looked_at(licences):
     found, _ = licences.needed()
     # Of a requirement of a requirement.
     assert {"twisted", "constantly", "pycparser"} <= set(found)
+
+
+@pytest.mark.parametrize(("optional", "missing"), [(False, ["absent"]), (True, [])])
+def test_what_a_requirement_needs_is_missed_as_the_requirement_is(
+    licences, monkeypatch, optional, missing
+):
+    thing = Package(("License-Expression", "MIT"))
+    thing.requires = ["absent", 'of-windows; sys_platform == "win32"']
+
+    def distribution(name):
+        if name != "thing":
+            raise PackageNotFoundError(name)
+        return thing
+
+    monkeypatch.setattr(licences, "distribution", distribution)
+    monkeypatch.setattr(licences, "wanted", lambda: [(Requirement("thing"), optional)])
+    assert licences.needed() == ({"thing": thing}, missing)
 
 
 def test_the_document_of_dependencies_names_each_and_no_other(licences):
