@@ -62,8 +62,11 @@ def _totem(level: Level, text: str, kind: str = "") -> Message:
 
 
 def _state_entered(values: _Values) -> list[Message]:
-    _, new, reason = values
+    old, new, reason = values
     state = MembState(new)
+    if state is MembState.IDLE and old != MembState.IDLE:
+        leaving = _totem(Level.DEBUG, "sending join/leave message")
+        return [leaving, _totem(Level.DEBUG, "entering IDLE state.")]
     if state is not MembState.GATHER:
         return [_totem(Level.DEBUG, f"entering {state.name} state.")]
     text = GATHER_FROM_TEXTS[GatherFrom(reason)]

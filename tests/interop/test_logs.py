@@ -62,7 +62,7 @@ LOOKED_FOR_IN_DEBUG = (
     "[TOTEM ] entering OPERATIONAL state.",
     "[SYNC  ] call init for locally known services",
     "[VOTEQ ] got nodeinfo message from cluster node ",
-    "[VOTEQ ] flags: quorate: No Leaving: No WFA Status: No First: Yes Qdevice: No ",
+    "[VOTEQ ] flags: quorate: No Leaving: No WFA Status: No First: ",
     "[VOTEQ ] total_votes=2, expected_votes=2",
     "[VOTEQ ] quorum regained, resuming activity",
     "[SYNC  ] enter sync process",
@@ -72,6 +72,7 @@ LOOKED_FOR_IN_DEBUG = (
     "[TOTEM ] entering GATHER state from 2(The token was lost in the OPERATIONAL state.).",
     "[VOTEQ ] quorum lost, blocking activity",
     "[MAIN  ] Member left: r(0) ip(10.77.5.",
+    "[TOTEM ] sending join/leave message",
 )
 FORMED = "stats.srp.operational_entered"
 LOST = "stats.corosync_tw.log.lines_lost"

@@ -121,6 +121,11 @@ def test_long_view_lists_are_broken_as_in_stock():
 @pytest.mark.parametrize(
     ("code", "values", "texts"),
     [
+        (
+            TraceCode.STATE_ENTERED,
+            (MembState.OPERATIONAL, MembState.IDLE, 0),
+            ["sending join/leave message", "entering IDLE state."],
+        ),
         (TraceCode.COMMIT_TOKEN_CREATED, (3,), ["Creating commit token because I am the rep."]),
         (TraceCode.COMMIT_TOKEN_RECEIVED, (2, 4), ["got commit token"]),
         (
