@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from corosync_tw.cli import blackbox, doctor
-from corosync_tw.cli.explain import Question, answer
+from corosync_tw.cli.explain import Question, Within, answer
 from corosync_tw.cli.explain_sources import Sources
 from corosync_tw.cli.explain_text import as_text
 from corosync_tw.cli.main import main
@@ -99,7 +99,7 @@ def test_a_recording_gives_a_terminal_no_orders(which, request, capsys):
 def test_an_explanation_gives_a_terminal_no_orders(which, request, tmp_path):
     sources = Sources()
     sources.open([str(request.getfixturevalue(which)), failed(tmp_path / "flight-2.rec")])
-    told = answer(lives_of(sources.recordings), Question(nodeid=2), None, None)
+    told = answer(lives_of(sources.recordings), Question(nodeid=2), Within())
     assert "alert(1)" in as_text(told, sources)
     assert is_harmless(as_text(told, sources))
 
