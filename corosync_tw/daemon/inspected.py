@@ -100,8 +100,11 @@ def log(config: Config) -> bytes:
     if path is None:
         return b""
     with _open(path) as file:
-        file.seek(max(os.fstat(file.fileno()).st_size - LOG_LEN_BYTES, 0))
-        return without_secrets(file.read(LOG_LEN_BYTES))
+        begin = max(os.fstat(file.fileno()).st_size - LOG_LEN_BYTES, 0)
+        file.seek(begin)
+        end = file.read(LOG_LEN_BYTES)
+    # What is secret in half a line cannot be told.
+    return without_secrets(end.partition(b"\n")[2] if begin else end)
 
 
 def statistics(maps: Maps) -> bytes:

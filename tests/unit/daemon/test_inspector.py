@@ -12,6 +12,7 @@ from corosync_tw.config.load import load_file
 from corosync_tw.corotypes import CS_OK
 from corosync_tw.daemon import inspector as inspector_module
 from corosync_tw.daemon.facts import NodeFacts
+from corosync_tw.daemon.inspected import LOG_LEN_BYTES
 from corosync_tw.daemon.inspector import GATHERINGS_MAX, Inspector
 from corosync_tw.daemon.maps import Maps
 from corosync_tw.diagnosis.facts import decode_facts
@@ -104,6 +105,17 @@ def test_no_topic_tells_a_secret(node):
     assert b"key: (removed)\n" in node.ask(Topic.CONFIGURATION)[1]
     assert node.ask(Topic.LOG)[1] == b"a line\nkey: (removed)\n"
     assert json.loads(node.ask(Topic.STATISTICS)[1])["totem.proxy"] == "http://(removed)@host/"
+
+
+def test_the_end_of_a_long_log_begins_with_a_line(node):
+    line = f"key: {SECRET}\n"
+    # The end begins behind the colon of one of these lines.
+    last = "x" * ((LOG_LEN_BYTES + len("key:")) % len(line) - 1)
+    node.log.write_text(line * (LOG_LEN_BYTES // len(line) + 2) + last + "\n")
+    assert node.log.read_bytes()[-LOG_LEN_BYTES:].startswith(f" {SECRET}".encode())
+    error, told = node.ask(Topic.LOG)
+    assert error == CS_OK
+    assert set(told.splitlines()) == {b"key: (removed)", last.encode()}
 
 
 def test_a_pipe_in_the_place_of_a_log_holds_nobody_up(node):
