@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from twisted.internet.interfaces import IStreamClientEndpoint
 
-from corosync_tw.client.errors import NoDaemon
+from corosync_tw.client.errors import DaemonSilent, NoDaemon
 from corosync_tw.client.node import Node, connect
 from corosync_tw.errors import CsInvalidParam
 
@@ -55,6 +55,11 @@ async def reach(reactor: Any, args: Namespace) -> Node:
         )
     try:
         return await connect(reactor, where)
+    except DaemonSilent as fault:
+        raise DaemonSilent(
+            f"the daemon on {name} took the connection and gives no answer ({fault}): it stands"
+            " still (see the state of its process with ps), or its host is overloaded"
+        ) from fault
     except NoDaemon as fault:
         raise NoDaemon(f"no daemon answers on {name} ({fault}); {remedy}") from fault
 
@@ -71,7 +76,11 @@ def _tls_endpoint(reactor: Any, args: Namespace) -> IStreamClientEndpoint:
     except ImportError as fault:
         raise CsInvalidParam(f"--tls needs pip install 'corosync_tw[tls]' ({fault})") from fault
     pems = (_read(args.certificate), _read(args.authority))
-    return tcp_client_endpoint(reactor, host.strip("[]"), int(port), *pems)
+    try:
+        return tcp_client_endpoint(reactor, host.strip("[]"), int(port), *pems)
+    except CsInvalidParam as fault:
+        files = f"--certificate {args.certificate} --authority {args.authority}"
+        raise CsInvalidParam(f"--tls {args.tls} {files}: {fault}") from fault
 
 
 def _read(path: str) -> bytes:

@@ -7,5 +7,9 @@ class NoDaemon(CsError):
     """There is nobody to connect to, or nobody who speaks our protocol; the text says where."""
 
 
+class DaemonSilent(NoDaemon):
+    """Somebody took our connection, and then said nothing: a daemon that stands still."""
+
+
 class DaemonLost(CsError):
     """The connection ended; whether the last requests were carried out is not known."""

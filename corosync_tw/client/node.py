@@ -7,12 +7,12 @@ tells that the connection ended, and the caller knows whether and when to try ag
 
 import os
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet import protocol
 from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.internet.endpoints import UNIXClientEndpoint
-from twisted.internet.error import ConnectError
+from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.python.failure import Failure
 from twisted.spread.pb import DeadReferenceError, PBConnectionLost
@@ -20,7 +20,7 @@ from twisted.spread.pb import DeadReferenceError, PBConnectionLost
 from corosync_tw.client.cfg import Cfg
 from corosync_tw.client.cmap import Cmap
 from corosync_tw.client.cpg import Cpg, Member
-from corosync_tw.client.errors import DaemonLost, NoDaemon
+from corosync_tw.client.errors import DaemonLost, DaemonSilent, NoDaemon
 from corosync_tw.client.inspection import Inspection
 from corosync_tw.client.quorum import Quorum, Votequorum
 from corosync_tw.corotypes import RingId
@@ -34,6 +34,9 @@ from corosync_tw.ipc.pb.wire import (
     unpack_deliveries,
 )
 from corosync_tw.services.cmap.session import MapId
+
+# Of Linux's sockaddr_un, without the byte that ends it.
+SOCKET_PATH_LEN_BYTES_MAX: Final = 107
 
 OnRing = Callable[[RingId, list[int]], object]
 OnQuorum = Callable[[bool, list[int]], object]
@@ -216,23 +219,31 @@ def connect(
     """
     Connect to a daemon.
 
-    :param where: path of its socket, or an endpoint (see `corosync_tw.client.tls`).
+    :param where: path of its socket, or an endpoint (see `corosync_tw.ipc.pb.tls`).
     :param pid: under which groups shall see us; on a UNIX socket the kernel's word counts instead.
     :return: fires with the Node.
-    Raises: NoDaemon, CsAccess (we are not let in), CsNotSupported (another version).
+    Raises: NoDaemon (DaemonSilent: there is one, but it stands still), CsAccess (we are not let
+    in), CsNotSupported (another version).
     """
     if isinstance(where, str):
+        if len(os.fsencode(where)) > SOCKET_PATH_LEN_BYTES_MAX:
+            limit = SOCKET_PATH_LEN_BYTES_MAX
+            raise NoDaemon(f"the path of a socket has {limit} bytes at most")
         where = UNIXClientEndpoint(reactor, where)  # type: ignore[no-untyped-call]
     factory = _ClientFactory()
     try:
         broker = yield where.connect(factory)
+    except DNSLookupError as fault:
+        raise NoDaemon("no such host") from fault
     except ConnectError as fault:
-        raise NoDaemon(str(fault)) from fault
+        raise NoDaemon(os.strerror(fault.osError) if fault.osError else str(fault)) from fault
     deadline = reactor.callLater(HELLO_TIMEOUT_S, broker.abort)
     try:
         yield factory.ready
         greeting = yield broker.call("hello", PROTOCOL_VERSION, pid or os.getpid())
-    except (PBConnectionLost, DeadReferenceError) as fault:
+    except (PBConnectionLost, DeadReferenceError, NoDaemon) as fault:
+        if not deadline.active():
+            raise DaemonSilent(f"no answer within {HELLO_TIMEOUT_S:g} s") from fault
         raise NoDaemon("the connection was closed before it began") from fault
     except CsError:
         broker.transport.loseConnection()

@@ -82,9 +82,9 @@ def state(config: Config, stack: Stack, maps: Maps, links: NodeFacts) -> dict[st
     }
 
 
-def facts(state: dict[str, Any], config: Config) -> bytes:
+def facts(state: dict[str, Any], config: Config, state_dir: str) -> bytes:
     """Add what the system knows of the host, as far as it tells; make a JSON object of it."""
-    host = {"mtu_bytes": dict(_mtus(config)), "free_bytes": dict(_free(config))}
+    host = {"mtu_bytes": dict(_mtus(config)), "free_bytes": dict(_free(config, state_dir))}
     return json.dumps(state | host).encode()
 
 
@@ -161,12 +161,14 @@ def _mtus(config: Config) -> Iterator[tuple[str, int]]:
             yield str(link.linknumber), interface.mtu
 
 
-def _free(config: Config) -> Iterator[tuple[str, int]]:
-    path = _log_path(config)
-    if path is not None:
+def _free(config: Config, state_dir: str) -> Iterator[tuple[str, int]]:
+    log_path = _log_path(config)
+    directories = [state_dir] if log_path is None else [state_dir, os.path.dirname(log_path) or "."]
+    for directory in directories:
+        # One that is gone has its own fault, which its user reports.
         with suppress(OSError):
-            room = os.statvfs(os.path.dirname(path) or ".")
-            yield os.path.dirname(path), room.f_bavail * room.f_frsize
+            room = os.statvfs(directory)
+            yield directory, room.f_bavail * room.f_frsize
 
 
 def _log_path(config: Config) -> str | None:

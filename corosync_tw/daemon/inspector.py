@@ -27,7 +27,7 @@ class Inspector:
     One node's answers.
 
     :param config: gives the configuration in force.
-    :param directory: where the flight recorder writes.
+    :param directory: where the ring id and the flight recorder are kept.
     :param pump: has the stack polled, later in this turn of the loop.
     """
 
@@ -77,7 +77,7 @@ class Inspector:
         match question.topic:
             case Topic.FACTS:
                 state = inspected.state(config, self._stack, self._maps, self._links)
-                return lambda: inspected.facts(state, config)
+                return lambda: inspected.facts(state, config, self._directory)
             case Topic.STATISTICS:
                 keys = inspected.statistics(self._maps)
                 return lambda: keys

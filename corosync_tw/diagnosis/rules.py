@@ -1,6 +1,7 @@
 """All rules, in the order in which their findings are of use."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from corosync_tw.diagnosis import rules_agreement, rules_host, rules_ring
@@ -28,6 +29,11 @@ RULES: Final[tuple[Rule, ...]] = (
 
 
 def diagnose(cluster: Cluster) -> list[Finding]:
-    """Apply all rules; the worst findings first."""
-    found = [finding for rule in RULES for finding in rule(cluster)]
+    """Apply all rules; the worst findings first, and what holds for several nodes once."""
+    nodeids: dict[Finding, tuple[int, ...]] = {}
+    for rule in RULES:
+        for finding in rule(cluster):
+            alike = replace(finding, nodeids=())
+            nodeids[alike] = (*nodeids.get(alike, ()), *finding.nodeids)
+    found = [replace(alike, nodeids=ids) for alike, ids in nodeids.items()]
     return sorted(found, key=lambda finding: -finding.severity)

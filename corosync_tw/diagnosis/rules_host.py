@@ -8,6 +8,8 @@ from corosync_tw.diagnosis.finding import Finding, Severity
 
 FREE_BYTES_MIN: Final = 64 * 1024 * 1024
 LOCKED_BYTES_MIN: Final = 128 * 1024 * 1024
+PAUSE_AGE_MS_MAX: Final = 24 * 3600 * 1000
+_NS_PER_MS: Final = 1_000_000
 _UNLIMITED: Final = -1
 _BYTES_PER_MB: Final = 1024 * 1024
 
@@ -15,15 +17,17 @@ _BYTES_PER_MB: Final = 1024 * 1024
 def pauses(cluster: Cluster) -> Iterator[Finding]:
     """Say which daemon did not run when it should have."""
     for nodeid, facts in cluster.facts.items():
-        if not facts.pauses:
+        since_ms = facts.wall_ns // _NS_PER_MS - PAUSE_AGE_MS_MAX
+        delays_ms = [float(delay_ms) for at_ms, delay_ms in facts.pauses if at_ms >= since_ms]
+        if not delays_ms:
             continue
-        longest_ms = max(float(delay_ms) for _, delay_ms in facts.pauses)
+        count, longest_ms = len(delays_ms), max(delays_ms)
         severe = longest_ms >= facts.token_timeout_ms
         yield Finding(
             Severity.FAULT if severe else Severity.WARNING,
             (nodeid,),
-            f"the daemon was not scheduled {len(facts.pauses)} times lately, for up to"
-            f" {longest_ms:.0f} ms; the token's timeout is {facts.token_timeout_ms} ms",
+            f"the daemon was not scheduled {count} time{'s' * (count > 1)} in the last day, for up"
+            f" to {longest_ms:.0f} ms; the token's timeout is {facts.token_timeout_ms} ms",
             "give the host more processor time, see that the daemon runs with real-time priority,"
             " or raise totem.token",
         )
@@ -57,6 +61,7 @@ def disks(cluster: Cluster) -> Iterator[Finding]:
                 yield Finding(
                     Severity.WARNING,
                     (nodeid,),
-                    f"{free_bytes // _BYTES_PER_MB} MB are left in {path}; log lines get lost",
-                    "make room",
+                    f"only {free_bytes // _BYTES_PER_MB} MB are left in {path}",
+                    "make room, or log lines, recordings and, in the worst case, the ring id are"
+                    " not written",
                 )

@@ -10,6 +10,8 @@ from corosync_tw.errors import CsNotSupported
 # Of all messages; more than that is a network that loses.
 RETRANSMITS_PERCENT_MAX: Final = 1
 _MESSAGES_MIN: Final = 1000
+# Every node that dies takes the token with it; more than a few is a network or a host.
+TOKEN_LOSSES_MIN: Final = 10
 _BROADCAST: Final = "udp"
 
 
@@ -40,7 +42,7 @@ def _missing(outsider: Outsider) -> Finding:
         said = "no host answers at its address"
         remedy = "see whether it is switched on, its cable and its address"
     else:
-        said = "its port answers nothing: a daemon that does not take us in, or a firewall"
+        said = "its port answers nothing: a firewall, or a daemon that stands still or is apart"
         remedy = (
             "run corosync-tw doctor there: key, cluster_name, transport and nodelist have to be"
             " the same; see that a firewall passes the port both ways"
@@ -113,9 +115,9 @@ def losses(cluster: Cluster) -> Iterator[Finding]:
         lost = facts.counters.get("operational_token_lost", 0)
         if lost:
             yield Finding(
-                Severity.WARNING,
+                Severity.WARNING if lost >= TOKEN_LOSSES_MIN else Severity.NOTE,
                 (nodeid,),
-                f"the token was lost {lost} times since the daemon started",
-                "corosync-tw fplay shows when; pauses of a host and losses of the network are the"
-                " usual causes",
+                f"the token was lost {lost} time{'s' * (lost > 1)} since the daemon started",
+                "corosync-tw explain says why the latest ring formed; pauses of a host and losses"
+                " of the network are the usual causes",
             )

@@ -41,11 +41,11 @@ def client_endpoint(
     :param authority_pem: certificate of the authority that signed the server's.
     Raises: CsInvalidParam.
     """
-    options = ssl.optionsForClientTLS(
-        server_name,
-        trustRoot=_authority(authority_pem),
-        clientCertificate=_private_certificate(certificate_pem),
-    )
+    authority, ours = _authority(authority_pem), _private_certificate(certificate_pem)
+    try:
+        options = ssl.optionsForClientTLS(server_name, trustRoot=authority, clientCertificate=ours)
+    except UnicodeError as fault:
+        raise CsInvalidParam(f"{server_name!r} is no name of a host") from fault
     return wrapClientTLS(options, plain)
 
 
@@ -65,11 +65,11 @@ def _private_certificate(pem: bytes) -> Any:
     try:
         return ssl.PrivateCertificate.loadPEM(pem)  # type: ignore[no-untyped-call]
     except Exception as fault:
-        raise CsInvalidParam(f"this is no certificate with its key in PEM: {fault}") from fault
+        raise CsInvalidParam("our own file has no certificate with its key in PEM") from fault
 
 
 def _authority(pem: bytes) -> Any:
     try:
         return ssl.Certificate.loadPEM(pem)
     except Exception as fault:
-        raise CsInvalidParam(f"this is no certificate in PEM: {fault}") from fault
+        raise CsInvalidParam("the authority's file has no certificate in PEM") from fault

@@ -16,6 +16,7 @@ from corosync_tw.diagnosis.rules_host import FREE_BYTES_MIN, LOCKED_BYTES_MIN
 from corosync_tw.errors import CsMessageError, CsNotSupported, CsTimeout
 
 NOW_NS = 1_700_000_000_000_000_000
+NOW_MS = NOW_NS // 1_000_000
 S_NS = 1_000_000_000
 SOUND = Facts(
     nodeid=1,
@@ -65,11 +66,14 @@ def test_a_sound_cluster_has_no_findings():
         ({"mtu_bytes": {"0": 9000}}, Severity.WARNING, (), "MTU of link 0 is 1500 on node 1; 9000"),
         ({"wall_ns": NOW_NS + 5 * S_NS}, Severity.WARNING, (2,), "5.0 s ahead of node 1's"),
         ({"wall_ns": NOW_NS - 5 * S_NS}, Severity.WARNING, (2,), "5.0 s behind node 1's"),
-        ({"pauses": [(1, 900.0)]}, Severity.WARNING, (2,), "for up to 900 ms"),
-        ({"pauses": [(1, 5.0), (2, 3000.0)]}, Severity.FAULT, (2,), "2 times lately"),
+        ({"pauses": [(NOW_MS, 900.0)]}, Severity.WARNING, (2,), "1 time in the last day"),
+        (
+            {"pauses": [(NOW_MS, 5.0), (NOW_MS - 1, 3000.0)]},
+            *(Severity.FAULT, (2,), "2 times in the last day, for up to 3000 ms"),
+        ),
         ({"scheduler": "other"}, Severity.NOTE, (2,), "without real-time priority"),
         ({"memory_lock_bytes_max": 8 << 20}, Severity.NOTE, (2,), "may lock 8 MB"),
-        ({"free_bytes": {"/log": 5 << 20}}, Severity.WARNING, (2,), "5 MB are left in /log"),
+        ({"free_bytes": {"/log": 5 << 20}}, Severity.WARNING, (2,), "only 5 MB are left in /log"),
         ({"links": [(1, "10.1.0.2", "FAULTY")]}, Severity.FAULT, (2,), "ring 1 (10.1.0.2)"),
         (
             {"links": [(0, "10.0.0.2", "Marking ringid 0 interface 10.0.0.2 FAULTY")]},
@@ -80,8 +84,12 @@ def test_a_sound_cluster_has_no_findings():
             *(Severity.WARNING, (2,), "11 of 1000 frames"),
         ),
         (
-            {"counters": {"operational_token_lost": 3}},
-            *(Severity.WARNING, (2,), "the token was lost 3 times"),
+            {"counters": {"operational_token_lost": 1}},
+            *(Severity.NOTE, (2,), "the token was lost 1 time since"),
+        ),
+        (
+            {"counters": {"operational_token_lost": 10}},
+            *(Severity.WARNING, (2,), "the token was lost 10 times"),
         ),
     ],
 )
@@ -90,6 +98,16 @@ def test_what_one_node_tells_leads_to_one_finding(second, severity, nodeids, wor
     assert (finding.severity, finding.nodeids) == (severity, nodeids)
     assert words in finding.text
     assert finding.remedy or severity is Severity.NOTE
+
+
+def test_what_holds_for_several_nodes_is_said_once():
+    alike = {"memory_lock_bytes_max": 8 << 20}
+    found = diagnose(cluster(alike, facts={n: replace(SOUND, nodeid=n, **alike) for n in (1, 2)}))
+    assert [(f.severity, f.nodeids) for f in found] == [(Severity.NOTE, (1, 2))]
+
+
+def test_a_pause_of_another_day_is_history():
+    assert diagnose(cluster({"pauses": [(NOW_MS - 24 * 3600 * 1000 - 1, 9000.0)]})) == []
 
 
 def test_an_offset_within_the_time_that_the_answer_took_is_nobody_s_fault():
@@ -110,8 +128,8 @@ def test_few_retransmissions_are_no_loss():
         ({"a": Reach.PORT_CLOSED, "b": Reach.NO_HOST}, "no daemon listens"),
         ({"a": Reach.NO_HOST}, "no host answers"),
         ({"a": Reach.NO_ROUTE}, "no route"),
-        ({"a": Reach.NO_ROUTE, "b": Reach.NO_HOST}, "a daemon that does not take us in"),
-        ({"a": Reach.NO_HOST, "b": Reach.NOTHING}, "a daemon that does not take us in"),
+        ({"a": Reach.NO_ROUTE, "b": Reach.NO_HOST}, "no host answers"),
+        ({"a": Reach.NO_HOST, "b": Reach.NOTHING}, "a daemon that stands still"),
     ],
 )
 def test_what_the_port_of_a_missing_node_says(reached, words):
