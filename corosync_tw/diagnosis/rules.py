@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from corosync_tw.diagnosis import rules_agreement, rules_host, rules_ring
+from corosync_tw.diagnosis import rules_agreement, rules_host, rules_knet, rules_ring
 from corosync_tw.diagnosis.cluster import Cluster
 from corosync_tw.diagnosis.finding import Finding
 
@@ -15,6 +15,7 @@ RULES: Final[tuple[Rule, ...]] = (
     rules_ring.missing_nodes,
     rules_ring.one_way_links,
     rules_ring.faulty_networks,
+    rules_knet.links_down,
     rules_agreement.keys,
     rules_agreement.configurations,
     rules_host.pauses,

@@ -17,8 +17,17 @@ _BROADCAST: Final = "udp"
 
 def missing_nodes(cluster: Cluster) -> Iterator[Finding]:
     """Say what keeps configured nodes out, as far as their ports tell."""
+    alike: dict[tuple[str, str], list[Outsider]] = {}
     for outsider in cluster.outsiders:
-        yield _missing(outsider)
+        alike.setdefault(_said_and_remedy(outsider), []).append(outsider)
+    for (said, remedy), outsiders in alike.items():
+        nodeids = tuple(outsider.nodeid for outsider in outsiders)
+        addresses: dict[str, list[str]] = {}
+        for outsider in outsiders:
+            for address, reach in outsider.reached.items():
+                addresses.setdefault(reach.value, []).append(address)
+        ports = "; ".join(f"{value}: {', '.join(those)}" for value, those in addresses.items())
+        yield Finding(Severity.FAULT, nodeids, f"not in the ring; {said} ({ports})", remedy)
     silent = [o.nodeid for o in cluster.outsiders if Reach.NOTHING in o.reached.values()]
     alone = len(cluster.own.members) == 1
     if silent and alone and cluster.own.transport == _BROADCAST:
@@ -31,23 +40,22 @@ def missing_nodes(cluster: Cluster) -> Iterator[Finding]:
         )
 
 
-def _missing(outsider: Outsider) -> Finding:
+def _said_and_remedy(outsider: Outsider) -> tuple[str, str]:
     answers = set(outsider.reached.values())
-    ports = ", ".join(f"{address}: {reach.value}" for address, reach in outsider.reached.items())
     if Reach.PORT_CLOSED in answers:
-        said, remedy = "its host answers, but no daemon listens", "start the daemon there"
-    elif answers == {Reach.NO_ROUTE}:
-        said, remedy = "there is no route to it", "see the addresses in nodelist, and ip route"
-    elif answers == {Reach.NO_HOST}:
-        said = "no host answers at its address"
-        remedy = "see whether it is switched on, its cable and its address"
-    else:
-        said = "its port answers nothing: a firewall, or a daemon that stands still or is apart"
-        remedy = (
-            "run corosync-tw doctor there: key, cluster_name, transport and nodelist have to be"
-            " the same; see that a firewall passes the port both ways"
+        return "the host answers, but no daemon listens", "start the daemon there"
+    if answers == {Reach.NO_ROUTE}:
+        return "there is no route to it", "see the addresses in nodelist, and ip route"
+    if answers == {Reach.NO_HOST}:
+        return (
+            "no host answers at the address",
+            "see whether it is switched on, and its cable and address",
         )
-    return Finding(Severity.FAULT, (outsider.nodeid,), f"not in the ring; {said} ({ports})", remedy)
+    return (
+        "the port answers nothing: a firewall, or a daemon that stands still or is apart",
+        "run corosync-tw doctor there: key, cluster_name, transport and nodelist have to be"
+        " the same; see that a firewall passes the port both ways",
+    )
 
 
 def strangers(cluster: Cluster) -> Iterator[Finding]:
@@ -95,7 +103,7 @@ def quorum(cluster: Cluster) -> Iterator[Finding]:
         yield Finding(
             Severity.FAULT,
             (),
-            f"{nodes_text(tuple(cluster.own.members))} alone are not quorate",
+            f"{nodes_text(tuple(cluster.own.members))} alone: no quorum",
             "bring the missing nodes back; corosync-quorumtool -s shows the votes",
         )
 

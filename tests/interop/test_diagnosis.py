@@ -51,7 +51,7 @@ def test_a_diagnosis_names_what_is_wrong_where(cluster):
     notes = [f["nodes"] for f in told["findings"] if "stock Corosync" in f["text"]]
     assert notes == [[STOCK]]
     text = tool(cluster.nodes[1], "doctor").stdout
-    assert "fault    node 4: not in the ring; its host answers, but no daemon listens" in text
+    assert "fault    node 4: not in the ring; the host answers, but no daemon listens" in text
 
 
 def test_a_node_behind_a_firewall_is_told_from_one_that_is_down(cluster):

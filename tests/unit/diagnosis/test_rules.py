@@ -138,6 +138,13 @@ def test_what_the_port_of_a_missing_node_says(reached, words):
     assert words in finding.text
 
 
+def test_nodes_that_are_missing_alike_are_told_once():
+    out = tuple(Outsider(n, {f"10.0.0.{n}": Reach.NO_HOST}) for n in (3, 4))
+    (found,) = diagnose(cluster(outsiders=out))
+    assert found.nodeids == (3, 4)
+    assert found.text.endswith("(no host: 10.0.0.3, 10.0.0.4)")
+
+
 def test_a_node_that_is_alone_with_multicast_is_told_of_multicast():
     alone = replace(SOUND, members=[1], transport="udp")
     out = (Outsider(2, {"a": Reach.NOTHING}),)
@@ -156,6 +163,32 @@ def test_the_ring_s_own_faults_are_named():
     assert [(f.nodeids, f.text) for f in found] == [((2, 1), "node 1 hears nothing of node 2")]
     found = diagnose(cluster(facts={1: replace(SOUND, quorate=False)}))
     assert [f.severity for f in found] == [Severity.FAULT]
+
+
+def knet(nodeid, *statuses):
+    """Tell of links among nodes 1 to 3, with the status of each."""
+    networks = range(len(statuses))
+    nodes = [(n, f"10.{link}.0.{n}", 5405 + link) for link in networks for n in (1, 2, 3)]
+    links = [(link, f"10.{link}.0.{nodeid}", statuses[link]) for link in networks]
+    return replace(
+        SOUND, nodeid=nodeid, transport="knet", members=[1, 2, 3], nodes=nodes, links=links
+    )
+
+
+def test_links_of_knet_that_are_down_are_told_once():
+    facts = {1: knet(1, "n33", "n31"), 2: knet(2, "3n3", "3n1"), 3: knet(3, "33n", "11n")}
+    (found,) = diagnose(cluster(facts=facts))
+    assert (found.severity, found.nodeids) == (Severity.FAULT, (3,))
+    assert found.text.startswith("its link 1 (10.1.0.3) to nodes 1, 2 is down")
+
+
+def test_a_link_to_a_node_that_is_not_in_the_ring_is_down_with_it():
+    facts = {n: replace(knet(n, "n31", "n31"), members=[1, 2]) for n in (1,)}
+    assert diagnose(cluster(facts=facts)) == []
+
+
+def test_a_status_without_its_nodes_is_no_finding():
+    assert diagnose(cluster(facts={1: replace(knet(1, "n11"), nodes=[])})) == []
 
 
 def test_members_that_tell_nothing():
