@@ -22,12 +22,12 @@ def links_down(cluster: Cluster) -> Iterator[Finding]:
             addresses[number, nodeid] = address
             if state == _DOWN and nodeid in cluster.own.members:
                 down[number].add(frozenset((facts.nodeid, nodeid)))
-    for number, pairs in sorted(down.items()):
-        while pairs:
-            counts = Counter(nodeid for pair in pairs for nodeid in pair)
-            hub = min(counts, key=lambda nodeid: (-counts[nodeid], nodeid))
-            mine = {pair for pair in pairs if hub in pair}
-            pairs -= mine
+    for number in sorted(down):
+        while down[number]:
+            counts = Counter(nodeid for pair in down[number] for nodeid in pair)
+            hub, _ = min(counts.items(), key=lambda each: (-each[1], each[0]))
+            mine = {pair for pair in down[number] if hub in pair}
+            down[number] -= mine
             others = tuple(sorted(nodeid for pair in mine for nodeid in pair - {hub}))
             yield Finding(
                 Severity.FAULT,

@@ -5,7 +5,7 @@ from typing import Final
 
 from corosync_tw.diagnosis.cluster import Cluster, Outsider, Reach
 from corosync_tw.diagnosis.finding import Finding, Severity, nodes_text
-from corosync_tw.errors import CsNotSupported
+from corosync_tw.errors import CsNotSupported, CsTryAgain
 
 # Of all messages; more than that is a network that loses.
 RETRANSMITS_PERCENT_MAX: Final = 1
@@ -46,16 +46,17 @@ def _said_and_remedy(outsider: Outsider) -> tuple[str, str]:
         return "the host answers, but no daemon listens", "start the daemon there"
     if answers == {Reach.NO_ROUTE}:
         return "there is no route to it", "see the addresses in nodelist, and ip route"
-    if answers == {Reach.NO_HOST}:
+    if Reach.NO_HOST in answers and Reach.NOTHING not in answers:
         return (
             "no host answers at the address",
             "see whether it is switched on, and its cable and address",
         )
-    return (
-        "the port answers nothing: a firewall, or a daemon that stands still or is apart",
-        "run corosync-tw doctor there: key, cluster_name, transport and nodelist have to be"
-        " the same; see that a firewall passes the port both ways",
+    said = "the port answers nothing: a firewall, or a daemon that stands still or is apart"
+    remedy = (
+        "run corosync-tw doctor there: key, cluster_name, transport and nodelist have to be the"
+        " same; see that a firewall passes the port both ways"
     )
+    return said, remedy
 
 
 def strangers(cluster: Cluster) -> Iterator[Finding]:
@@ -64,6 +65,15 @@ def strangers(cluster: Cluster) -> Iterator[Finding]:
         if isinstance(fault, CsNotSupported):
             text = "stock Corosync, or an older version: only what the ring shows is known"
             yield Finding(Severity.NOTE, (nodeid,), text)
+        elif isinstance(fault, CsTryAgain):
+            yield Finding(
+                Severity.FAULT,
+                (nodeid,),
+                "could not be asked: the ring is there, but no message comes through, since the"
+                " services do not get synchronized, or the queue is full",
+                "see whether long frames get lost: MTU of interfaces and switches,"
+                " corosync-cfgtool -n, Retransmit List in the logs",
+            )
         else:
             yield Finding(
                 Severity.WARNING,

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 
 from corosync_tw.errors import CsInvalidParam
 from corosync_tw.ipc.pb.broker import Method
+from corosync_tw.ipc.pb.wire import JOIN_TIMEOUT_S
 from corosync_tw.services.lib_interfaces import EffectHandler
 
 
@@ -27,7 +28,9 @@ class Peer(Protocol):
     def event(self, method: str, *args: object) -> None:
         """Queue a call of the client, behind all earlier ones; arguments are plain values."""
 
-    def submit(self, attempt: Callable[[], object]) -> Deferred[object]:
+    def submit(
+        self, attempt: Callable[[], object], timeout_s: float = JOIN_TIMEOUT_S
+    ) -> Deferred[object]:
         """Carry out ``attempt`` after the client's earlier requests, again while CsTryAgain."""
 
 

@@ -1,11 +1,13 @@
 """Questions to several nodes for Perspective Broker clients, which fetch the answers in pieces."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from corosync_tw.corotypes import PROCESSOR_COUNT_MAX
-from corosync_tw.errors import CsBusy, CsInvalidParam, CsNotExist
+from corosync_tw.errors import CsBusy, CsInvalidParam, CsNotExist, CsTryAgain
 from corosync_tw.ipc.pb.broker import Method
 from corosync_tw.ipc.pb.hubs import Peer, number, text
 from corosync_tw.ipc.pb.wire import PIECE_LEN_BYTES_MAX
@@ -13,6 +15,8 @@ from corosync_tw.services.hello import Features
 from corosync_tw.services.inspection.effects import Answer, InspectionEnded
 from corosync_tw.services.lib_interfaces import EffectHandler, Shell
 from corosync_tw.services.stack import Stack
+
+ASKING_TIMEOUT_S: Final = 5.0
 
 
 class InspectionHub:
@@ -67,6 +71,9 @@ class InspectionDesk:
         """
         Ask nodes; all members for an empty list.
 
+        When the ring takes no message for so long, this node is asked alone: then it is that a
+        diagnosis is wanted.
+
         :return: fires with [nodeid, cs_error_t, length of the answer] of each.
         """
         wanted, said = number(topic, "a topic", 0xFFFF), text(argument, "an argument").encode()
@@ -78,18 +85,24 @@ class InspectionDesk:
         stack, done = self._hub.stack, Deferred[object]()
         self._waiting = done
 
-        def ask() -> None:
-            stack.check_sending()
-            deaf = stack.announcing.lacking(Features.INSPECTION)
+        def ask(*, alone: bool = False) -> None:
             targets = named or set(stack.members)
-            stack.inspection.ask(self._peer.conn, wanted, said, targets, deaf)
+            if not alone and targets != {stack.params.my_id}:
+                stack.check_sending()
+            deaf = stack.announcing.lacking(Features.INSPECTION)
+            stack.inspection.ask(self._peer.conn, wanted, said, targets, deaf, alone=alone)
             self._hub.shell.pump()
+
+        def stuck(failure: Failure) -> None:
+            failure.trap(CsTryAgain)
+            ask(alone=True)
 
         def failed(failure: object) -> object:
             self._waiting = None
             return failure
 
-        return self._peer.submit(ask).addCallbacks(lambda _: done, failed)
+        asked = self._peer.submit(ask, ASKING_TIMEOUT_S).addErrback(stuck)
+        return asked.addCallbacks(lambda _: done, failed)
 
     def piece(self, nodeid: object, offset: object) -> bytes:
         """Give the next bytes of an answer; raises CsNotExist."""

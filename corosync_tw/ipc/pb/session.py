@@ -149,9 +149,11 @@ class Session:
         self._outbox.event(method, *args)
         self._queued()
 
-    def submit(self, attempt: Callable[[], object]) -> Deferred[object]:
+    def submit(
+        self, attempt: Callable[[], object], timeout_s: float = JOIN_TIMEOUT_S
+    ) -> Deferred[object]:
         """Carry out ``attempt`` after the client's earlier requests, again while CsTryAgain."""
-        return self._requests.submit(attempt, timeout_s=JOIN_TIMEOUT_S)
+        return self._requests.submit(attempt, timeout_s=timeout_s)
 
     def watch(self) -> None:
         """Send totem_confchg and quorum_change from now on."""

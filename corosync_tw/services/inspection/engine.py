@@ -112,11 +112,14 @@ class InspectionEngine:
         argument: bytes,
         targets: Collection[int],
         deaf: Collection[int],
+        *,
+        alone: bool = False,
     ) -> None:
         """
-        Ask nodes; InspectionEnded follows.
+        Ask nodes; InspectionEnded follows. This node is asked without the ring.
 
         :param deaf: members that know nothing of inspections.
+        :param alone: nothing can be sent, and nobody but this node is asked.
         Raises CsTryAgain, CsBusy: a question of this client, or too many are under way;
         CsInvalidParam.
         """
@@ -132,14 +135,19 @@ class InspectionEngine:
                 answers[nodeid] = _refusal(CsNotExist.code, "not in this ring")
             elif nodeid in deaf:
                 answers[nodeid] = _refusal(CsNotSupported.code, "not a node of corosync_tw")
-        asked = tuple(sorted(set(targets) - answers.keys()))
+            elif alone and nodeid != self._nodeid:
+                answers[nodeid] = _refusal(CsTryAgain.code, "messages do not come through now")
+        asked = set(targets) - answers.keys()
+        others = tuple(sorted(asked - {self._nodeid}))
         number = (self._last_request + 1) & _REQUEST_MASK
-        if asked:
-            question = encode_ask(Ask(self._nodeid, number, topic, asked, argument))
+        if others:
+            question = encode_ask(Ask(self._nodeid, number, topic, others, argument))
             self._bus.inspection_mcast((question,), bulk=False)
         self._last_request = number
         waiting: dict[int, _Coming | None] = dict.fromkeys(asked)
         self._requests[number] = _Request(conn, self._patience_ns(), waiting, answers)
+        if self._nodeid in asked:
+            self._bus.emit(Inspect(self._nodeid, number, topic, argument))
         self._end_if_done(number)
 
     def disconnect(self, conn: int) -> None:
@@ -153,6 +161,9 @@ class InspectionEngine:
         """Send what an Inspect asked for; an answer that is too long becomes an error."""
         if len(data) > ANSWER_LEN_BYTES_MAX:
             error, data = _refusal(CsNoMemory.code, f"an answer of {len(data)} bytes is too long")
+        if asker == self._nodeid:
+            self._take(asker, Part(asker, request, topic, error, len(data), 0, data))
+            return
         kept_bytes = sum(len(going.data) for going in self._going)
         if len(self._going) >= ANSWERS_MAX or kept_bytes + len(data) > KEPT_LEN_BYTES_MAX:
             return

@@ -13,7 +13,7 @@ from corosync_tw.diagnosis.finding import Severity, nodes_text
 from corosync_tw.diagnosis.rules import diagnose
 from corosync_tw.diagnosis.rules_agreement import CLOCK_OFFSET_NS_MAX
 from corosync_tw.diagnosis.rules_host import FREE_BYTES_MIN, LOCKED_BYTES_MIN
-from corosync_tw.errors import CsMessageError, CsNotSupported, CsTimeout
+from corosync_tw.errors import CsMessageError, CsNotSupported, CsTimeout, CsTryAgain
 
 NOW_NS = 1_700_000_000_000_000_000
 NOW_MS = NOW_NS // 1_000_000
@@ -197,6 +197,13 @@ def test_members_that_tell_nothing():
         (Severity.WARNING, (4,)),
         (Severity.NOTE, (3,)),
     ]
+
+
+def test_a_ring_that_takes_no_messages():
+    stuck = CsTryAgain("messages do not come through now")
+    (found,) = diagnose(cluster(facts={1: SOUND}, silent={2: stuck, 3: stuck}))
+    assert (found.severity, found.nodeids) == (Severity.FAULT, (2, 3))
+    assert "MTU" in found.remedy
 
 
 def test_many_differing_keys_do_not_hide_the_rest():

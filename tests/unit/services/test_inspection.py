@@ -145,6 +145,24 @@ def test_a_full_queue_refuses_a_question_which_may_be_repeated():
     assert ring.ended() == [{2: Answer(CS_OK, b"node 2")}]
 
 
+def test_a_node_asks_itself_without_the_ring():
+    ring = Ring(1, 2)
+    ring.bus[1].full = True
+    ring.ask((1,))
+    ring.run()
+    assert ring.ended() == [{1: Answer(CS_OK, b"node 1")}]
+
+
+def test_a_node_alone_says_of_the_others_that_they_cannot_be_asked():
+    ring = Ring(1, 2, 3)
+    ring.bus[1].full = True
+    ring.nodes[1].ask(CLIENT, Topic.FACTS, b"", (1, 2, 3), (3,), alone=True)
+    ring.run()
+    (answers,) = ring.ended()
+    assert answers.pop(1) == Answer(CS_OK, b"node 1")
+    assert {n: a.error for n, a in answers.items()} == {2: CsTryAgain.code, 3: CsNotSupported.code}
+
+
 def test_who_cannot_answer_is_said_at_once():
     ring = Ring(1, 2, 3)
     ring.ask((3, 9), deaf=(3,))
