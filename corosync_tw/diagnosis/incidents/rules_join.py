@@ -55,7 +55,7 @@ def heard_again(scene: Scene) -> Cause | None:
         return None
     if scene.life is None:
         said = "its daemon was started, or the network carries its packets again"
-        return likely("heard_again", scene.nodeid, said, found, _BEFORE)
+        return likely("heard_again", scene.nodeid, said, found, _before(scene.nodeid))
     said = "the network carries its packets again"
     return certain("heard_again", scene.nodeid, said, found, _before(scene.nodeid))
 
