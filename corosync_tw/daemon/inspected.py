@@ -23,6 +23,7 @@ import twisted
 from corosync_tw import __version__
 from corosync_tw.config.schema import Config
 from corosync_tw.daemon import scheduling
+from corosync_tw.daemon.complaints import Complaints
 from corosync_tw.daemon.facts import NodeFacts
 from corosync_tw.daemon.maps import Maps
 from corosync_tw.daemon.secrecy import is_secret, without_login, without_secrets
@@ -43,7 +44,9 @@ _OWN: Final = re.compile(r"totem\.interface\.\d+\.bindnetaddr|totem\.(nodeid|key
 _NS_PER_MS: Final = 1_000_000
 
 
-def state(config: Config, stack: Stack, maps: Maps, links: NodeFacts) -> dict[str, Any]:
+def state(
+    config: Config, stack: Stack, maps: Maps, links: NodeFacts, complaints: Complaints
+) -> dict[str, Any]:
     """Describe what the loop's thread knows of the node, in types that JSON has."""
     stats = stack.srp.stats
     return {
@@ -73,6 +76,7 @@ def state(config: Config, stack: Stack, maps: Maps, links: NodeFacts) -> dict[st
         "links": [[each.number, each.address, each.status] for each in links.interfaces()],
         "scheduler": scheduling.scheduler_name(),
         "memory_lock_bytes_max": scheduling.memory_lock_bytes_max(),
+        "complaints": [list(each) for each in complaints.latest()],
         "pauses": [list(each) for each in maps.stats.schedmiss.events()],
         "counters": {
             each.name: value
@@ -84,7 +88,11 @@ def state(config: Config, stack: Stack, maps: Maps, links: NodeFacts) -> dict[st
 
 def facts(state: dict[str, Any], config: Config, state_dir: str) -> bytes:
     """Add what the system knows of the host, as far as it tells; make a JSON object of it."""
-    host = {"mtu_bytes": dict(_mtus(config)), "free_bytes": dict(_free(config, state_dir))}
+    host = {
+        "mtu_bytes": dict(_mtus(config)),
+        "free_bytes": dict(_free(config, state_dir)),
+        "key_file_modes": dict(_key_files(config)),
+    }
     return json.dumps(state | host).encode()
 
 
@@ -169,6 +177,14 @@ def _free(config: Config, state_dir: str) -> Iterator[tuple[str, int]]:
         with suppress(OSError):
             room = os.statvfs(directory)
             yield directory, room.f_bavail * room.f_frsize
+
+
+def _key_files(config: Config) -> Iterator[tuple[str, int]]:
+    """Give the permissions of the file that the key is from."""
+    totem = config.totem
+    if config.crypto.key and (totem.key is None or totem.given("keyfile")):
+        with suppress(OSError):
+            yield totem.keyfile, stat.S_IMODE(os.stat(totem.keyfile).st_mode)
 
 
 def _log_path(config: Config) -> str | None:

@@ -11,6 +11,7 @@ from corosync_tw.client.inspection import packed
 from corosync_tw.config.schema import Config
 from corosync_tw.corotypes import CS_OK
 from corosync_tw.daemon import inspected
+from corosync_tw.daemon.complaints import Complaints
 from corosync_tw.daemon.facts import NodeFacts
 from corosync_tw.daemon.maps import Maps
 from corosync_tw.errors import CsBusy, CsFailedOperation, CsNotSupported
@@ -39,6 +40,7 @@ class Inspector:
         maps: Maps,
         links: NodeFacts,
         *,
+        complaints: Complaints,
         directory: str,
         pump: Callable[[], None],
     ) -> None:
@@ -47,6 +49,7 @@ class Inspector:
         self._stack = stack
         self._maps = maps
         self._links = links
+        self._complaints = complaints
         self._directory = directory
         self._pump = pump
         self._gathering = 0
@@ -76,7 +79,9 @@ class Inspector:
         config = self._config()
         match question.topic:
             case Topic.FACTS:
-                state = inspected.state(config, self._stack, self._maps, self._links)
+                state = inspected.state(
+                    config, self._stack, self._maps, self._links, self._complaints
+                )
                 return lambda: inspected.facts(state, config, self._directory)
             case Topic.STATISTICS:
                 keys = inspected.statistics(self._maps)

@@ -11,6 +11,7 @@ from typing import Final
 from twisted.logger import LogPublisher, globalLogPublisher
 
 from corosync_tw.corotypes import ConfChangeType
+from corosync_tw.daemon.complaints import Complaints
 from corosync_tw.daemon.flight import VISIT, FlightLog
 from corosync_tw.daemon.troubles import Troubles
 from corosync_tw.logsys.levels import LEVEL_BY_NAME, Level
@@ -65,6 +66,7 @@ class Journal:
     Log lines for one node.
 
     :ivar flight: records the same events, in numbers.
+    :ivar complaints: what neighbours do wrong, for who asks.
     :param logsys: asked for the levels that anybody prints; None prints all.
     """
 
@@ -91,7 +93,8 @@ class Journal:
         self.totem = self._loggers["TOTEM"]
         self.serv = self._loggers["SERV"]
         self.cfg = self._loggers["CFG"]
-        self.troubles = Troubles(lambda text: self.totem.warning("{text}", text=text), now_ns)
+        self.troubles = Troubles(lambda text: self.trouble("TOTEM", text), now_ns)
+        self.complaints = Complaints()
         self._nodeid = nodeid
         self._addresses: Callable[[int], Sequence[str]] = lambda _: ()
         self._left: tuple[int, ...] = ()
@@ -127,6 +130,11 @@ class Journal:
         self._loggers[message.subsys].emit(
             message.level, "{text}", text=message.text, corosync_kind=message.kind
         )
+
+    def trouble(self, subsys: str, text: str) -> None:
+        """Warn of what neighbours do, and keep it for who asks."""
+        self.complaints.add(text)
+        self.write(Message(subsys, Level.WARNING, text))
 
     def write_all(self, messages: Iterable[Message]) -> None:
         """Print lines."""

@@ -135,7 +135,7 @@ class KnetCarriage:
             if event.values[0] == Refusal.MALFORMED and self._keys.follow_from_clear():
                 self._followed()
             source = self.transport.engine.refused_source(event.values[0], event.nodeid)
-            journal.write(Message("KNET", Level.WARNING, refusal_text(event, source)))
+            journal.trouble("KNET", refusal_text(event, source))
             return
         if event.kind is LinkEventKind.HOST_DOWN:
             assert self._stack is not None, "attached with the journal"

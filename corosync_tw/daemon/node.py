@@ -210,6 +210,7 @@ class Node:
             stack,
             self.maps,
             self.serving.facts,
+            complaints=self._journal.complaints,
             directory=self._settings.state_dir,
             pump=self.driver.pump,
         )
@@ -294,6 +295,7 @@ class Node:
         self.serving.facts.net_event(event)
         if event.kind is NetEventKind.DATAGRAM_REFUSED:
             self._journal.flight.datagram_refused(event.nodeid, event.cause)
+            self._journal.complaints.add(event.text)
         else:
             self._journal.flight.net_event(event.text)
         self._journal.totem.notice("{text}", text=event.text)

@@ -22,6 +22,8 @@ class Facts:
     :ivar mtu_bytes: of the interface of a link, by its number.
     :ivar pauses: when, in ms since 1970, and for how many ms the process did not run.
     :ivar free_bytes: by directory.
+    :ivar complaints: when, in ms since 1970, it warned of its neighbours, and how.
+    :ivar key_file_modes: permissions of the key file, by path; empty without one.
     """
 
     nodeid: int
@@ -44,6 +46,8 @@ class Facts:
     pauses: list[tuple[int, int | float]]
     counters: dict[str, int]
     free_bytes: dict[str, int]
+    complaints: list[tuple[int, str]]
+    key_file_modes: dict[str, int]
 
 
 _SHAPES: Final[Mapping[str, Any]] = get_type_hints(Facts)

@@ -1,5 +1,6 @@
 """What is wrong with single hosts."""
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -10,6 +11,10 @@ FREE_BYTES_MIN: Final = 64 * 1024 * 1024
 LOCKED_BYTES_MIN: Final = 128 * 1024 * 1024
 PAUSE_AGE_MS_MAX: Final = 24 * 3600 * 1000
 _NS_PER_MS: Final = 1_000_000
+# A node says the same again after a minute.
+COMPLAINT_AGE_MS_MAX: Final = 150_000
+_SENTENCE: Final = re.compile(r"(?:rx: )?(.+?)[.!;] (.+)")
+_OTHERS: Final = 0o077
 _UNLIMITED: Final = -1
 _BYTES_PER_MB: Final = 1024 * 1024
 
@@ -31,6 +36,30 @@ def pauses(cluster: Cluster) -> Iterator[Finding]:
             "give the host more processor time, see that the daemon runs with real-time priority,"
             " or raise totem.token",
         )
+
+
+def complaints(cluster: Cluster) -> Iterator[Finding]:
+    """Pass on what a node just warned of; the first sentence is the fault, the rest the remedy."""
+    for nodeid, facts in cluster.facts.items():
+        since_ms = facts.wall_ns // _NS_PER_MS - COMPLAINT_AGE_MS_MAX
+        for said_ms, text in facts.complaints:
+            if said_ms >= since_ms:
+                found = _SENTENCE.match(text)
+                said, remedy = found.groups() if found else (text, "see its log")
+                yield Finding(Severity.FAULT, (nodeid,), f"warns: {said}", remedy.rstrip("."))
+
+
+def key_files(cluster: Cluster) -> Iterator[Finding]:
+    """Say whose key is no secret."""
+    for nodeid, facts in cluster.facts.items():
+        for path, mode in facts.key_file_modes.items():
+            if mode & _OTHERS:
+                yield Finding(
+                    Severity.WARNING,
+                    (nodeid,),
+                    f"not root alone may use the key {path} (mode {mode:o})",
+                    f"chmod 400 {path}, and make a new key if others may have read it",
+                )
 
 
 def schedulers(cluster: Cluster) -> Iterator[Finding]:

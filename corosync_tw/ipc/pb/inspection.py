@@ -94,7 +94,7 @@ class InspectionDesk:
             self._hub.shell.pump()
 
         def stuck(failure: Failure) -> None:
-            failure.trap(CsTryAgain)
+            failure.trap(CsTryAgain)  # type: ignore[no-untyped-call]
             ask(alone=True)
 
         def failed(failure: object) -> object:

@@ -11,6 +11,7 @@ from corosync_tw.client.inspection import unpacked
 from corosync_tw.config.load import load_file
 from corosync_tw.corotypes import CS_OK
 from corosync_tw.daemon import inspector as inspector_module
+from corosync_tw.daemon.complaints import Complaints
 from corosync_tw.daemon.facts import NodeFacts
 from corosync_tw.daemon.inspected import LOG_LEN_BYTES
 from corosync_tw.daemon.inspector import GATHERINGS_MAX, Inspector
@@ -50,6 +51,7 @@ class Node:
             self.stack,
             self.maps,
             links,
+            complaints=Complaints(),
             directory=str(self.state),
             pump=lambda: None,
         )

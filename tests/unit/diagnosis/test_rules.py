@@ -39,6 +39,8 @@ SOUND = Facts(
     pauses=[],
     counters={"mcast_tx": 100_000, "mcast_retx": 10},
     free_bytes={"/var/log": 1 << 40},
+    complaints=[],
+    key_file_modes={"/key": 0o400},
 )
 
 
@@ -71,6 +73,12 @@ def test_a_sound_cluster_has_no_findings():
             {"pauses": [(NOW_MS, 5.0), (NOW_MS - 1, 3000.0)]},
             *(Severity.FAULT, (2,), "2 times in the last day, for up to 3000 ms"),
         ),
+        ({"key_file_modes": {"/key": 0o440}}, Severity.WARNING, (2,), "the key /key (mode 440)"),
+        (
+            {"complaints": [(NOW_MS, "rx: No key fits 10.0.0.1:5! See the keys.")]},
+            *(Severity.FAULT, (2,), "warns: No key fits 10.0.0.1:5"),
+        ),
+        ({"complaints": [(NOW_MS, "Odd")]}, Severity.FAULT, (2,), "warns: Odd"),
         ({"scheduler": "other"}, Severity.NOTE, (2,), "without real-time priority"),
         ({"memory_lock_bytes_max": 8 << 20}, Severity.NOTE, (2,), "may lock 8 MB"),
         ({"free_bytes": {"/log": 5 << 20}}, Severity.WARNING, (2,), "only 5 MB are left in /log"),
@@ -104,6 +112,10 @@ def test_what_holds_for_several_nodes_is_said_once():
     alike = {"memory_lock_bytes_max": 8 << 20}
     found = diagnose(cluster(alike, facts={n: replace(SOUND, nodeid=n, **alike) for n in (1, 2)}))
     assert [(f.severity, f.nodeids) for f in found] == [(Severity.NOTE, (1, 2))]
+
+
+def test_what_a_node_warned_of_some_time_ago_is_history():
+    assert diagnose(cluster({"complaints": [(NOW_MS - 150_001, "a. b")]})) == []
 
 
 def test_a_pause_of_another_day_is_history():
