@@ -127,7 +127,10 @@ def _follow(paths: Sequence[str], selection: Selection, *, as_json: bool) -> boo
         sys.stdout.flush()
         now_lost = sum(follower.lost for follower in followers)
         if now_lost > lost:
-            _complain(f"{now_lost - lost} records were overwritten before they were read")
+            _complain(
+                f"overtaken: {now_lost - lost} slots, each a record or a part of one, were"
+                " overwritten before they were read"
+            )
             lost = now_lost
         time.sleep(POLL_INTERVAL_S)
 

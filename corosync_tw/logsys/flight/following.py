@@ -6,7 +6,6 @@ lost, and goes on with the oldest that is left.
 """
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +29,10 @@ from corosync_tw.logsys.flight.slots import (
     whole_slots,
 )
 
-_CHUNK_SLOTS: Final = 512
+# More than one record may take.
+_CHUNK_SLOTS: Final = 128
+# Who is overtaken again and again keeps this share of the ring ahead of the writer, then twice it.
+_LEAD_SHARE: Final = 64
 
 
 class _LaneReader:
@@ -45,14 +47,21 @@ class _LaneReader:
         self._start = start
         self._slots = slots
         self._next = 1
+        self._lead = 0
         self.lost = 0
 
-    def oldest(self) -> None:
-        """Go to the oldest slot that is not yet read."""
+    def oldest(self, lead: int = 0) -> None:
+        """Go to the oldest slot that is not yet read, or so many slots ahead of the writer."""
         numbers = [slot.number for slot in self._whole() if slot.number >= self._next]
         if numbers:
-            self.lost += min(numbers) - self._next
-            self._next = min(numbers)
+            first = min(min(numbers) + lead, max(numbers))
+            self.lost += first - self._next
+            self._next = first
+
+    def _overtaken(self) -> None:
+        """Go on with what is left; if it is gone before it is read, a little later."""
+        self.oldest(self._lead)
+        self._lead = max(2 * self._lead, self._slots // _LEAD_SHARE)
 
     def newest(self) -> None:
         """Go behind all that is there."""
@@ -69,30 +78,53 @@ class _LaneReader:
     def read(self) -> list[Raw]:
         """Read what is new."""
         found: list[Raw] = []
+        self._lead = 0
         # No more than the whole ring at once, however fast the writer is.
         left = self._slots
         while left > 0:
-            slots = self._chunk(self._next)
+            slots = self._chunk()
             taken = self._take(slots, found)
             self._next += taken
             left -= taken or 1
-            if not taken and not self._resume(slots):
+            if not taken and not self._resume(slots, found):
                 break
         return found
 
-    def _resume(self, slots: list[Slot | None]) -> bool:
-        """Look what stands where the next slot is to be; tell whether to go on."""
-        here = slots[0] if slots else None
+    def _resume(self, slots: list[Slot | None], found: list[Raw]) -> bool:
+        """Look what stands where the next record is to be; tell whether to go on."""
+        here = slots[0]
         if here is not None and here.number > self._next:
-            self.oldest()
+            self._overtaken()
             return True
-        after = slots[1] if len(slots) > 1 else None
-        if here is None and after is not None and after.number == self._next + 1:
-            # Damaged for good, since the writer is beyond it.
-            self._next += 1
-            self.lost += 1
+        beyond = self._beyond(slots)
+        if not beyond:
+            return False
+        # The writer was beyond it, so that what was being written then is whole by now, or never.
+        again = self._chunk()
+        taken = self._take(again, found)
+        here = again[0]
+        if taken or here is None or here.number != self._next:
+            self._next += taken
+            if not taken and (here is None or here.number < self._next):
+                self._next += beyond
+                self.lost += beyond
             return True
-        return False
+        raw = assemble(here, _data(here, again[1:beyond]))
+        if raw is not None:
+            found.append(raw)
+        self._next += beyond
+        return True
+
+    def _beyond(self, slots: list[Slot | None]) -> int:
+        """Count the slots up to one that is written already, behind the next record; 0: none."""
+        here = slots[0]
+        whole = here is not None and here.number == self._next
+        first = 1 + continuations(data_length(here)) if here is not None and whole else 1
+        for step in range(first, len(slots)):
+            slot = slots[step]
+            if slot is not None and slot.number >= self._next + step:
+                return step
+        return 0
 
     def _take(self, slots: list[Slot | None], found: list[Raw]) -> int:
         """Take the records at the beginning that are all there; count their slots."""
@@ -102,29 +134,18 @@ class _LaneReader:
             if slot is None or slot.number != self._next + at:
                 break
             more = continuations(data_length(slot))
-            rest = slots[at + 1 : at + 1 + more]
-            parts = [
-                part.body
-                for step, part in enumerate(rest, 1)
-                if part is not None
-                and isinstance(part.body, bytes)
-                and part.number == slot.number + step
-            ]
-            if len(parts) < more and not self._passed(rest, slot.number):
+            parts = _data(slot, slots[at + 1 : at + 1 + more])
+            if len(parts) < more:
                 break
             raw = assemble(slot, parts)
             if raw is not None:
                 found.append(raw)
             at += 1 + more
-        return min(at, len(slots))
+        return at
 
-    def _passed(self, rest: list[Slot | None], number: int) -> bool:
-        """Tell whether the writer is so far ahead that what lacks of a record will never come."""
-        return any(slot is not None and slot.number > number + len(rest) for slot in rest)
-
-    def _chunk(self, number: int) -> list[Slot | None]:
-        """Read slots from a number on, across the end of the ring."""
-        place = number % self._slots
+    def _chunk(self) -> list[Slot | None]:
+        """Read slots from the next one on, across the end of the ring."""
+        place = self._next % self._slots
         at = self._start + place * SLOT_LEN_BYTES
         data = os.pread(self._descriptor, _CHUNK_SLOTS * SLOT_LEN_BYTES, at)
         data = data[: (self._slots - place) * SLOT_LEN_BYTES]
@@ -135,6 +156,16 @@ class _LaneReader:
             decode_slot(data[at : at + SLOT_LEN_BYTES])
             for at in range(0, len(data) - SLOT_LEN_BYTES + 1, SLOT_LEN_BYTES)
         ]
+
+
+def _data(slot: Slot, rest: list[Slot | None]) -> list[bytes]:
+    """Give what continues a slot, up to where something else stands."""
+    parts: list[bytes] = []
+    for step, part in enumerate(rest, 1):
+        if part is None or not isinstance(part.body, bytes) or part.number != slot.number + step:
+            break
+        parts.append(part.body)
+    return parts
 
 
 class Follower:
@@ -153,6 +184,8 @@ class Follower:
         """
         self._path = path
         self._lost_before = 0
+        # Read already, and not yet in their turn.
+        self._early: list[Raw] = []
         self.restarts = 0
         self._open(from_start=from_start)
 
@@ -198,7 +231,7 @@ class Follower:
             found = self._read()
             if self._replaced():
                 # What came between the last look and the end.
-                found += self._read()
+                found += self._read(to_the_end=True)
                 self._lost_before = self.lost
                 self._file.close()
                 self._open(from_start=True)
@@ -212,14 +245,29 @@ class Follower:
         """End."""
         self._file.close()
 
-    def _read(self) -> list[FlightRecord]:
-        raws = sorted(raw for lane in self._lanes for raw in lane.read())
-        if raws:
+    def _read(self, *, to_the_end: bool = False) -> list[FlightRecord]:
+        """
+        Read all lanes, and once more.
+
+        What the second look finds is given only up to the last time of the first: later than that,
+        a lane may have got more after it was looked at.
+        """
+        first, second = self._look(), self._look()
+        until_ns = max((raw.monotonic_ns for raw in (*self._early, *first)), default=None)
+        raws = sorted((*self._early, *first, *second))
+        count = len(raws)
+        if not to_the_end:
+            count = sum(until_ns is not None and raw.monotonic_ns <= until_ns for raw in raws)
+        self._early = raws[count:]
+        if count:
             marks = decode_marks(os.pread(self._file.fileno(), HEADER_LEN_BYTES, 0))
             self._wording.marks = marks or self._wording.marks
-        records = [record for raw in raws for record in self._wording.feed(raw)]
+        records = [record for raw in raws[:count] for record in self._wording.feed(raw)]
         offset_ns = self._wording.marks[-1].offset_ns
-        return [replace(each, aligned_ns=each.monotonic_ns + offset_ns) for each in records]
+        return [record.at(record.monotonic_ns + offset_ns) for record in records]
+
+    def _look(self) -> list[Raw]:
+        return [raw for lane in self._lanes for raw in lane.read()]
 
     def _replaced(self) -> bool:
         try:

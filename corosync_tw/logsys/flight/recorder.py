@@ -20,7 +20,6 @@ from corosync_tw.logsys.flight.events import INTS_IN_SLOT
 from corosync_tw.logsys.flight.layout import (
     ENDING,
     ENDING_AT,
-    HEADER_LEN_BYTES,
     MARK,
     MARKS,
     MARKS_AT,
@@ -121,8 +120,7 @@ class FlightRecorder(NoRecorder):
             table=OURS.encode(),
         )
         offsets = lane_offsets(head.slots)
-        self._map = _make_file(path, offsets[-1])
-        self._map[:HEADER_LEN_BYTES] = encode_head(head)
+        self._map = _make_file(path, offsets[-1], encode_head(head))
         view = memoryview(self._map)
         self._view = view
         writers = {
@@ -212,14 +210,15 @@ def _reserve(descriptor: int, length: int) -> None:
         left -= os.write(descriptor, zeros[:left])
 
 
-def _make_file(path: str, length: int) -> mmap.mmap:
-    """Make a file whose room is really there, and map it."""
+def _make_file(path: str, length: int, header: bytes) -> mmap.mmap:
+    """Make a file whose room is really there, and map it; it has its name with its header."""
     new = f"{path}.new"
     descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
     try:
         _reserve(descriptor, length)
         flags = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)
         mapped = mmap.mmap(descriptor, length, flags=flags)
+        mapped[: len(header)] = header
         os.rename(new, path)
     except OSError:
         with suppress(OSError):

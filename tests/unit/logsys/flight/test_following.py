@@ -5,13 +5,15 @@ from itertools import count
 
 import pytest
 
+from corosync_tw.kernels.plain.recording import SLOT_LEN_BYTES
 from corosync_tw.logsys.flight.events import TRACES, Code
-from corosync_tw.logsys.flight.following import Follower
-from corosync_tw.logsys.flight.layout import RecordingError
+from corosync_tw.logsys.flight.following import Follower, _LaneReader
+from corosync_tw.logsys.flight.layout import HEADER_LEN_BYTES, RecordingError
 from corosync_tw.logsys.flight.recorder import FlightRecorder
 from corosync_tw.totem.trace import TraceCode
 
 LATE = TRACES + TraceCode.TOKEN_LATE
+VISIT = TRACES + TraceCode.TOKEN_RECEIVED
 SLOTS = 64
 
 
@@ -128,6 +130,78 @@ def test_a_slot_that_is_damaged_does_not_stop_the_rest(path):
     assert len(found) == 4
     recorder.record(LATE, 5)
     assert waited(follower.poll()) == [5]
+
+
+def test_records_of_all_lanes_come_by_time_however_fast_they_are_written(path, monkeypatch):
+    recorder = recorder_at(path)
+    follower = Follower(path)
+    written = count()
+    read = _LaneReader.read
+
+    def read_while_it_is_written(lane):
+        found = read(lane)
+        # Between the looks at two lanes, all of them get more.
+        for code in (LATE, VISIT, Code.PROGRAM_GONE):
+            recorder.record(code, next(written))
+        return found
+
+    monkeypatch.setattr(_LaneReader, "read", read_while_it_is_written)
+    seen = [record for _ in range(20) for record in follower.poll()]
+    monkeypatch.undo()
+    seen += follower.poll()
+    times = [record.monotonic_ns for record in seen]
+    assert times == sorted(times)
+    assert len(times) == next(written)
+
+
+def test_data_that_is_damaged_cuts_one_record_short(path):
+    recorder = recorder_at(path)
+    recorder.record_text(Code.MEMBER_LEFT, (1,), "x" * 100 + "y" * 100)
+    recorder.record(LATE, 1)
+    data = bytearray(recorder.snapshot())
+    with open(path, "r+b") as file:
+        file.seek(data.index(b"y" * 8) + 60)
+        file.write(b"?")
+    follower = Follower(path)
+    cut, late = follower.poll()
+    assert (cut.whole, cut.values["reason"], late.values["waited"]) == (
+        False,
+        "x" * 100 + "y" * 44,
+        1,
+    )
+    assert follower.lost == 0
+
+
+def test_slots_that_are_damaged_in_a_row_are_counted(path):
+    recorder = recorder_at(path)
+    for n in range(6):
+        recorder.record(LATE, n)
+    with open(path, "r+b") as file:
+        file.seek(HEADER_LEN_BYTES + 3 * SLOT_LEN_BYTES)
+        file.write(bytes(2 * SLOT_LEN_BYTES))
+    follower = Follower(path)
+    assert waited(follower.poll()) == [0, 1, 4, 5]
+    assert follower.lost == 2
+
+
+def test_a_slot_that_is_written_while_it_is_read_is_not_lost(path, monkeypatch):
+    recorder = recorder_at(path)
+    for n in range(6):
+        recorder.record(LATE, n)
+    follower = Follower(path)
+    torn = HEADER_LEN_BYTES + 3 * SLOT_LEN_BYTES
+    pread = os.pread
+    looks = count()
+
+    def pread_as_it_is_written(descriptor, length, at):
+        data = bytearray(pread(descriptor, length, at))
+        if next(looks) == 0 and at <= torn < at + length:
+            data[torn - at + 8 : torn - at + 16] = bytes(8)
+        return bytes(data)
+
+    monkeypatch.setattr(os, "pread", pread_as_it_is_written)
+    assert waited(follower.poll()) == list(range(6))
+    assert follower.lost == 0
 
 
 def test_the_next_process_is_followed_as_well(path):
