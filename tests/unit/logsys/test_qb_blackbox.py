@@ -147,6 +147,10 @@ def test_formats_of_printf(message, text):
     assert expand(message, "<", 8) == text
 
 
+def test_wide_fields_together_make_no_giant():
+    assert len(expand(b"%250d" * 40 + b"\0" + bytes(4 * 40), "<", 8)) == TEXT_LEN_CHARS_MAX
+
+
 @settings(deadline=None, max_examples=50)
 @given(st.binary(max_size=200), st.sampled_from("<>"), st.sampled_from((4, 8)))
 def test_any_message_has_a_bounded_text(message, order, long_len_bytes):
