@@ -1,6 +1,7 @@
 """Frames that are sealed, in fragments, compressed, or not to be seen at all."""
 
 import os
+import struct
 import zlib
 from datetime import UTC
 
@@ -10,13 +11,14 @@ from corosync_tw.dissect import opening
 from corosync_tw.dissect.capture import Packet
 from corosync_tw.dissect.opening import Opener
 from corosync_tw.dissect.sniffer import PARTIAL_MAX, Sniffer
-from corosync_tw.dissect.text import block, document, line
+from corosync_tw.dissect.text import LIST_SHOWN_MAX, MESSAGES_SHOWN_MAX, block, document, line
 from corosync_tw.net.crypto.aead import ClusterKey
 from corosync_tw.net.crypto.envelope import Envelope
 from corosync_tw.net.crypto.guard import Guard
 from corosync_tw.net.crypto.settings import CryptoSettings
 from corosync_tw.net.knet.compression import MODELS
 from corosync_tw.net.knet.wire import DATA_HEADER, FRAME_LEN_BYTES_MAX
+from corosync_tw.totem import wire
 from tests.unit.dissect.making import ethernet
 from tests.unit.net.knet.test_golden import GOLDEN
 from tests.unit.totem import capture
@@ -44,6 +46,33 @@ def test_a_line_says_what_matters():
         "00:00:01.500000 eth7 10.0.0.1:40404 > 10.0.0.2:5405: orf_token node 1 ring 1.9 seq 0 "
         "token_seq 0 aru 4294967295 aru_addr 1 backlog 0 fcc 0, 57 bytes"
     )
+
+
+def shown(frame_bytes):
+    (frame,), _ = sniff(frame_bytes)
+    return frame, line(frame, UTC)
+
+
+@pytest.mark.parametrize("count", [0, 1, LIST_SHOWN_MAX, LIST_SHOWN_MAX + 2])
+def test_a_long_list_is_cut_on_the_line_and_whole_below(count):
+    items = b"".join(struct.pack("<IQI", 1, 9, 100 + number) for number in range(count))
+    frame, text = shown(TOKEN[:-4] + struct.pack("<i", count) + items)
+    wanted = " ".join(str(100 + number) for number in range(min(count, LIST_SHOWN_MAX)))
+    assert ("rtr_list" in text) == bool(count)
+    if count:
+        assert f"rtr_list [{wanted}{' and 2 more' if count > LIST_SHOWN_MAX else ''}]" in text
+    assert len(frame.layers[-1].values["rtr_list"]) == count
+    assert str(100 + count - 1) in "".join(block(frame)) or not count
+
+
+@pytest.mark.parametrize("count", [1, MESSAGES_SHOWN_MAX, MESSAGES_SHOWN_MAX + 1])
+def test_many_messages_are_counted_on_the_line(count):
+    message = b"\1\0\1\0a" + struct.pack("<II", 8, 7)
+    lengths = struct.pack(f"<{count}H", *[len(message)] * count)
+    packet = struct.pack("<HHBBH", 0, 0, 0, 0, count) + lengths + message * count
+    _, text = shown(wire.encode_mcast_header(1, 1, 1, (1, 4), 0) + packet)
+    assert text.count("| exec ") == min(count, MESSAGES_SHOWN_MAX)
+    assert (f"{count} messages" in text) == (count > MESSAGES_SHOWN_MAX)
 
 
 def test_fields_and_plain_values():
