@@ -28,13 +28,13 @@ comma := ,
 space := $(subst ,, )
 KERNELS := setup.py $(wildcard corosync_tw/kernels/compiled/*.pyx corosync_tw/kernels/compiled/*.pxd)
 
-.PHONY: help run kernels test deps lint types docs test-unit test-features test-sim test-interop test-pythons bench bench-compare soak clean
+.PHONY: help run kernels test deps lint types docs test-unit test-features test-sim test-interop test-lab test-pythons bench bench-compare soak clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run            three nodes form a ring, stream a text, lose a node, get it back (FILE=..., STAY=1)"
-	@echo "make test           lint, types, unit, simulator and interop tests; installs what is missing first"
-	@echo "make test-unit | test-sim | test-interop | lint | types      one tier alone"
+	@echo "make test           lint, types, unit, simulator, interop and lab tests; installs what is missing first"
+	@echo "make test-unit | test-sim | test-interop | test-lab | lint | types      one tier alone"
 	@echo "make test-features  what is done without each feature of the system that can be done without"
 	@echo "make test-pythons   builds, installs and tests the package with each Python of 3.11 to 3.14 that is here (PYTHONS=...)"
 	@echo "make docs           the guide, the references and the manual as pages for a browser: docs/_build/index.html"
@@ -70,7 +70,7 @@ deps:
 	@sh ci/deps.sh
 
 test: deps
-	@$(MAKE) --no-print-directory lint types docs test-unit test-sim test-interop
+	@$(MAKE) --no-print-directory lint types docs test-unit test-sim test-interop test-lab
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -104,6 +104,10 @@ test-sim: $(VENV)/.test
 
 test-interop: $(VENV)/.test
 	$(COMPILED) $(AS_ROOT) $(PYTEST) tests/interop -n $(WORKERS) --dist loadfile
+
+# One virtual machine at a time.
+test-lab: $(VENV)/.test
+	$(COMPILED) $(AS_ROOT) $(PYTEST) tests/lab
 
 test-pythons:
 	@sh ci/pythons.sh $(PYTHONS)

@@ -31,6 +31,11 @@ need aspell command -v aspell
 need aspell-en test -e /usr/lib/aspell/en_GB-ize.multi
 need tshark command -v tshark
 need systemd command -v systemd-analyze
+need qemu-system-x86 command -v qemu-system-x86_64
+need cpio command -v cpio
+need kmod command -v depmod
+# A virtual machine begins with a busybox that needs no libraries.
+need busybox-static sh -c 'command -v busybox && ! ldd "$(command -v busybox)"'
 need python3-venv sh "$(dirname "$0")/python.sh"
 need python3-dev sh "$(dirname "$0")/headers.sh"
 

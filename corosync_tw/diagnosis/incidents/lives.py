@@ -53,9 +53,12 @@ def near(record: FlightRecord, when_ns: int, span_ns: int) -> bool:
     Tell whether a record is of a moment.
 
     :param when_ns: on the aligned clock, or on the node's as it was then: where a clock was set,
-        logs and records bear times of which the aligned clock knows nothing.
+        logs and records bear times of which the aligned clock knows nothing. That itself was at
+        two times.
     """
-    return min(abs(record.aligned_ns - when_ns), abs(record.time_ns - when_ns)) <= span_ns
+    step_ns = number(record, "step") or 0 if record.name == "clock_stepped" else 0
+    times = (record.aligned_ns, record.time_ns, record.time_ns + step_ns)
+    return any(abs(time_ns - when_ns) <= span_ns for time_ns in times)
 
 
 def number(record: FlightRecord, name: str) -> int | None:

@@ -317,10 +317,19 @@ def test_a_moment_may_be_told_by_the_clock_before_it_was_set():
     for when_s in (103, 3703):
         assert nearest(changes, when_s * S, 5 * S).ring == NEW
     assert nearest(changes, 2000 * S, 5 * S) is None
+    # The step itself was at 3720 by the clock before, and at 120 by that after it.
     for when_s in (130, 3730):
         (beside,) = explain_moment(lives, when_s * S).beside
         assert beside.name == "clock_stepped"
     assert not explain_moment(lives, 2000 * S).beside
+
+
+def test_a_step_was_at_the_time_to_which_the_clock_was_set_as_well():
+    lives = [life(2, begins(2), shifted(stepped(2, 5000, 3600), -7200))]
+    for when_s in (5000 - 7200, 5000 - 3600, 5000):
+        (beside,) = explain_moment(lives, when_s * S).beside
+        assert beside.name == "clock_stepped"
+    assert not explain_moment(lives, 4800 * S).beside
 
 
 def test_a_step_after_a_change_is_told_when_it_was_asked_for():
