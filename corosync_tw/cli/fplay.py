@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from corosync_tw.cli.running import write_no_more
 from corosync_tw.cli.stock_tools import PROGRAM
 from corosync_tw.logsys.flight.drawing import draw
 from corosync_tw.logsys.flight.following import Follower
@@ -84,8 +85,7 @@ def main(args: Namespace) -> None:
     except KeyboardInterrupt:
         return
     except BrokenPipeError:
-        # Whoever reads has seen enough; Python must not try again when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        write_no_more()
         return
     if not whole:
         raise SystemExit(1)

@@ -58,7 +58,13 @@ def _main_of_own(argv: Sequence[str]) -> None:
     for name, text in STOCK_TOOLS.items():
         tools.add_parser(name, help=f"{text} (as corosync-{name})", add_help=False)
     args = parser.parse_args(argv)
-    args.run(args)
+    try:
+        args.run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        from corosync_tw.cli.running import write_no_more  # noqa: PLC0415
+
+        write_no_more()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What all tools share: how a tool ends, and what an error looks like."""
 
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -24,6 +25,11 @@ def progress(text: str) -> None:
         print(f"{printable_lines(text)} ...", file=sys.stderr, flush=True)
 
 
+def write_no_more() -> None:
+    """Leave a pipe that nobody reads; Python must not try again when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def run(tool: Callable[[Any], Coroutine[Deferred[Any], Any, int]]) -> None:
     """
     Run the reactor until ``tool`` has ended.
@@ -34,6 +40,10 @@ def run(tool: Callable[[Any], Coroutine[Deferred[Any], Any, int]]) -> None:
     async def guarded(reactor: Any) -> None:
         try:
             code = await tool(reactor)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            write_no_more()
+            return
         except CsError as fault:
             complain(str(fault) or fault.name)
             code = 1

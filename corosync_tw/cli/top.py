@@ -165,7 +165,9 @@ class Top:
             return
         console = self._console
         clock = time.strftime("%H:%M:%S")
-        laid_out = screen(self._shown, console.size.width, clock=clock, lost=self._lost)
+        width, height = console.size
+        rows = height if self._full else 0
+        laid_out = screen(self._shown, width, rows, clock=clock, lost=self._lost)
         if self._full:
             with console:
                 console.control(Control.home())

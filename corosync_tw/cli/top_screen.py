@@ -5,6 +5,7 @@ What matters most is on top; what does not fit is cut off at the bottom. Nothing
 alone.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -16,44 +17,60 @@ from corosync_tw.printable import printable
 
 # From this width on, two tables stand side by side.
 _WIDE: Final = 72
+_PAIRS_WIDTH_MAX: Final = 34
+# From this height on, there is room between tables.
+_TALL: Final = 32
+_HEAD_STYLE: Final = "bold cyan"
+_ADDRESS: Final = re.compile(r"r\(\d+\) ip\(([^)]*)\)")
 _BAR_WIDTH: Final = 10
 _UNKNOWN: Final = "-"
 _UNITS: Final = ("B/s", "kB/s", "MB/s", "GB/s")
 _US_PER_MS: Final = 1000
+_NUMBERS: Final = frozenset(
+    {"Joined", "MTU", "Latency", "Sent", "Received", "Downs", "Problems", "Tokens missed"}
+    | {"Pid", "Requests", "Events", "Queued"}
+)
 
 
 def screen(
-    view: Mapping[str, Any], width: int, *, clock: str = "", lost: str = ""
+    view: Mapping[str, Any], width: int, height: int = 0, *, clock: str = "", lost: str = ""
 ) -> RenderableType:
     """
     Lay a view out.
 
+    :param height: in lines; where there are many, blank ones part the tables.
     :param clock: time of day.
     :param lost: why it is an old one; empty for a fresh one.
     """
     parts: list[RenderableType] = [_head(view, clock)]
     parts += [Text(alarm, style="bold red") for alarm in _alarms(view, lost)]
-    traffic = _pairs("Traffic", _traffic(view["traffic"]))
-    queues = _pairs("Queues", _queues(view["queues"]))
+    pairs_width = min(width, _PAIRS_WIDTH_MAX)
+    traffic = _pairs("Traffic", _traffic(view["traffic"]), pairs_width)
+    queues = _pairs("Queues", _queues(view["queues"]), pairs_width)
+    tables: list[RenderableType]
     if width >= _WIDE:
-        both = Table.grid(expand=True, padding=(0, 2))
-        both.add_column(ratio=1)
-        both.add_column(ratio=1)
+        both = Table.grid(padding=(0, 4, 0, 0))
         both.add_row(traffic, queues)
-        parts.append(both)
+        tables = [both]
     else:
-        parts += [traffic, queues]
-    parts.append(_members(view["members"]))
-    for rows, made in (("links", _links), ("rings", _rings), ("clients", _clients)):
-        if view[rows]:
-            parts.append(made(view[rows]))
-    parts.append(Text(_history(view["troubles"]), style="dim"))
-    return Group(*parts)
+        tables = [traffic, queues]
+    tables.append(_members(view["members"]))
+    # What goes from a node to itself, goes over no network.
+    links = [link for link in view["links"] if link["nodeid"] != view["nodeid"]]
+    for made, rows in ((_links, links), (_rings, view["rings"]), (_clients, view["clients"])):
+        if rows:
+            tables.append(made(rows))
+    history = Text(_history(view["troubles"]), style="dim")
+    if height < _TALL:
+        return Group(*parts, *tables, history)
+    spaced = [part for table in tables for part in (Text(), table)]
+    return Group(*parts, *spaced, Text(), history)
 
 
 def _head(view: Mapping[str, Any], clock: str) -> Text:
     who = f"node {view['nodeid']}" + (f" ({view['name']})" if view["name"] else "")
-    words = [who, view["cluster_name"], view["transport"], clock]
+    cluster = view["cluster_name"] and f"cluster {view['cluster_name']}"
+    words = [who, cluster, view["transport"], clock]
     if view["cpu"] is not None:
         words.append(f"CPU {view['cpu']:.1%}")
     count = sum(member["in_ring"] for member in view["members"])
@@ -62,8 +79,8 @@ def _head(view: Mapping[str, Any], clock: str) -> Text:
     quorum = "quorate" if view["quorate"] else "not quorate"
     text = Text("corosync-tw top  ", style="bold")
     text.append(_text("  ".join(filter(None, words))).plain + "\n", style="not bold")
-    text.append(f"ring {view['ring_id']}  {state}  {members}  {quorum}", style="not bold")
-    return text
+    text.append(f"ring {view['ring_id']}  {state}  {members}  ", style="not bold")
+    return text.append(quorum, style="green" if view["quorate"] else "bold red")
 
 
 def _alarms(view: Mapping[str, Any], lost: str) -> Iterator[str]:
@@ -77,6 +94,9 @@ def _alarms(view: Mapping[str, Any], lost: str) -> Iterator[str]:
     for ring in view["rings"]:
         if ring["faulty"]:
             yield f"! ring {ring['number']} is faulty"
+    absent = [str(member["nodeid"]) for member in view["members"] if not member["in_ring"]]
+    if absent:
+        yield f"! not in the ring: {', '.join(absent)}"
 
 
 def _traffic(traffic: Mapping[str, float | None]) -> Iterator[tuple[str, str]]:
@@ -103,8 +123,9 @@ def _queues(queues: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "dropped", _per_s(queues["dropped_per_s"])
 
 
-def _pairs(title: str, rows: Iterator[tuple[str, str]]) -> Table:
-    table = Table(title, "", box=None, expand=True, header_style="bold", padding=(0, 1, 0, 0))
+def _pairs(title: str, rows: Iterator[tuple[str, str]], width: int) -> Table:
+    table = Table(title, "", box=None, width=width, header_style=_HEAD_STYLE, pad_edge=False)
+    table.columns[0].no_wrap = True
     table.columns[1].justify = "right"
     for row in rows:
         table.add_row(*row)
@@ -119,11 +140,16 @@ def _members(members: Sequence[Mapping[str, Any]]) -> Table:
             member["name"] or _UNKNOWN,
             "yes" if member["in_ring"] else "no",
             member["status"],
-            member["address"],
+            _addresses(member["address"]),
             f"{member['joined']}x",
         )
         table.add_row(*map(_text, cells), style="" if member["in_ring"] else "red")
     return table
+
+
+def _addresses(text: str) -> str:
+    """Shorten what the map has, which is Corosync's; other texts stay as they are."""
+    return " ".join(_ADDRESS.findall(text)) or text
 
 
 def _links(links: Sequence[Mapping[str, Any]]) -> Table:
@@ -173,7 +199,10 @@ def _clients(clients: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _table(*heads: str) -> Table:
-    return Table(*heads, box=None, header_style="bold", padding=(0, 2, 0, 0), title_justify="left")
+    table = Table(box=None, header_style=_HEAD_STYLE, padding=(0, 2, 0, 0))
+    for head in heads:
+        table.add_column(head, justify="right" if head in _NUMBERS else "left")
+    return table
 
 
 def _history(troubles: Mapping[str, int]) -> str:

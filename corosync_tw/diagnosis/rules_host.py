@@ -13,7 +13,7 @@ PAUSE_AGE_MS_MAX: Final = 24 * 3600 * 1000
 _NS_PER_MS: Final = 1_000_000
 # A node says the same again after a minute.
 COMPLAINT_AGE_MS_MAX: Final = 150_000
-_SENTENCE: Final = re.compile(r"(?:rx: )?(.+?)[.!;] (.+)")
+_SENTENCE: Final = re.compile(r"(?:rx: )?(.+?)(?:; they are dropped\. |[.!;] )(.+)")
 _OTHERS: Final = 0o077
 _UNLIMITED: Final = -1
 _BYTES_PER_MB: Final = 1024 * 1024
@@ -46,7 +46,9 @@ def complaints(cluster: Cluster) -> Iterator[Finding]:
             if said_ms >= since_ms:
                 found = _SENTENCE.match(text)
                 said, remedy = found.groups() if found else (text, "see its log")
-                yield Finding(Severity.FAULT, (nodeid,), f"warns: {said}", remedy.rstrip("."))
+                yield Finding(
+                    Severity.FAULT, (nodeid,), f"warned lately: {said}", remedy.rstrip(".")
+                )
 
 
 def key_files(cluster: Cluster) -> Iterator[Finding]:

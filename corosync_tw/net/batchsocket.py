@@ -178,6 +178,9 @@ class BatchSocket:
             if flags & _TRUNCATED:
                 stats.rx_truncated += 1
                 continue
+            if not length:
+                # Somebody looks whether we listen, as a diagnosis does.
+                continue
             host = source[0]
             if listed is not None and host not in listed:
                 stats.rx_rejected += 1
@@ -234,6 +237,9 @@ class BatchSocket:
                 continue
             if flags & _TRUNCATED:
                 stats.rx_truncated += 1
+                continue
+            if not length:
+                # Somebody looks whether we listen, as a diagnosis does.
                 continue
             blob = pool.take(length)
             segment = gro_segment_bytes(ancillary, length) if ancillary else length

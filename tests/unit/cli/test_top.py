@@ -147,7 +147,7 @@ def test_it_fits_any_width(width):
 def test_all_of_it_is_there_at_eighty_columns():
     text = shown(view(NOW, BEFORE), 80)
     for part in (
-        "node 2 (beta)  demo  knet  12:00:00  CPU 25.0%",
+        "node 2 (beta)  cluster demo  knet  12:00:00  CPU 25.0%",
         "ring 1.2f4  operational  2 members  quorate",
         "1,000/s",
         "1.50 MB/s",
@@ -159,6 +159,27 @@ def test_all_of_it_is_there_at_eighty_columns():
         "operational token lost 1",
     ):
         assert part in text, part
+
+
+def test_addresses_are_short_and_what_a_node_sends_itself_is_no_link():
+    links = STATS | {
+        key.replace("node1.", "node2."): value for key, value in STATS.items() if "node1." in key
+    }
+    evil = ICMAP | {"runtime.members.1.ip": "r(0) ip(10.0.0.1) r(1) ip(fd00::1) "}
+    text = shown(view(Look(1.0, STATUS, links, evil), None), 80)
+    assert " 10.0.0.1 fd00::1 " in text
+    assert [line.split()[0] for line in text.splitlines() if " up " in line] == ["1"]
+
+
+def test_blank_lines_part_the_tables_where_there_is_room():
+    made = view(NOW, BEFORE)
+    out = io.StringIO()
+    Console(file=out, width=80).print(screen(made, 80, 32, clock="12:00:00"))
+    lines = [line.rstrip() for line in out.getvalue().splitlines()]
+    assert [line for line in lines if line] == [
+        line.rstrip() for line in shown(made, 80).splitlines()
+    ]
+    assert lines.count("") == 5
 
 
 def test_colour_says_nothing_alone(monkeypatch):
@@ -180,6 +201,7 @@ def test_alarms_are_on_top():
     assert lines[2].startswith("! the daemon is gone, trying again; what is below is old")
     assert lines[3].startswith("! this node is not quorate")
     assert lines[4].startswith("! links that do not work: 1 to 2")
+    assert lines[5].startswith("! not in the ring: 3")
 
 
 def test_hostile_names_are_text():

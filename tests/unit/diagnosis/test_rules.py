@@ -76,9 +76,9 @@ def test_a_sound_cluster_has_no_findings():
         ({"key_file_modes": {"/key": 0o440}}, Severity.WARNING, (2,), "the key /key (mode 440)"),
         (
             {"complaints": [(NOW_MS, "rx: No key fits 10.0.0.1:5! See the keys.")]},
-            *(Severity.FAULT, (2,), "warns: No key fits 10.0.0.1:5"),
+            *(Severity.FAULT, (2,), "warned lately: No key fits 10.0.0.1:5"),
         ),
-        ({"complaints": [(NOW_MS, "Odd")]}, Severity.FAULT, (2,), "warns: Odd"),
+        ({"complaints": [(NOW_MS, "Odd")]}, Severity.FAULT, (2,), "warned lately: Odd"),
         ({"scheduler": "other"}, Severity.NOTE, (2,), "without real-time priority"),
         ({"memory_lock_bytes_max": 8 << 20}, Severity.NOTE, (2,), "may lock 8 MB"),
         ({"free_bytes": {"/log": 5 << 20}}, Severity.WARNING, (2,), "only 5 MB are left in /log"),

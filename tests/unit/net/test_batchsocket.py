@@ -77,7 +77,18 @@ def test_tokens_are_told_apart_also_within_one_call(pair):
     assert [t[3] for t in tokens] == [ORF_TOKEN, COMMIT_TOKEN, ORF_TOKEN]
 
 
-@pytest.mark.parametrize("datagram", [b"", b"x", b"xyz"])
+def test_an_empty_datagram_asks_whether_somebody_listens_and_is_nobody_s_message(pair):
+    one, two, address = pair
+    one.sock.send(single(b""), address)
+    one.sock.send(single(b"x"), address)
+    assert two.received() == ([b"x"], [], True)
+    arrivals = []
+    one.sock.send(single(b""), address)
+    assert two.sock.receive_from(arrivals)
+    assert arrivals == []
+
+
+@pytest.mark.parametrize("datagram", [b"x", b"xyz"])
 def test_datagrams_without_a_type_are_messages_for_the_core_to_count(pair, datagram):
     one, two, address = pair
     one.sock.send(single(datagram), address)
