@@ -27,7 +27,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 # 4 ns for each instruction, which a host of today keeps up with.
 _CLOCK: Final = "shift=2"
 MEMORY_MIB: Final = 1024
-BOOT_TIMEOUT_S: Final = 120.0
+BOOT_TIMEOUT_S: Final = 300.0
 # How long a guest that has told its exit status may take to switch off.
 OFF_TIMEOUT_S: Final = 5.0
 _POLL_S: Final = 0.1
