@@ -1,13 +1,22 @@
 """Figures of the demonstration: progress while it runs, the table and the verdict in the end."""
 
+import os
+import sys
 import time
 from collections.abc import Mapping
 from typing import Final
 
 from corosync_tw.cli.demo_cluster import GROUP, NODES, DemoCluster
 from corosync_tw.cli.demo_screen import Screen
+from corosync_tw.cli.stock_tools import PROGRAM
 
 _DIGEST_LEN_CHARS: Final = 16
+
+
+def _program() -> str:
+    """Give the tool that stands beside this interpreter, as a shell finds it from here."""
+    path = os.path.join(os.path.dirname(sys.executable), PROGRAM)
+    return os.path.relpath(path) if path.startswith(f"{os.getcwd()}/") else path
 
 
 class Report:
@@ -96,10 +105,11 @@ class Report:
         """Show the commands that a person may try now."""
         screen.say()
         screen.title("The cluster stays up; Ctrl-C ends it. In another terminal:")
+        program = _program()
         for node in self._cluster.nodes:
-            screen.say(f"  corosync-tw status --socket {node.socket}")
+            screen.say(f"  {program} status --socket {node.socket}")
         for node in self._cluster.nodes:
-            screen.say(f"  corosync-tw cpg {GROUP.decode()} --socket {node.socket}")
+            screen.say(f"  {program} cpg {GROUP.decode()} --socket {node.socket}")
 
     def _row(self, number: int, sent: Mapping[str, int]) -> list[str]:
         node, tally = self._cluster.nodes[number - 1], self._cluster.tallies[number]

@@ -21,6 +21,7 @@ from corosync_tw.logsys.flight.record import FlightRecord, stamp
 from corosync_tw.logsys.flight.recorder import FILE_MODE
 from corosync_tw.logsys.flight.selecting import Selection
 from corosync_tw.logsys.flight.stock import open_recording
+from corosync_tw.logsys.flight.table import EVENTS
 from corosync_tw.logsys.traces import ring_id_text
 from corosync_tw.printable import printable_lines
 
@@ -45,7 +46,7 @@ def add_parser(tools: Any) -> None:
         "--subsystem", metavar="NAME,NAME", type=_upper, default=frozenset(), help="TOTEM, KNET ..."
     )
     add("--node", metavar="ID,ID", type=_numbers, default=frozenset(), help="of these nodes alone")
-    add("--event", metavar="NAME,NAME", type=_words, default=frozenset(), help="token_lost ...")
+    add("--event", metavar="NAME,NAME", type=_events, default=frozenset(), help="token_lost ...")
     add("--message", metavar="REGEX", type=_pattern, help="whose text has this")
     add(
         "--since",
@@ -164,8 +165,13 @@ def _complain(text: str) -> None:
     print(f"{PROGRAM} fplay: {printable_lines(text)}", file=sys.stderr, flush=True)
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split(","))
+def _events(text: str) -> frozenset[str]:
+    """Read names of events; those of other versions may be in a file, and so are no fault."""
+    names = frozenset(text.split(","))
+    unknown = sorted(names - {event.name for event in EVENTS.values()})
+    if unknown:
+        _complain(f"this version records no event {', '.join(unknown)}")
+    return names
 
 
 def _upper(text: str) -> frozenset[str]:

@@ -113,7 +113,11 @@ class _Run:
 
     def _packets(self, opened: ExitStack) -> Iterator[Packet]:
         if self._args.read:
-            return capture.read(opened.enter_context(_open(self._args.read)))
+            file = opened.enter_context(_open(self._args.read))
+            try:
+                return capture.read(file)
+            except CaptureError as fault:
+                raise CaptureError(f"{self._args.read}: {fault}") from fault
         self._live = LiveCapture(self._args.interface)
         opened.callback(self._live.close)
         signal.signal(signal.SIGTERM, signal.default_int_handler)
