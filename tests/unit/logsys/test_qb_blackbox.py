@@ -14,6 +14,7 @@ from corosync_tw.logsys.format import Record
 from corosync_tw.logsys.history import History
 from corosync_tw.logsys.levels import Level
 from corosync_tw.logsys.qb_blackbox import (
+    CHUNK_LEN_BYTES_MAX,
     BlackboxEntry,
     Damage,
     entry_line,
@@ -111,6 +112,30 @@ def test_files_of_other_machines_and_of_old_libqb(order, stamp, has_ns, long_val
     assert list(read_blackbox(data)) == [
         BlackboxEntry(time_ns, Level.INFO, 1 << 31, "main", 42, "-5 of many")
     ]
+
+
+def whole_message(text):
+    """A message as a program with libqb writes it, however long."""
+    message = text + b"\0"
+    head = struct.pack("<IIBI", 7, 3, 5, 5) + b"main\0" + struct.pack("<2q", 9, 250)
+    return chunk(head + struct.pack("<I", len(message)) + message)
+
+
+@pytest.mark.parametrize(("length", "is_read"), [(1000, True), (CHUNK_LEN_BYTES_MAX, False)])
+def test_a_chunk_longer_than_libqb_writes_is_none(length, is_read):
+    items = list(read_blackbox(ring("<", [whole_message(b"x" * length)], words=40_000)))
+    assert [isinstance(item, BlackboxEntry) for item in items] == [is_read]
+
+
+def test_a_message_ends_where_the_writer_was():
+    """What is behind its pointer is of the time before, or not written yet."""
+    one, two = whole_message(b"one"), whole_message(b"two")
+    file = bytearray(ring("<", [one, two]))
+    write_pt = (len(one) + len(two)) // 4 - 1
+    struct.pack_into("<5I", file, 20, 1024, write_pt, 0, 1, 1024 + write_pt + 1)
+    items = list(read_blackbox(bytes(file)))
+    assert items[0].text == "one"
+    assert [isinstance(item, Damage) for item in items] == [False, True]
 
 
 def test_messages_go_around_the_end_of_the_ring(stock):
