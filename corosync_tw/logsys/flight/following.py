@@ -92,6 +92,9 @@ class _LaneReader:
 
     def _resume(self, slots: list[Slot | None], found: list[Raw]) -> bool:
         """Look what stands where the next record is to be; tell whether to go on."""
+        if not slots:
+            # The file was cut short.
+            return False
         here = slots[0]
         if here is not None and here.number > self._next:
             self._overtaken()
@@ -102,7 +105,7 @@ class _LaneReader:
         # The writer was beyond it, so that what was being written then is whole by now, or never.
         again = self._chunk()
         taken = self._take(again, found)
-        here = again[0]
+        here = again[0] if again else None
         if taken or here is None or here.number != self._next:
             self._next += taken
             if not taken and (here is None or here.number < self._next):

@@ -184,6 +184,14 @@ def test_slots_that_are_damaged_in_a_row_are_counted(path):
     assert follower.lost == 2
 
 
+def test_a_file_that_is_cut_short_is_followed_as_far_as_it_goes(path):
+    recorder = recorder_at(path)
+    recorder.record(LATE, 1)
+    with open(f"{path}.cut", "wb") as file:
+        file.write(recorder.snapshot()[: HEADER_LEN_BYTES + 2 * SLOT_LEN_BYTES])
+    assert waited(Follower(f"{path}.cut").poll()) == [1]
+
+
 def test_a_slot_that_is_written_while_it_is_read_is_not_lost(path, monkeypatch):
     recorder = recorder_at(path)
     for n in range(6):
