@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from corosync_tw.cli.fplay_causes import causes_of
 from corosync_tw.cli.running import write_no_more
 from corosync_tw.cli.stock_tools import PROGRAM
 from corosync_tw.logsys.flight.drawing import draw
@@ -109,7 +110,7 @@ def _play(paths: Sequence[str], selection: Selection, args: Namespace) -> bool:
     records = recordings[0].records() if alone else merge(recordings)
     chosen = (record for record in records if selection.matches(record))
     if args.html:
-        _write_html(args.html, draw(list(chosen)))
+        _write_html(args.html, draw(list(chosen), causes_of(recordings)))
     else:
         for record in chosen:
             print(line(record, as_json=args.json))

@@ -44,6 +44,15 @@ def cause(cluster, *, with_files=False):
     return found[0]["cause"], found[0]["confidence"]
 
 
+def page(cluster):
+    """Draw what all nodes recorded."""
+    files = [str(f) for node in cluster.nodes.values() for f in node.state_dir.glob("flight-*.rec")]
+    command = (sys.executable, "-m", "corosync_tw.cli.main", "fplay", "--html", "-", *files)
+    outcome = cluster.nodes[1].machine.run(*command, check=False)
+    assert outcome.returncode == 0, outcome.stderr
+    return outcome.stdout
+
+
 def lone_rings(cluster):
     return cluster.nodes[LOST].log_text().count("Members[1]")
 
@@ -102,6 +111,7 @@ def test_a_process_that_is_killed(cluster):
     assert cause(cluster) == ("killed", "certain")
     told = explained(cluster)
     assert [each["cause"] for each in told["joined"]] == ["started"]
+    assert "<b>Why node 3 left</b>: its process ended without a word" in page(cluster)
 
 
 def test_a_node_that_is_stopped(cluster):

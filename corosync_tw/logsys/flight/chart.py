@@ -1,9 +1,14 @@
-"""A timeline as SVG: a band for each node with its states, marks above it, the token below."""
+"""
+A timeline as SVG: a band for each node with its states, marks above it, the token below.
+
+What is bad, odd or merely told differs by shape as well as by colour.
+"""
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from html import escape
+from itertools import pairwise
 from math import log1p
 from typing import Final, NamedTuple
 
@@ -27,6 +32,11 @@ VISITS_MAX: Final = 400
 MARKS_MAX: Final = 600
 COLUMN: Final = 3
 _LABEL_WIDTH: Final = 58
+_NUMBER_WIDTH: Final = 16
+# A node that runs writes something every second.
+GONE_NS: Final = 2_500_000_000
+# Marks by kind, their point or foot at the band.
+_SHAPES: Final = {"bad": "l-6 -12h12z", "odd": "l-5 -5l5 -5l5 5z", "told": "h-2v-7h4v7z"}
 _TICKS: Final = 7
 _NS_PER_S: Final = 1_000_000_000
 # Marks: how they look, the worst first.
@@ -74,6 +84,19 @@ class Piece(NamedTuple):
     ring: RingId | None
 
 
+class Silence(NamedTuple):
+    """
+    A node said nothing for a while.
+
+    :ivar kind: ``gone``: there is no recording; ``stopped``: its process did not run.
+    """
+
+    kind: str
+    first_ns: int
+    last_ns: int
+    text: str
+
+
 class Timeline:
     """
     Records by time, to be drawn whole or in part.
@@ -88,6 +111,10 @@ class Timeline:
         for record in records:
             by_node[record.nodeid].append(record)
         self._pieces = {nodeid: _pieces(by_node[nodeid]) for nodeid in sorted(by_node)}
+        self._silences = {
+            nodeid: [*_gone(by_node[nodeid], self._times[-1]), *_stopped(by_node[nodeid])]
+            for nodeid in self._pieces
+        }
         self._rows = {nodeid: AXIS + at * ROW for at, nodeid in enumerate(self._pieces)}
 
     @property
@@ -95,11 +122,16 @@ class Timeline:
         """All of it."""
         return Span(self._times[0], self._times[-1])
 
-    def draw(self, span: Span) -> str:
-        """Draw what happened in a piece of time."""
+    def draw(self, span: Span, numbered: Sequence[tuple[int, Span]] = ()) -> str:
+        """
+        Draw what happened in a piece of time.
+
+        :param numbered: pieces of it that are seen closely elsewhere, by number.
+        """
         height = AXIS + len(self._rows) * ROW
         label = "States, events and token of each node over time"
         parts = [f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{label}">']
+        parts += _numbers(numbered, span, height)
         parts += _axis(span, height)
         first, last = (
             bisect_left(self._times, span.first_ns),
@@ -108,7 +140,10 @@ class Timeline:
         shown = self._records[first:last]
         for nodeid, top in self._rows.items():
             parts.append(f'<text class="node" x="4" y="{top + BAND_AT + 15}">node {nodeid}</text>')
-            parts += _states(self._pieces[nodeid], span, top)
+            labels: list[str] = []
+            parts += _states(self._pieces[nodeid], span, top, labels)
+            parts += _hatched(self._silences[nodeid], span, top)
+            parts += labels
         parts += _tokens([r for r in shown if r.name == "token_received"], span, self._rows)
         parts += _marks(shown, span, self._rows)
         return "\n".join([*parts, "</svg>"])
@@ -149,6 +184,61 @@ def _add_piece(
         )
 
 
+def _gone(records: Sequence[FlightRecord], end_ns: int) -> Iterable[Silence]:
+    """Tell when there was no process, or its recording is not here."""
+    for before, record in pairwise(records):
+        if record.name == "node_started":
+            yield Silence("gone", before.aligned_ns, record.aligned_ns, "not running")
+    last_ns = records[-1].aligned_ns
+    if end_ns - last_ns > GONE_NS:
+        yield Silence("gone", last_ns, end_ns, "its recording ends here")
+
+
+def _stopped(records: Sequence[FlightRecord]) -> Iterable[Silence]:
+    """Tell when a process did not run."""
+    for record in records:
+        length_ns = record.values.get(
+            {"loop_paused": "gap", "suspended": "length"}.get(record.name, "")
+        )
+        if isinstance(length_ns, int) and length_ns > 0:
+            first_ns = max(record.aligned_ns - length_ns, records[0].aligned_ns)
+            yield Silence("stopped", first_ns, record.aligned_ns, record.text)
+
+
+def _hatched(silences: Sequence[Silence], span: Span, top: int) -> Iterable[str]:
+    for silence in silences:
+        first_ns, last_ns = max(silence.first_ns, span.first_ns), min(silence.last_ns, span.last_ns)
+        x, width = span.x(first_ns), span.x(last_ns) - span.x(first_ns)
+        if first_ns >= last_ns or width < 1:
+            continue
+        title = f"{escape(silence.text)}\nfrom {stamp(silence.first_ns)}"
+        yield (
+            f'<rect class="{silence.kind}" x="{x:.1f}" y="{top + BAND_AT}" width="{width:.1f}"'
+            f' height="{BAND}"><title>{title}</title></rect>'
+        )
+        if silence.kind == "gone" and width > len(silence.text) * 7:
+            at = x + width / 2
+            yield f'<text class="why" x="{at:.1f}" y="{top + BAND_AT + 15}">{silence.text}</text>'
+
+
+def _numbers(numbered: Sequence[tuple[int, Span]], span: Span, height: int) -> Iterable[str]:
+    """Shade what is seen closely elsewhere, and lead there."""
+    free_at = 0.0
+    for number, part in numbered:
+        x, end = span.x(part.first_ns), span.x(part.last_ns)
+        link = f'<a href="#change-{number}"><title>Change {number}</title>'
+        yield (
+            f'{link}<rect class="change" x="{x:.1f}" y="{AXIS - 6}" width="{max(end - x, 2):.1f}"'
+            f' height="{height - AXIS + 6}"/>'
+        )
+        at = max((x + end) / 2, free_at)
+        # Where they are dense not all find room.
+        if at <= (x + end) / 2 + _NUMBER_WIDTH:
+            yield f'<text class="number" x="{at:.1f}" y="{AXIS + 6}">{number}</text>'
+            free_at = at + _NUMBER_WIDTH
+        yield "</a>"
+
+
 def _axis(span: Span, height: int) -> Iterable[str]:
     step_ns = _tick_ns(span.last_ns - span.first_ns)
     at_ns = -(-span.first_ns // step_ns) * step_ns
@@ -178,8 +268,9 @@ def _clock(at_ns: int, step_ns: int) -> str:
     return text[:12] if step_ns >= _NS_PER_S // 1000 else text
 
 
-def _states(pieces: Sequence[Piece], span: Span, top: int) -> Iterable[str]:
-    """Draw the band: one piece for each state."""
+def _states(pieces: Sequence[Piece], span: Span, top: int, labels: list[str]) -> Iterable[str]:
+    """Draw the band: one piece for each state that has any room of its own; add its label."""
+    drawn_to = 0.0
     for piece in pieces:
         first_ns, last_ns = max(piece.first_ns, span.first_ns), min(piece.last_ns, span.last_ns)
         if first_ns > last_ns:
@@ -188,6 +279,9 @@ def _states(pieces: Sequence[Piece], span: Span, top: int) -> Iterable[str]:
         if piece.state is MembState.OPERATIONAL and piece.ring is not None:
             label = f"ring {ring_id_text(piece.ring)}"
         x, width = span.x(first_ns), max(span.x(last_ns) - span.x(first_ns), 0.8)
+        if x + width <= drawn_to:
+            continue
+        drawn_to = x + width
         length_s = (piece.last_ns - piece.first_ns) / _NS_PER_S
         yield (
             f'<rect class="{name.lower()}" x="{x:.1f}" y="{top + BAND_AT}" width="{width:.1f}"'
@@ -196,7 +290,10 @@ def _states(pieces: Sequence[Piece], span: Span, top: int) -> Iterable[str]:
         )
         if width > _LABEL_WIDTH:
             at = x + width / 2
-            yield f'<text class="state" x="{at:.1f}" y="{top + BAND_AT + 15}">{label}</text>'
+            kind = f"state on-{name.lower()}"
+            labels.append(
+                f'<text class="{kind}" x="{at:.1f}" y="{top + BAND_AT + 15}">{label}</text>'
+            )
 
 
 def _tokens(visits: list[FlightRecord], span: Span, rows: dict[int, int]) -> Iterable[str]:
@@ -239,6 +336,6 @@ def _marks(records: Sequence[FlightRecord], span: Span, rows: dict[int, int]) ->
     for record, kind in reversed(chosen):
         x, y = span.x(record.aligned_ns), rows[record.nodeid] + BAND_AT - 2
         yield (
-            f'<path class="{kind}" d="M{x:.1f} {y}l-5 -11h10z"><title>{escape(record.text)}\n'
+            f'<path class="{kind}" d="M{x:.1f} {y}{_SHAPES[kind]}"><title>{escape(record.text)}\n'
             f"{stamp(record.aligned_ns)}</title></path>"
         )

@@ -5,10 +5,11 @@ One file without scripts and without anything from elsewhere; what is recorded i
 markup.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import Final
+from typing import Final, NamedTuple
 
+from corosync_tw.corotypes import RingId
 from corosync_tw.logsys.flight.chart import Span, Timeline
 from corosync_tw.logsys.flight.episodes import FREQUENT, Episode, find_episodes
 from corosync_tw.logsys.flight.record import FlightRecord, stamp
@@ -24,12 +25,13 @@ _MARGIN_NS_MIN: Final = 20_000_000
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1c2330; --soft: #6b7485; --line: #d9dee7; --page: #fff;
-  --operational: #4c9f70; --gather: #e69f00; --commit: #9467bd; --recovery: #3a7ebf;
-  --idle: #a8afbb; --bad: #c62f3b; --odd: #b8720a; --told: #5f6b7d; --token: #3a7ebf; }
+  --operational: #1d8468; --gather: #e69f00; --commit: #a3588a; --recovery: #2a70b8;
+  --idle: #8b94a3; --bad: #c1121f; --odd: #9a5b00; --told: #5f6b7d; --token: #2a70b8;
+  --change: #eef1f6; --onband: #fff; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e9ef; --soft: #98a1b1; --line: #333b48;
-  --page: #151a21; --operational: #3d8159; --gather: #b57f0a; --commit: #7d57a4;
-  --recovery: #3a70a8; --idle: #59616e; --bad: #f0616c; --odd: #e6a23c; --told: #a9b3c2;
-  --token: #6aa9e9; } }
+  --page: #151a21; --operational: #1f7d65; --gather: #b57f0a; --commit: #95517f;
+  --recovery: #3a70a8; --idle: #59616e; --bad: #ff6b74; --odd: #f0b04a; --told: #a9b3c2;
+  --token: #6aa9e9; --change: #222a35; } }
 body { font: 15px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--page);
   max-width: 1240px; margin: 0 auto; padding: 18px; }
 h1 { font-size: 21px; margin: 0 0 2px; } h2 { font-size: 17px; margin: 28px 0 6px; }
@@ -37,7 +39,13 @@ p { margin: 4px 0; color: var(--soft); }
 svg { width: 100%; height: auto; display: block; margin: 8px 0; }
 svg text { font: 12px system-ui, sans-serif; fill: var(--ink); }
 svg .node { font-weight: 600; } svg .time { fill: var(--soft); text-anchor: middle; }
-svg .state { fill: #fff; text-anchor: middle; font-weight: 600; }
+svg .state { fill: var(--onband); text-anchor: middle; font-weight: 600; }
+svg .why { fill: var(--soft); text-anchor: middle; } svg .number { fill: var(--soft);
+  text-anchor: middle; font-size: 11px; } svg .state { paint-order: stroke;
+  stroke: rgba(0,0,0,.4); stroke-width: 2px; } svg .on-gather { fill: #1c2330; stroke: none; }
+.change { fill: var(--change); } a:hover .change { fill: var(--line); }
+.gone { fill: none; stroke: var(--soft); stroke-dasharray: 4 3; }
+.stopped { fill: url(#hatch); } .patterns { position: absolute; width: 0; height: 0; margin: 0; }
 .grid { stroke: var(--line); } .way { fill: none; stroke: var(--token); stroke-opacity: .45; }
 .visit, .visits { fill: var(--token); }
 .operational { fill: var(--operational); } .gather { fill: var(--gather); }
@@ -50,25 +58,57 @@ summary b { font-weight: 600; } .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 13px; } td, th { text-align: left;
   padding: 2px 14px 2px 0; vertical-align: top; } th { color: var(--soft); font-weight: 500; }
 td:first-child, td:nth-child(2) { font-variant-numeric: tabular-nums; white-space: nowrap; }
-tr.bad td { color: var(--bad); }
+tr.bad td { color: var(--bad); } tr.bad td:last-child { font-weight: 600; }
+.cause { color: var(--ink); margin: 6px 0 0 16px; } .cause b { font-weight: 600; }
+.cause i { color: var(--soft); } .drawn { overflow-x: auto; } .drawn svg { min-width: 760px; }
 """
 _LEGEND: Final = (
     *(("rect", name, name.upper()) for name in ("operational", "gather", "commit", "recovery")),
-    ("mark", "bad", "loss or fault"),
-    ("mark", "odd", "pause, delay, remark"),
-    ("mark", "told", "other event"),
+    ("rect", "idle", "IDLE"),
+    ("hatched", "stopped", "did not run"),
+    ("rect", "gone", "no recording"),
+    ("bad", "bad", "loss or fault"),
+    ("odd", "odd", "pause, delay, remark"),
+    ("told", "told", "other event"),
     ("dot", "visit", "the token is here"),
 )
 _SHAPES: Final = {
     "rect": '<rect class="{}" width="14" height="12"/>',
-    "mark": '<path class="{}" d="M7 12l-6 -11h12z"/>',
+    "bad": '<path class="{}" d="M7 12l-6 -11h12z"/>',
+    "odd": '<path class="{}" d="M7 11l-5 -5l5 -5l5 5z"/>',
+    "told": '<path class="{}" d="M5 11v-8h4v8z"/>',
+    "hatched": '<path class="idle" d="M0 0h14v12h-14z"/><rect class="{}" width="14" height="12"/>',
     "dot": '<circle class="{}" cx="7" cy="6" r="4"/>',
 }
+_PATTERNS: Final = (
+    '<svg class="patterns" aria-hidden="true"><defs><pattern id="hatch" width="6" height="6"'
+    ' patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="3" height="6"'
+    ' fill="#000" fill-opacity=".45"/></pattern></defs></svg>'
+)
+# Of clients that come and go all the time; the table of all events has them.
+_BESIDE: Final = frozenset(
+    {"client_connected", "client_gone", "program_connected", "program_gone", "kept"}
+)
 _BAD_ROWS: Final = frozenset({"token_lost", "left_without_leave", "node_failed", "ring_faulty"})
 
 
-def draw(records: Sequence[FlightRecord]) -> str:
-    """Make the page of a timeline as ``merge`` gives it."""
+class Told(NamedTuple):
+    """A cause in words; ``remedy`` may be empty."""
+
+    what: str
+    confidence: str
+    text: str
+    remedy: str = ""
+
+
+def draw(
+    records: Sequence[FlightRecord], causes: Mapping[RingId, Sequence[Told]] | None = None
+) -> str:
+    """
+    Make the page of a timeline as ``merge`` gives it.
+
+    :param causes: why a ring was installed, by its name, as far as anybody knows.
+    """
     if not records:
         return _page("Nothing recorded", "<h1>Nothing recorded</h1><p>No record was chosen.</p>")
     timeline = Timeline(records)
@@ -76,13 +116,20 @@ def draw(records: Sequence[FlightRecord]) -> str:
     nodes = " ".join(str(nodeid) for nodeid in sorted({record.nodeid for record in records}))
     title = f"Flight recorder, nodes {nodes}"
     length_s = (whole.last_ns - whole.first_ns) / _NS_PER_S
-    about = f"{stamp(whole.first_ns)} to {stamp(whole.last_ns)}, {length_s:.1f} s"
+    about = f"{stamp(whole.first_ns)} to {stamp(whole.last_ns)} (UTC), {length_s:.1f} s"
+    episodes = find_episodes(records)
+    first = max(len(episodes) - EPISODES_MAX, 0)
+    numbered = [
+        (number, Span(episode.began_ns, episode.ended_ns))
+        for number, episode in enumerate(episodes[first:], first + 1)
+    ]
     parts = [
         f"<h1>{title}</h1>",
         f"<p>{about}, {len(records)} records. Point at a shape to read it.</p>",
+        _PATTERNS,
         _legend(),
-        timeline.draw(whole),
-        *_episodes(records, timeline),
+        _drawn(timeline.draw(whole, numbered)),
+        *_episodes(episodes, timeline, causes or {}),
         "<h2>All events but visits of the token</h2>",
         _table([record for record in records if record.name not in FREQUENT], _EVENTS_MAX),
     ]
@@ -106,8 +153,13 @@ def _legend() -> str:
     return f'<div class="legend">{"".join(entries)}</div>'
 
 
-def _episodes(records: Sequence[FlightRecord], timeline: Timeline) -> Iterable[str]:
-    found = find_episodes(records)
+def _drawn(svg: str) -> str:
+    return f'<div class="drawn">{svg}</div>'
+
+
+def _episodes(
+    found: Sequence[Episode], timeline: Timeline, causes: Mapping[RingId, Sequence[Told]]
+) -> Iterable[str]:
     shown = found[-EPISODES_MAX:]
     yield f"<h2>Changes of membership ({len(found)})</h2>"
     if len(shown) < len(found):
@@ -115,10 +167,24 @@ def _episodes(records: Sequence[FlightRecord], timeline: Timeline) -> Iterable[s
     for number, episode in enumerate(shown, len(found) - len(shown) + 1):
         margin_ns = int((episode.ended_ns - episode.began_ns) * _MARGIN) + _MARGIN_NS_MIN
         span = Span(episode.began_ns - margin_ns, episode.ended_ns + margin_ns)
+        rows = [record for record in episode.records if record.name not in _BESIDE]
         yield (
-            f"<details open><summary>{_summary(number, episode)}</summary>\n"
-            f"{timeline.draw(span)}\n{_table(episode.records, ROWS_MAX)}</details>"
+            f'<details open id="change-{number}"><summary>{_summary(number, episode)}</summary>\n'
+            f"{_causes(episode, causes)}{_drawn(timeline.draw(span))}\n"
+            f"<details><summary>{len(rows)} events</summary>{_table(rows, ROWS_MAX)}</details>"
+            "</details>"
         )
+
+
+def _causes(episode: Episode, causes: Mapping[RingId, Sequence[Told]]) -> str:
+    told = dict.fromkeys(cause for ring in episode.rings for cause in causes.get(ring, ()))
+    return "\n".join(
+        f'<p class="cause"><b>{escape(cause.what)}</b>: {escape(cause.text)}.'
+        f" <i>({escape(cause.confidence)})</i>"
+        + (f" To do: {escape(cause.remedy)}." if cause.remedy else "")
+        + "</p>"
+        for cause in told
+    )
 
 
 def _summary(number: int, episode: Episode) -> str:

@@ -33,21 +33,37 @@ class Episode:
 
     @property
     def left(self) -> tuple[int, ...]:
-        """Node ids that a ring lost in it."""
-        return self._named("members_left")
+        """Node ids that a ring lost in it, for the part that most nodes stayed in."""
+        return self._of_most("members_left")
 
     @property
     def joined(self) -> tuple[int, ...]:
-        """Node ids that a ring won in it."""
-        return self._named("members_joined")
+        """Node ids that a ring won in it, likewise."""
+        return self._of_most("members_joined")
 
-    def _named(self, name: str) -> tuple[int, ...]:
-        found: set[int] = set()
+    def _of_most(self, name: str) -> tuple[int, ...]:
+        """Of all nodes' points of view take that from which the fewest came and went."""
+        changed: dict[tuple[int, RingId | None], dict[str, set[int]]] = {}
+        kept: dict[tuple[int, RingId | None], int] = {}
         for record in self.records:
+            view = (record.nodeid, _ring_of(record))
             nodes = record.values.get("nodes")
-            if record.name == name and isinstance(nodes, tuple):
-                found |= set(nodes)
-        return tuple(sorted(found))
+            if record.name in {"members_left", "members_joined"} and isinstance(nodes, tuple):
+                changed.setdefault(view, {})[record.name] = set(nodes)
+            members = record.values.get("members")
+            if record.name == "ring_installed" and isinstance(members, tuple):
+                came = changed.setdefault(view, {}).get("members_joined", set())
+                kept[view] = len(set(members) - came)
+        if not changed:
+            return ()
+        best = max(changed, key=lambda view: (kept.get(view, -1), -view[0]))
+        return tuple(sorted(changed[best].get(name, ())))
+
+
+def _ring_of(record: FlightRecord) -> RingId | None:
+    """Give the ring that a change of members leads to."""
+    rep, seq = record.values.get("rep"), record.values.get("ring_seq")
+    return RingId(rep, seq) if isinstance(rep, int) and isinstance(seq, int) else None
 
 
 def entered_state(record: FlightRecord) -> int | None:

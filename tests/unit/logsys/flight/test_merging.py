@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from corosync_tw.corotypes import RingId
-from corosync_tw.logsys.flight.drawing import draw
+from corosync_tw.logsys.flight.drawing import Told, draw
 from corosync_tw.logsys.flight.episodes import find_episodes
 from corosync_tw.logsys.flight.events import TRACES, Code
 from corosync_tw.logsys.flight.merging import merge
@@ -147,15 +147,59 @@ def test_an_episode_lasts_until_all_have_a_ring(nodes):
 def test_a_page_shows_episodes_and_no_markup_of_what_was_recorded(nodes):
     story(nodes)
     page = draw(merge([node.recording() for node in nodes.values()]))
-    assert page.count("<details") == len(
-        find_episodes(merge([node.recording() for node in nodes.values()]))
-    )
+    found = find_episodes(merge([node.recording() for node in nodes.values()]))
+    assert page.count('<details open id="change-') == len(found)
+    # Each is led to from the whole.
+    assert page.count('<a href="#change-') == len(found)
     assert "left: 3" in page
     assert "<script" not in page
     assert "&lt;script&gt;" in page
     assert "http" not in page.replace("http-equiv", "")
     for shape in ('class="gather"', 'class="visit"', 'class="bad"', 'class="way"'):
         assert shape in page
+
+
+def test_a_page_tells_causes_of_rings_and_no_markup_in_them(nodes):
+    story(nodes)
+    records = merge([node.recording() for node in nodes.values()])
+    told = {
+        RING_2: [Told("Why node 3 left", "certain", "<b>its process</b> ended", "look & see")],
+        RingId(9, 9): [Told("Why node 9 left", "likely", "never shown")],
+    }
+    page = draw(records, told)
+    assert "<b>Why node 3 left</b>: &lt;b&gt;its process&lt;/b&gt; ended." in page
+    assert "To do: look &amp; see." in page
+    assert "never shown" not in page
+
+
+def test_a_page_shows_when_a_node_did_not_run(nodes):
+    end_ns = run_ring(nodes, RING_1, 0, 30)
+    for second in range(1, 10):
+        nodes[1].at(end_ns + second * 1000 * MS, Code.SAMPLE, *RING_1, 0, 0)
+    nodes[2].at(end_ns + 6000 * MS, Code.LOOP_PAUSED, 5000 * MS, 800 * MS)
+    nodes[2].at(end_ns + 9000 * MS, Code.SAMPLE, *RING_1, 0, 0)
+    page = draw(merge([node.recording() for node in nodes.values()]))
+    assert page.count('<rect class="stopped" x=') == 1
+    assert "its recording ends here" in page
+    nodes[3].true_ns = end_ns + 9000 * MS
+    killed = nodes[3].recording()
+    nodes[3].start()
+    nodes[3].recorder.record_text(Code.NODE_STARTED, (3, 77), "1")
+    page = draw(merge([killed, *(node.recording() for node in nodes.values())]))
+    assert "its recording ends here" not in page
+    assert ">not running<" in page
+
+
+def test_members_that_came_are_those_of_the_larger_part(nodes):
+    """Of the point of view of one node that was alone, all others are new."""
+    run_ring(nodes, RING_1, 0, 3)
+    for nodeid, node in nodes.items():
+        node.gathers(10 * MS)
+        came = [3] if nodeid < 3 else [1, 2]
+        node.recorder.record_list(Code.MEMBERS_JOINED, RING_2, came)
+        node.recovers(20 * MS, RING_2, [1, 2, 3])
+    last = find_episodes(merge([node.recording() for node in nodes.values()]))[-1]
+    assert (last.left, last.joined) == ((), (3,))
 
 
 def test_a_page_of_many_visits_shows_how_many(nodes):
