@@ -177,7 +177,8 @@ def _episodes(
 
 
 def _causes(episode: Episode, causes: Mapping[RingId, Sequence[Told]]) -> str:
-    told = dict.fromkeys(cause for ring in episode.rings for cause in causes.get(ring, ()))
+    # A part that split off sees all others leave: of its ring nothing is told beside the main one.
+    told: Sequence[Told] = next((causes[ring] for ring in _rings(episode) if ring in causes), ())
     return "\n".join(
         f'<p class="cause"><b>{escape(cause.what)}</b>: {escape(cause.text)}.'
         f" <i>({escape(cause.confidence)})</i>"
@@ -187,6 +188,11 @@ def _causes(episode: Episode, causes: Mapping[RingId, Sequence[Told]]) -> str:
     )
 
 
+def _rings(episode: Episode) -> list[RingId]:
+    """Give the rings of an episode, the main one first."""
+    return sorted(episode.rings, key=lambda ring: ring != episode.main_ring)
+
+
 def _summary(number: int, episode: Episode) -> str:
     length_s = (episode.ended_ns - episode.began_ns) / _NS_PER_S
     words = [f"<b>{number}. {stamp(episode.began_ns)}</b>, {length_s:.3f} s"]
@@ -194,7 +200,7 @@ def _summary(number: int, episode: Episode) -> str:
         words.append(f"left: {' '.join(map(str, episode.left))}")
     if episode.joined:
         words.append(f"joined: {' '.join(map(str, episode.joined))}")
-    rings = ", ".join(ring_id_text(ring) for ring in episode.rings)
+    rings = ", ".join(ring_id_text(ring) for ring in _rings(episode))
     words.append(f"ring {rings}" if rings else "no ring was installed")
     if not episode.settled:
         words.append("a recording ends in it")

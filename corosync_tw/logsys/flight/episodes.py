@@ -12,6 +12,12 @@ from corosync_tw.totem.const import MembState
 PRELUDE_NS: Final = 2_000_000_000
 # Of the token, and what comes every second.
 FREQUENT: Final = frozenset({"token_received", "sample"})
+# What tells who is in a ring, and the field that does.
+_MEMBERS: Final = {
+    "ring_installed": "members",
+    "members_left": "nodes",
+    "members_joined": "nodes",
+}
 
 
 @dataclass(slots=True)
@@ -32,32 +38,40 @@ class Episode:
     settled: bool = True
 
     @property
+    def main_ring(self) -> RingId | None:
+        """The ring of the part that most nodes stayed in; None when none was installed."""
+        return self._main[0]
+
+    @property
     def left(self) -> tuple[int, ...]:
-        """Node ids that a ring lost in it, for the part that most nodes stayed in."""
-        return self._of_most("members_left")
+        """Node ids that the main ring lost."""
+        return self._main[1]
 
     @property
     def joined(self) -> tuple[int, ...]:
-        """Node ids that a ring won in it, likewise."""
-        return self._of_most("members_joined")
+        """Node ids that the main ring won."""
+        return self._main[2]
 
-    def _of_most(self, name: str) -> tuple[int, ...]:
-        """Of all nodes' points of view take that from which the fewest came and went."""
-        changed: dict[tuple[int, RingId | None], dict[str, set[int]]] = {}
-        kept: dict[tuple[int, RingId | None], int] = {}
+    @property
+    def _main(self) -> tuple[RingId | None, tuple[int, ...], tuple[int, ...]]:
+        """Of all nodes' points of view take that from which most stayed: ring, left, joined."""
+        views: dict[tuple[int, RingId | None], dict[str, tuple[int, ...]]] = {}
         for record in self.records:
-            view = (record.nodeid, _ring_of(record))
-            nodes = record.values.get("nodes")
-            if record.name in {"members_left", "members_joined"} and isinstance(nodes, tuple):
-                changed.setdefault(view, {})[record.name] = set(nodes)
-            members = record.values.get("members")
-            if record.name == "ring_installed" and isinstance(members, tuple):
-                came = changed.setdefault(view, {}).get("members_joined", set())
-                kept[view] = len(set(members) - came)
-        if not changed:
-            return ()
-        best = max(changed, key=lambda view: (kept.get(view, -1), -view[0]))
-        return tuple(sorted(changed[best].get(name, ())))
+            if record.name in _MEMBERS:
+                nodes = record.values.get(_MEMBERS[record.name])
+                if isinstance(nodes, tuple):
+                    view = views.setdefault((record.nodeid, _ring_of(record)), {})
+                    view[record.name] = tuple(sorted(set(nodes)))
+
+        def stayed(key: tuple[int, RingId | None]) -> tuple[int, int]:
+            view = views[key]
+            came = view.get("members_joined", ())
+            return len({*view.get("ring_installed", ())}.difference(came)), -key[0]
+
+        if not views:
+            return None, (), ()
+        best = max(views, key=stayed)
+        return best[1], views[best].get("members_left", ()), views[best].get("members_joined", ())
 
 
 def _ring_of(record: FlightRecord) -> RingId | None:

@@ -202,6 +202,27 @@ def test_members_that_came_are_those_of_the_larger_part(nodes):
     assert (last.left, last.joined) == ((), (3,))
 
 
+def test_of_two_parts_the_larger_one_is_explained(nodes):
+    run_ring(nodes, RING_1, 0, 3)
+    alone = RingId(3, 12)
+    for nodeid, node in nodes.items():
+        node.gathers(10 * MS)
+        lost, ring, members = ([3], RING_2, [1, 2]) if nodeid < 3 else ([1, 2], alone, [3])
+        node.recorder.record_list(Code.MEMBERS_LEFT, ring, lost)
+        node.recovers(20 * MS, ring, members)
+    records = merge([node.recording() for node in nodes.values()])
+    last = find_episodes(records)[-1]
+    assert (last.main_ring, last.left, last.joined) == (RING_2, (3,), ())
+    told = {
+        RING_2: [Told("Why 3 left", "certain", "a")],
+        alone: [Told("Why 1 left", "likely", "b")],
+    }
+    page = draw(records, told)
+    assert "left: 3; ring 1.c, 3.c" in page
+    assert "Why 3 left" in page
+    assert "Why 1 left" not in page
+
+
 def test_a_page_of_many_visits_shows_how_many(nodes):
     run_ring(nodes, RING_1, 0, 1200, hop_ns=10_000)
     page = draw(merge([node.recording() for node in nodes.values()]))

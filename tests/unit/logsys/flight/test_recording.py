@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -315,6 +316,25 @@ def test_lists_and_texts_that_were_written_over_in_part_are_told(recorder):
     (record,) = Recording(bytes(data), "test").records()
     assert not record.whole
     assert record.text == f"node 2 left the ring: {'x' * 48} (cut short)"
+
+
+def test_a_file_in_the_other_byte_order_is_no_recording(recorder):
+    recorder.record(Code.NODE_READY)
+    data = recorder.snapshot()
+    turned = b"".join(data[at : at + 8][::-1] for at in range(0, len(data), 8))
+    with pytest.raises(RecordingError, match="it does not begin as a recording does"):
+        Recording(turned, "turned")
+
+
+def test_a_file_of_a_later_format_says_so_and_gives_what_is_whole(recorder):
+    recorder.record(Code.NODE_READY)
+    data = bytearray(recorder.snapshot())
+    data[8:12] = struct.pack("<I", layout.FORMAT_VERSION + 1)
+    crc_at = layout.HEAD.size
+    data[crc_at : crc_at + 4] = struct.pack("<I", zlib.crc32(bytes(data[:crc_at])))
+    recording = Recording(bytes(data), "later")
+    assert "the file is of format 2, this program reads 1" in recording.damage
+    assert [record.name for record in recording.records()] == ["node_ready"]
 
 
 def test_longer_lists_than_there_is_room_for_are_cut(recorder):
