@@ -59,6 +59,7 @@ def recording(tmp_path):
     recorder.record_list(Code.RING_INSTALLED, (1, 12), (1,))
     recorder.record_text(Code.NODE_FAILED, (8,), EVIL)
     recorder.record_text(Code.LOG, (3, 0), EVIL)
+    recorder.record(Code.LOOP_PAUSED, 2_000_000, 1_000_000)
     recorder.close()
     return path
 
@@ -74,7 +75,7 @@ def with_table(path, table):
 def hostile_table(recording):
     head, _ = layout.decode_head(recording.read_bytes())
     told = json.loads(head.table)
-    codes = {Code.NODE_FAILED, Code.LOG, Code.MEMBERS_LEFT, Code.RING_INSTALLED, Code.NODE_STARTED}
+    codes = {Code.NODE_FAILED, Code.LOG, Code.MEMBERS_LEFT, Code.RING_INSTALLED, Code.LOOP_PAUSED}
     codes |= {TRACES + TraceCode.STATE_ENTERED, TRACES + TraceCode.TOKEN_RECEIVED}
     events = [event for event in told["events"] if event[0] in codes]
     for event in events:
@@ -136,7 +137,8 @@ class Tags(HTMLParser):
 
 @RECORDINGS
 def test_a_page_holds_recorded_texts_as_text_alone(which, request, tmp_path, capsys):
-    main(["fplay", "--html", "-", str(request.getfixturevalue(which))])
+    paths = str(request.getfixturevalue(which)), failed(tmp_path / "flight-2.rec")
+    main(["fplay", "--html", "-", *paths])
     page = capsys.readouterr().out
     found = Tags(page)
     assert "<script>alert(1)</script><img src=x onerror=alert(1)>" in found.text
