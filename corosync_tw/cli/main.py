@@ -12,7 +12,7 @@ from typing import Final
 
 from corosync_tw import __version__
 from corosync_tw.cli.stock_run import run
-from corosync_tw.cli.stock_tools import PROGRAM, STOCK_TOOLS
+from corosync_tw.cli.stock_tools import EXIT_INTERRUPTED, PROGRAM, STOCK_TOOLS
 from corosync_tw.kernels import choice
 
 _OWN_TOOLS: Final = (
@@ -33,13 +33,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     Run the tool that the first argument names.
 
-    Raises: SystemExit; 0 when all is well, 1 after an error, 2 for a wrong command line.
+    Raises: SystemExit; 0 when all is well, 1 after an error, 2 for a wrong command line, 130
+    when it was interrupted.
     """
     argv = sys.argv[1:] if argv is None else argv
-    if argv and argv[0] in STOCK_TOOLS:
-        tool = import_module(f"corosync_tw.cli.{argv[0]}").main
-        run(tool, argv[1:], f"corosync-{argv[0]}")
-    _main_of_own(argv)
+    try:
+        if argv and argv[0] in STOCK_TOOLS:
+            tool = import_module(f"corosync_tw.cli.{argv[0]}").main
+            run(tool, argv[1:], f"corosync-{argv[0]}")
+        _main_of_own(argv)
+    except KeyboardInterrupt:
+        raise SystemExit(EXIT_INTERRUPTED) from None
 
 
 def _main_of_own(argv: Sequence[str]) -> None:

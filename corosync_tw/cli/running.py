@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet import task
 from twisted.internet.defer import Deferred
 
-from corosync_tw.cli.stock_tools import PROGRAM
+from corosync_tw.cli.stock_tools import EXIT_INTERRUPTED, PROGRAM
 from corosync_tw.errors import CsError
 from corosync_tw.printable import printable_lines
 from corosync_tw.timers.clock import install_monotonic
@@ -36,6 +36,7 @@ def run(tool: Callable[[Any], Coroutine[Deferred[Any], Any, int]]) -> None:
 
     Raises: SystemExit with the tool's exit code; 1 after an error, which is said on stderr.
     """
+    ended: list[bool] = []
 
     async def guarded(reactor: Any) -> None:
         try:
@@ -45,6 +46,9 @@ def run(tool: Callable[[Any], Coroutine[Deferred[Any], Any, int]]) -> None:
             write_no_more()
             return
         except CsError as fault:
+            if ended:
+                # By a signal, which closed the connection to the daemon as well.
+                raise SystemExit(EXIT_INTERRUPTED) from fault
             complain(str(fault) or fault.name)
             code = 1
         if code:
@@ -53,6 +57,7 @@ def run(tool: Callable[[Any], Coroutine[Deferred[Any], Any, int]]) -> None:
     def begin(reactor: Any) -> Deferred[None]:
         # A tool that runs for hours, as top does, must not stop when the clock is set back.
         install_monotonic(reactor)
+        reactor.addSystemEventTrigger("before", "shutdown", ended.append, True)
         return Deferred.fromCoroutine(guarded(reactor))
 
     task.react(begin)

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+# As shells tell of SIGINT.
+EXIT_INTERRUPTED: Final = 130
 PROGRAM: Final = "corosync-tw"
 # Each is a module of this package, and stands in for corosync-NAME.
 STOCK_TOOLS: Final = {

@@ -79,7 +79,8 @@ def strangers(cluster: Cluster) -> Iterator[Finding]:
                 Severity.WARNING,
                 (nodeid,),
                 f"did not answer: {fault}",
-                "see its log, and whether the machine is overloaded",
+                "see its log, whether its machine is overloaded, and whether multicast (transport"
+                " udp) and long frames reach it",
             )
 
 

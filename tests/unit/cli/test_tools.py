@@ -111,6 +111,32 @@ async def test_stay_listens_on_and_the_end_of_the_daemon_is_an_error(tmp_path):
 
 
 @pytest_twisted.ensureDeferred
+async def test_an_interrupted_tool_ends_without_a_word(tmp_path):
+    async with Bed(tmp_path) as bed:
+        tool = Tool("cpg", "room", "--stay", "--socket", bed.path)
+        await tool.says(b"joined")
+        tool.transport.signalProcess("INT")
+        assert await tool.ended == 130
+        assert tool.err.count(b"\n") == 1
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_tool_whom_nobody_reads_ends_without_a_word(tmp_path):
+    async with Bed(tmp_path) as bed:
+        tool = Tool("status", "--json", "--socket", bed.path)
+        tool.transport.closeChildFD(1)
+        assert await tool.ended == 0
+        assert tool.err == b""
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_path_that_no_socket_can_have_is_refused():
+    tool = Tool("status", "--socket", "/x" * 54)
+    assert await tool.ended == 1
+    assert b"the path of a socket has 107 bytes at most" in tool.err
+
+
+@pytest_twisted.ensureDeferred
 async def test_status_for_people_and_for_programs(tmp_path):
     async with Bed(tmp_path) as bed:
         tool = Tool("status", "--json", "--socket", bed.path)
