@@ -16,7 +16,7 @@ from corosync_tw.cli.reaching import add_options, reach
 from corosync_tw.cli.running import complain, progress, run
 from corosync_tw.client.node import Node
 from corosync_tw.diagnosis.rules import diagnose
-from corosync_tw.errors import CsError
+from corosync_tw.errors import CsError, CsNotSupported
 from corosync_tw.services.inspection.wire import Topic
 
 _FILES: Final = {
@@ -115,8 +115,12 @@ class Archive:
         self._tar.addfile(member, io.BytesIO(data))
 
     def lack(self, nodeid: int, what: str, fault: CsError) -> None:
-        """Note what a node did not tell."""
-        self.errors.append(f"node {nodeid}: {what}: {str(fault) or fault.name}")
+        """Note what a node did not tell; of one that knows no questions, that alone."""
+        said = f"node {nodeid}: {what}: {str(fault) or fault.name}"
+        if isinstance(fault, CsNotSupported):
+            said = f"node {nodeid}: {str(fault) or fault.name}"
+        if said not in self.errors:
+            self.errors.append(said)
 
 
 async def fill(reactor: Any, node: Node, archive: Archive) -> None:
