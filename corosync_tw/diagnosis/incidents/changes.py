@@ -2,11 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final
 
 from corosync_tw.corotypes import RingId
 from corosync_tw.diagnosis.incidents.lives import Life, number, numbers
 from corosync_tw.logsys.flight.record import FlightRecord
 from corosync_tw.totem.const import MembState
+
+# Lives whose steps are kept, for they are asked for again and again.
+LIVES_MAX: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +70,13 @@ class Change:
         return max(step.installed.aligned_ns for step in self.steps)
 
 
-def steps_of(life: Life) -> Iterator[Step]:
+@lru_cache(maxsize=LIVES_MAX)
+def steps_of(life: Life) -> tuple[Step, ...]:
     """Find the steps of one process."""
+    return tuple(_steps(life))
+
+
+def _steps(life: Life) -> Iterator[Step]:
     old_ring: RingId | None = None
     began_ns: int | None = None
     parts: dict[str, tuple[int, ...]] = {}

@@ -1,5 +1,6 @@
 """What processes of nodes recorded, and how each of them ended."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -17,10 +18,10 @@ class End(Enum):
     OPEN = "has no ending"  # killed, stopped, or copied while it ran
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Life:
     """
-    One process of one node.
+    One process of one node; one is like another only if it is the same.
 
     :ivar boot_id: of its machine's kernel; another one after a restart of the machine.
     :ivar records: by time, aligned with those of other lives; visits of the token may be missing.
@@ -43,9 +44,13 @@ class Life:
 
     def within(self, since_ns: int, until_ns: int) -> Iterator[FlightRecord]:
         """Give the records of a time on the aligned clock."""
-        for record in self.records:
-            if since_ns <= record.aligned_ns <= until_ns:
-                yield record
+        first = bisect_left(self.records, since_ns, key=_aligned)
+        last = bisect_right(self.records, until_ns, key=_aligned)
+        yield from self.records[first:last]
+
+
+def _aligned(record: FlightRecord) -> int:
+    return record.aligned_ns
 
 
 def near(record: FlightRecord, when_ns: int, span_ns: int) -> bool:
