@@ -4,8 +4,9 @@ import time
 
 from bench import core, links, recorder, ring
 from bench.figures import size_column
+from corosync_tw.corotypes import NS_PER_S
 from corosync_tw.sim.cluster import Cluster
-from corosync_tw.sim.options import NS_PER_S, Options
+from corosync_tw.sim.options import Options
 
 CORE_SIZES = (64, 1600, 40_000)
 CORE_BED = "3 nodes in one process"

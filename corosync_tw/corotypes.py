@@ -15,7 +15,10 @@ Slices = tuple[Buffer, ...]
 PROCESSOR_COUNT_MAX: Final = 384
 MESSAGE_SIZE_MAX: Final = 1024 * 1024
 CPG_MAX_NAME_LENGTH: Final = 128
+NS_PER_US: Final = 1_000
 NS_PER_MS: Final = 1_000_000
+NS_PER_S: Final = 1_000_000_000
+MS_PER_S: Final = 1_000
 # The cs_error_t that is none.
 CS_OK: Final = 1
 

@@ -21,9 +21,9 @@ from corosync_tw.cli.stock_run import (
     print_json,
 )
 from corosync_tw.client.qb.cmap import Map, connect_cmap
-from corosync_tw.corotypes import NS_PER_MS
+from corosync_tw.corotypes import NS_PER_MS, NS_PER_S
 from corosync_tw.errors import CsError
-from corosync_tw.logsys.qb_blackbox import NS_PER_S, BlackboxEntry, entry_line, read_blackbox
+from corosync_tw.logsys.qb_blackbox import BlackboxEntry, entry_line, read_blackbox
 from corosync_tw.printable import printable
 
 PROGRAM: Final = "corosync-blackbox"

@@ -14,6 +14,7 @@ from typing import Any, Final
 from corosync_tw.cli.fplay_causes import causes_of
 from corosync_tw.cli.running import write_no_more
 from corosync_tw.cli.stock_tools import PROGRAM
+from corosync_tw.corotypes import NS_PER_S
 from corosync_tw.logsys.flight.drawing import draw
 from corosync_tw.logsys.flight.following import Follower
 from corosync_tw.logsys.flight.layout import RecordingError
@@ -28,7 +29,6 @@ from corosync_tw.printable import printable_lines
 
 DEFAULT_FILES: Final = "/var/lib/corosync/flight-*.rec"
 POLL_INTERVAL_S: Final = 0.2
-_NS_PER_S: Final = 1_000_000_000
 
 
 def add_parser(tools: Any) -> None:
@@ -198,7 +198,7 @@ def point_in_time(text: str) -> int:
     ago = re.fullmatch(r"(\d{1,9})([smhd])", text)
     if ago is not None:
         seconds = int(ago[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[ago[2]]
-        return time.time_ns() - seconds * _NS_PER_S
+        return time.time_ns() - seconds * NS_PER_S
     try:
         when = datetime.fromisoformat(text)
     except ValueError as error:

@@ -17,7 +17,8 @@ from struct import Struct
 from typing import Final
 
 from corosync_tw import features
-from corosync_tw.dissect.capture import NS_PER_S, PACKET_LEN_BYTES_MAX, Packet
+from corosync_tw.corotypes import NS_PER_S
+from corosync_tw.dissect.capture import PACKET_LEN_BYTES_MAX, Packet
 from corosync_tw.dissect.packets import ETHERNET, RAW
 from corosync_tw.errors import CsError
 

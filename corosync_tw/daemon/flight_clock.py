@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from corosync_tw.corotypes import NS_PER_MS
+from corosync_tw.corotypes import MS_PER_S, NS_PER_MS
 from corosync_tw.daemon.journal import Journal
 from corosync_tw.logsys.flight.events import Code
 from corosync_tw.logsys.flight.recorder import NoRecorder
@@ -11,7 +11,6 @@ from corosync_tw.timers.steps import ClockWatch
 
 # Clocks that are bent drift apart; a recording follows in steps of this size.
 DRIFT_NS_MAX: Final = NS_PER_MS
-_MS_PER_S: Final = 1000
 
 
 class FlightClock:
@@ -51,7 +50,7 @@ class FlightClock:
         self._journal.main.notice(
             "The system's clock was set by {step_s:+.3f} s; timeouts do not follow it, but times in"
             " the log do.",
-            step_s=step_ns / NS_PER_MS / _MS_PER_S,
+            step_s=step_ns / NS_PER_MS / MS_PER_S,
         )
 
     def suspended(self, length_ns: int) -> None:
@@ -59,5 +58,5 @@ class FlightClock:
         self._recorder.record(Code.SUSPENDED, length_ns)
         self._journal.main.warning(
             "The machine was suspended for {length_s:.3f} s.",
-            length_s=length_ns / NS_PER_MS / _MS_PER_S,
+            length_s=length_ns / NS_PER_MS / MS_PER_S,
         )

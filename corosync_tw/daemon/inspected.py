@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, Final
 import twisted
 from corosync_tw import __version__
 from corosync_tw.config.schema import Config
+from corosync_tw.corotypes import NS_PER_MS
 from corosync_tw.daemon import scheduling
 from corosync_tw.daemon.complaints import Complaints
 from corosync_tw.daemon.facts import NodeFacts
@@ -41,7 +42,6 @@ _DIGEST_LABEL: Final = b"corosync_tw: which key is this?"
 # What the nodes of a cluster have to agree on.
 _COMMON: Final = ("totem.", "nodelist.node.", "quorum.")
 _OWN: Final = re.compile(r"totem\.interface\.\d+\.bindnetaddr|totem\.(nodeid|keyfile)$")
-_NS_PER_MS: Final = 1_000_000
 
 
 def state(
@@ -65,7 +65,7 @@ def state(
         "quorate": stack.quorate,
         "transport": config.transport(),
         "frame_len_bytes_max": stack.params.frame_len_bytes_max,
-        "token_timeout_ms": stack.params.token_timeout_ns // _NS_PER_MS,
+        "token_timeout_ms": stack.params.token_timeout_ns // NS_PER_MS,
         "configuration": dict(_common(maps.icmap)),
         "key_digest": _key_digest(config.crypto.key),
         "nodes": [

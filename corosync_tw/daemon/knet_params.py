@@ -13,7 +13,7 @@ from corosync_tw.config.report import Report
 from corosync_tw.config.schema import Config
 from corosync_tw.config.schema_totem import InterfaceConfig
 from corosync_tw.config.timing import ping_timing
-from corosync_tw.corotypes import NS_PER_MS
+from corosync_tw.corotypes import NS_PER_MS, NS_PER_S
 from corosync_tw.net.knet.compression import CompressionError, check_model
 from corosync_tw.net.knet.params import (
     COMPRESS_THRESHOLD_BYTES,
@@ -24,7 +24,6 @@ from corosync_tw.net.knet.params import (
 )
 from corosync_tw.net.knet_carrier import CarrierSettings
 
-NS_PER_S: Final = 1000 * NS_PER_MS
 _POLICIES: Final = {
     "passive": LinkPolicy.PASSIVE,
     "active": LinkPolicy.ACTIVE,

@@ -4,13 +4,13 @@ import resource
 import time
 from typing import Final
 
+from corosync_tw.corotypes import NS_PER_US
 from corosync_tw.services.cmap.values import TypedValue
 from corosync_tw.services.stats.tables import Table
 
 PREFIX: Final = "stats.corosync_tw.process."
 _CPU_US: Final = f"{PREFIX}cpu_us"
 _MAX_RSS: Final = f"{PREFIX}max_rss"
-_NS_PER_US: Final = 1000
 
 
 def process_table() -> Table:
@@ -22,7 +22,7 @@ def process_table() -> Table:
     return Table(
         "",
         {
-            _CPU_US: lambda: TypedValue.u64(time.process_time_ns() // _NS_PER_US),
+            _CPU_US: lambda: TypedValue.u64(time.process_time_ns() // NS_PER_US),
             _MAX_RSS: lambda: TypedValue.u64(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss),
         },
     )

@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from corosync_tw.corotypes import NS_PER_S
 from corosync_tw.diagnosis.cluster import Cluster
 from corosync_tw.diagnosis.finding import Finding, Severity, nodes_text
 
 CLOCK_OFFSET_NS_MAX: Final = 1_000_000_000
-_NS_PER_S: Final = 1_000_000_000
 _UNSET: Final = "not set"
 _KEYS_SHOWN_MAX: Final = 8
 
@@ -87,7 +87,7 @@ def clocks(cluster: Cluster) -> Iterator[Finding]:
             yield Finding(
                 Severity.WARNING,
                 (nodeid,),
-                f"its clock is {abs(offset_ns) / _NS_PER_S:.1f} s {way} node {cluster.nodeid}'s",
+                f"its clock is {abs(offset_ns) / NS_PER_S:.1f} s {way} node {cluster.nodeid}'s",
                 "run an NTP client on all nodes; the ring does not need it, but whoever compares"
                 " logs does",
             )

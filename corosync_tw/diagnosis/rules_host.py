@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from corosync_tw.corotypes import NS_PER_MS
 from corosync_tw.diagnosis.cluster import Cluster
 from corosync_tw.diagnosis.finding import Finding, Severity
 
 FREE_BYTES_MIN: Final = 64 * 1024 * 1024
 LOCKED_BYTES_MIN: Final = 128 * 1024 * 1024
 PAUSE_AGE_MS_MAX: Final = 24 * 3600 * 1000
-_NS_PER_MS: Final = 1_000_000
 # A node says the same again after a minute.
 COMPLAINT_AGE_MS_MAX: Final = 150_000
 _SENTENCE: Final = re.compile(r"(?:rx: )?(.+?)(?:; they are dropped\. |[.!;] )(.+)")
@@ -22,7 +22,7 @@ _BYTES_PER_MB: Final = 1024 * 1024
 def pauses(cluster: Cluster) -> Iterator[Finding]:
     """Say which daemon did not run when it should have."""
     for nodeid, facts in cluster.facts.items():
-        since_ms = facts.wall_ns // _NS_PER_MS - PAUSE_AGE_MS_MAX
+        since_ms = facts.wall_ns // NS_PER_MS - PAUSE_AGE_MS_MAX
         delays_ms = [float(delay_ms) for at_ms, delay_ms in facts.pauses if at_ms >= since_ms]
         if not delays_ms:
             continue
@@ -41,7 +41,7 @@ def pauses(cluster: Cluster) -> Iterator[Finding]:
 def complaints(cluster: Cluster) -> Iterator[Finding]:
     """Pass on what a node just warned of; the first sentence is the fault, the rest the remedy."""
     for nodeid, facts in cluster.facts.items():
-        since_ms = facts.wall_ns // _NS_PER_MS - COMPLAINT_AGE_MS_MAX
+        since_ms = facts.wall_ns // NS_PER_MS - COMPLAINT_AGE_MS_MAX
         for said_ms, text in facts.complaints:
             if said_ms >= since_ms:
                 found = _SENTENCE.match(text)

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import BinaryIO, Final, NamedTuple
 
+from corosync_tw.corotypes import NS_PER_S
 from corosync_tw.errors import CsError
 from corosync_tw.printable import printable
 
-NS_PER_S: Final = 1_000_000_000
 # Longest packet that libpcap writes (MAXIMUM_SNAPLEN).
 PACKET_LEN_BYTES_MAX: Final = 262_144
 # A block of pcapng that holds a packet has its options behind it.

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
-from corosync_tw.dissect.capture import NS_PER_S
+from corosync_tw.corotypes import NS_PER_S
 from corosync_tw.dissect.decode import Layer, Value
 from corosync_tw.dissect.fields import DATA, Field, Fixed, Repeated
 from corosync_tw.dissect.sniffer import Frame

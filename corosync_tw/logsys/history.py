@@ -8,8 +8,9 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
+from corosync_tw.corotypes import NS_PER_S
 from corosync_tw.logsys.format import Record
-from corosync_tw.logsys.qb_blackbox import NS_PER_S, BlackboxEntry
+from corosync_tw.logsys.qb_blackbox import BlackboxEntry
 from corosync_tw.logsys.settings import SUBSYSTEMS
 
 HISTORY_LINES_MAX: Final = 4096

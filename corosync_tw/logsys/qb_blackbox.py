@@ -18,12 +18,11 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from corosync_tw.corotypes import NS_PER_MS
+from corosync_tw.corotypes import NS_PER_S
 from corosync_tw.logsys.levels import Level
 from corosync_tw.logsys.qb_format import expand
 
 CHUNK_LEN_BYTES_MAX: Final = 65536
-NS_PER_S: Final = 1000 * NS_PER_MS
 _MAGIC: Final = 0xA1A1A1A1
 # The same in either byte order.
 _MAGIC_BYTES: Final = b"\xa1\xa1\xa1\xa1"

@@ -14,7 +14,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from corosync_tw.logsys.qb_blackbox import NS_PER_S, BlackboxEntry
+from corosync_tw.corotypes import NS_PER_S
+from corosync_tw.logsys.qb_blackbox import BlackboxEntry
 
 # Stock keeps 8 MiB (exec/logsys.c, IPC_LOGSYS_SIZE); its reader needs as much in /dev/shm.
 BLACKBOX_LEN_BYTES_MAX: Final = 8 * 1024 * 1024

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from corosync_tw.corotypes import NS_PER_S
 from corosync_tw.logsys.format import Record
 
 LINES_PER_INTERVAL_MAX: Final = 10
 INTERVAL_NS: Final = 10_000_000_000
 KINDS_MAX: Final = 256
-_NS_PER_S: Final = 1_000_000_000
 
 _Kind = tuple[str, int, str]
 
@@ -105,5 +105,5 @@ class Repeats:
         if last is None:
             return []
         count = interval.untold_lines
-        text = f"{last.text.rstrip()} ({count} more like it within {INTERVAL_NS // _NS_PER_S} s)"
+        text = f"{last.text.rstrip()} ({count} more like it within {INTERVAL_NS // NS_PER_S} s)"
         return [last._replace(text=text)]

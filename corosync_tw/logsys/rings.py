@@ -6,7 +6,7 @@ Source: corosync 1.4.10 exec/totemrrp.c.
 
 from typing import Final, NamedTuple
 
-from corosync_tw.corotypes import NS_PER_MS
+from corosync_tw.corotypes import MS_PER_S, NS_PER_MS
 from corosync_tw.logsys.levels import Level
 from corosync_tw.logsys.traces import Message
 from corosync_tw.totem.links import (
@@ -17,7 +17,6 @@ from corosync_tw.totem.links import (
     ProbeFault,
 )
 
-_MS_PER_S: Final = 1000
 _REFUSALS: Final = {
     ProbeFault.MALFORMED: "it is malformed: another program sends to our port, or another version",
     ProbeFault.WRONG_NETWORK: (
@@ -107,9 +106,9 @@ def _recovered(event: LinkEvent) -> Said:
         case _:
             head = f"Automatically recovered ring {event.link}"
             why = f"the tests of node {event.nodeid} were clean"
-    evidence = f"ring {event.link}: was faulty for {faulty_ns / NS_PER_MS / _MS_PER_S:.1f} s, {why}"
+    evidence = f"ring {event.link}: was faulty for {faulty_ns / NS_PER_MS / MS_PER_S:.1f} s, {why}"
     if hold_ns:
-        hold_s = hold_ns / NS_PER_MS / _MS_PER_S
+        hold_s = hold_ns / NS_PER_MS / MS_PER_S
         evidence += f"; the next fault within a while keeps it out for {hold_s:g} s at least"
     return Said((_totem(Level.NOTICE, head), _totem(Level.NOTICE, evidence)))
 

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from corosync_tw import features
+from corosync_tw.corotypes import MS_PER_S
 from corosync_tw.logsys.format import LineFormat, Record
 from corosync_tw.logsys.levels import Level
 
@@ -27,7 +28,6 @@ JOURNAL_SOCKET: Final = "/run/systemd/journal/socket"
 IDENTIFIER: Final = "corosync"
 # A pipe that is ready takes as much without blocking (pipe(7), PIPE_BUF).
 _PIECE_LEN_BYTES: Final = select.PIPE_BUF
-_MS_PER_S: Final = 1000
 _LINE_END: Final = 0x0A
 # syslog.h.
 FACILITIES: Final = {
@@ -143,7 +143,7 @@ class _Partly(Exception):
 def _writable(fd: int, wait_s: float) -> bool:
     poller = select.poll()
     poller.register(fd, select.POLLOUT)
-    return bool(poller.poll(wait_s * _MS_PER_S))
+    return bool(poller.poll(wait_s * MS_PER_S))
 
 
 class SocketSink(ABC):

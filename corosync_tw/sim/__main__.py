@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 
+from corosync_tw.corotypes import NS_PER_S
 from corosync_tw.prng import generator
 from corosync_tw.sim.cluster import Cluster, Result
 from corosync_tw.sim.link_checks import LinkTally
@@ -21,7 +22,7 @@ from corosync_tw.sim.link_options import (
     draw_link_options,
     plain_link_options,
 )
-from corosync_tw.sim.options import NS_PER_S, Fault, Options, as_text, draw_nodes, draw_options
+from corosync_tw.sim.options import Fault, Options, as_text, draw_nodes, draw_options
 from corosync_tw.sim.timeline import render
 
 BAR_WIDTH = 40

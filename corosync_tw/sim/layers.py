@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from corosync_tw.corotypes import NS_PER_S
 from corosync_tw.errors import MalformedFrame
 from corosync_tw.net.knet.engine import KnetEngine
 from corosync_tw.net.knet.params import KnetParams, LinkParams, LinkPolicy
@@ -19,7 +20,7 @@ from corosync_tw.sim.link_options import (
 )
 from corosync_tw.sim.linked import Linked, LinkSurroundings
 from corosync_tw.sim.network import Network
-from corosync_tw.sim.options import NS_PER_S, Options
+from corosync_tw.sim.options import Options
 from corosync_tw.sim.sealing import Sealing
 from corosync_tw.sim.snoop import HOLD_CANCEL, MCAST, TYPE_OFFSET
 from corosync_tw.sim.surroundings import Inhabitant

@@ -11,11 +11,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
+from corosync_tw.corotypes import NS_PER_MS
 from corosync_tw.sim.network import Network
 from corosync_tw.sim.recorder import stop
 from corosync_tw.totem.links import LinkEvent, LinkEventKind
-
-_NS_PER_MS: Final = 1_000_000
 
 
 @dataclass(slots=True)
@@ -111,7 +110,7 @@ class LinkChecks:
 
     @staticmethod
     def _ms(time_ns: int) -> int:
-        return time_ns // _NS_PER_MS
+        return time_ns // NS_PER_MS
 
     def asked(self, nodeid: int, seqs: tuple[int, ...], now_ns: int) -> None:
         """Weigh that a token asks for messages."""

@@ -10,8 +10,8 @@ from math import exp, log
 from random import Random
 from typing import Final
 
-from corosync_tw.corotypes import NS_PER_MS
-from corosync_tw.sim.options import NS_PER_S, Options
+from corosync_tw.corotypes import NS_PER_MS, NS_PER_S
+from corosync_tw.sim.options import Options
 
 NETWORKS_MIN: Final = 2
 NETWORKS_MAX: Final = 8

@@ -9,10 +9,10 @@ may time out, merge detection, and the rotations that carry the backlog.
 
 from typing import Final
 
-from corosync_tw.corotypes import RingId
+from corosync_tw.corotypes import NS_PER_S, RingId
 from corosync_tw.sim.history import DELIVER, MessageId, RunRecord, Violation
 from corosync_tw.sim.node import SimNode
-from corosync_tw.sim.options import NS_PER_S, Options
+from corosync_tw.sim.options import Options
 from corosync_tw.totem.const import MembState
 
 GATHER_ROUNDS: Final = 8

@@ -12,9 +12,7 @@ from math import exp, log
 from random import Random
 from typing import Any, Final
 
-from corosync_tw.corotypes import NS_PER_MS
-
-NS_PER_S: Final = 1_000_000_000
+from corosync_tw.corotypes import NS_PER_MS, NS_PER_S
 
 DELIVERED_FRAMES_PER_S_MAX: Final = 3000
 

@@ -12,10 +12,11 @@ from itertools import combinations, permutations
 from random import Random
 from typing import Final
 
+from corosync_tw.corotypes import NS_PER_S
 from corosync_tw.sim import liveness
 from corosync_tw.sim.cluster import Cluster
 from corosync_tw.sim.history import Violation
-from corosync_tw.sim.options import NS_PER_S, Options
+from corosync_tw.sim.options import Options
 from corosync_tw.sim.recorder import ViolationError
 from corosync_tw.totem.const import MembState
 from corosync_tw.totem.hearing import window_ns

@@ -11,7 +11,6 @@ from corosync_tw.totem.trace import TraceCode
 
 LINES_BEFORE: Final = 120
 LINES_AFTER: Final = 15
-NS_PER_US: Final = 1000
 
 
 def render(entries: Iterable[TimelineEntry], around_ns: int) -> str:

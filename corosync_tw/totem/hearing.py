@@ -17,12 +17,11 @@ nobody of ours is deaf to them.
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
-from corosync_tw.corotypes import PROCESSOR_COUNT_MAX, RingId
+from corosync_tw.corotypes import NS_PER_MS, PROCESSOR_COUNT_MAX, RingId
 from corosync_tw.totem.claims import Row, age_ms
 from corosync_tw.totem.link_watch import LinkWatch
 from corosync_tw.totem.params import TotemParams
 
-NS_PER_MS: Final = 1_000_000
 # Evidence is weighed so often in a window.
 LOOKS_PER_WINDOW: Final = 8
 

@@ -4,6 +4,7 @@ from itertools import cycle
 
 import pytest
 
+from corosync_tw.corotypes import NS_PER_S
 from corosync_tw.sim.__main__ import swarm_link_options, swarm_options
 from corosync_tw.sim.cluster import Cluster
 from corosync_tw.sim.link_checks import LinkChecks
@@ -16,7 +17,7 @@ from corosync_tw.sim.link_options import (
     calm,
     plain_link_options,
 )
-from corosync_tw.sim.options import NS_PER_S, Options
+from corosync_tw.sim.options import Options
 from corosync_tw.sim.recorder import ViolationError
 from corosync_tw.totem.links import LinkEvent, LinkEventKind
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from corosync_tw.corotypes import NS_PER_S
 from corosync_tw.sim.cluster import Cluster
 from corosync_tw.sim.link_options import (
     Layer,
@@ -11,7 +12,7 @@ from corosync_tw.sim.link_options import (
     calm,
     plain_link_options,
 )
-from corosync_tw.sim.options import NS_PER_S, Options
+from corosync_tw.sim.options import Options
 
 MS = 1_000_000
 TURNS = (Layer.PASSIVE, Layer.ACTIVE_PASSIVE)

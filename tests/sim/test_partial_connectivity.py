@@ -4,7 +4,8 @@ from random import Random
 
 import pytest
 
-from corosync_tw.sim.options import NS_PER_S, Options
+from corosync_tw.corotypes import NS_PER_S
+from corosync_tw.sim.options import Options
 from corosync_tw.sim.partial import STORIES, PartialCluster, draw_cuts
 
 WARM_UP_NS = 5 * NS_PER_S

@@ -2,10 +2,10 @@
 
 import pytest
 
-from corosync_tw.corotypes import NS_PER_MS
+from corosync_tw.corotypes import NS_PER_MS, NS_PER_S
 from corosync_tw.sim.__main__ import swarm_options
 from corosync_tw.sim.cluster import Cluster
-from corosync_tw.sim.options import NS_PER_S, Fault
+from corosync_tw.sim.options import Fault
 from tests.sim.planted import MUTATIONS, NEEDS_STACK, planted
 
 SEEDS_MAX = 60

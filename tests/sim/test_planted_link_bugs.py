@@ -4,9 +4,10 @@ from functools import cache
 
 import pytest
 
+from corosync_tw.corotypes import NS_PER_S
 from corosync_tw.sim.cluster import Cluster
 from corosync_tw.sim.link_options import Layer, NetworkFault, Promise, calm, plain_link_options
-from corosync_tw.sim.options import NS_PER_S, Options
+from corosync_tw.sim.options import Options
 from tests.sim.planted import planted
 from tests.sim.planted_links import LINK_MUTATIONS
 

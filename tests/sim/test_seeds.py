@@ -5,9 +5,10 @@ import sys
 
 import pytest
 
+from corosync_tw.corotypes import NS_PER_S
 from corosync_tw.sim.__main__ import swarm_options
 from corosync_tw.sim.cluster import Cluster
-from corosync_tw.sim.options import NS_PER_S, SEQNO_STARTS, Fault, Options
+from corosync_tw.sim.options import SEQNO_STARTS, Fault, Options
 
 FAULT_PHASE_NS = 6 * NS_PER_S
 SEEDS = 120

@@ -2,9 +2,10 @@
 
 import pytest
 
+from corosync_tw.corotypes import NS_PER_S
 from corosync_tw.sim import liveness
 from corosync_tw.sim.cluster import Cluster
-from corosync_tw.sim.options import NS_PER_S, Options
+from corosync_tw.sim.options import Options
 from corosync_tw.totem.window import VISIT_MSGS_MIN
 
 SENDING_NS = 3 * NS_PER_S // 2

@@ -17,6 +17,7 @@ from functools import partial
 from struct import Struct
 from typing import NamedTuple
 
+from corosync_tw.corotypes import NS_PER_S
 from corosync_tw.sim import snoop
 from corosync_tw.sim.cluster import Cluster
 from corosync_tw.sim.link_options import (
@@ -26,7 +27,7 @@ from corosync_tw.sim.link_options import (
     Promise,
     plain_link_options,
 )
-from corosync_tw.sim.options import NS_PER_S, Fault, Options
+from corosync_tw.sim.options import Fault, Options
 from corosync_tw.totem.const import RING_SEQ_STEP, MembState
 from corosync_tw.totem.rrp.frames import PROBE_KINDS
 from corosync_tw.totem.rrp.monitor import COUNT_MAX

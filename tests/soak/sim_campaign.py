@@ -18,10 +18,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from corosync_tw.corotypes import NS_PER_S
 from corosync_tw.sim.__main__ import swarm_link_options, swarm_options
 from corosync_tw.sim.cluster import Cluster, Result
 from corosync_tw.sim.link_options import Layer, Promise
-from corosync_tw.sim.options import NS_PER_S
 
 BAR_WIDTH = 30
 

@@ -181,13 +181,12 @@ def test_configuration_knows_the_core_only_in_load(name):
 @pytest.mark.parametrize("name", names("diagnosis"))
 def test_a_diagnosis_knows_facts_alone(name):
     assert not foreign(name) & TWISTED
-    known = {"diagnosis", "errors"}
+    known = {"diagnosis", "errors", "corotypes"}
     for target in ours(name):
         # Incidents are told by what recorders wrote of the ring's states.
-        recorded = target.startswith("corosync_tw.logsys.flight.") or target in {
-            "corosync_tw.corotypes",
-            "corosync_tw.totem.const",
-        }
+        recorded = (
+            target.startswith("corosync_tw.logsys.flight.") or target == "corosync_tw.totem.const"
+        )
         incident = name.startswith("corosync_tw.diagnosis.incidents.")
         assert layer(target) in known or (incident and recorded), f"{name} imports {target}"
 

@@ -11,7 +11,7 @@ import os
 import time
 from typing import Final
 
-NS_PER_S: Final = 1_000_000_000
+from corosync_tw.corotypes import NS_PER_S
 
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from corosync_tw.corotypes import NS_PER_MS, NS_PER_S
 from corosync_tw.diagnosis.finding import nodes_text
 from corosync_tw.diagnosis.incidents.causes import Cause, certain, likely
 from corosync_tw.diagnosis.incidents.lives import named, number, numbers
@@ -14,8 +15,6 @@ from corosync_tw.logsys.flight.record import FlightRecord
 STEPS_MAX: Final = 4
 # Steps of several nodes that differ by less are told as one; each node measures them by itself.
 STEP_DOUBT_NS: Final = 10_000_000
-_NS_PER_MS: Final = 1_000_000
-_NS_PER_S: Final = 1_000_000_000
 PAUSES: Final = ("loop_paused", "process_paused", "suspended")
 _RAN_ON: Final = ("token_lost", "consensus_timed_out", "ring_installed", "sample")
 
@@ -26,7 +25,7 @@ def gap_ns(record: FlightRecord) -> int:
         case "loop_paused":
             return number(record, "gap") or 0
         case "process_paused":
-            return (number(record, "pause") or 0) * _NS_PER_MS
+            return (number(record, "pause") or 0) * NS_PER_MS
         case "suspended":
             return number(record, "length") or 0
         case _:
@@ -53,7 +52,7 @@ def pauses_of(nodeid: int, records: Sequence[FlightRecord]) -> Cause | None:
     if not found:
         return None
     longest = max(found, key=gap_ns)
-    length = f"{gap_ns(longest) / _NS_PER_S:.1f} s"
+    length = f"{gap_ns(longest) / NS_PER_S:.1f} s"
     if named(found, "suspended"):
         return certain(
             "suspended",
@@ -223,7 +222,7 @@ def clock_stepped(records: Iterable[FlightRecord]) -> Cause | None:
         earlier[record.nodeid, by] += 1
     said = " and ".join(
         f"the clock of {nodes_text(tuple(sorted(record.nodeid for record in same)))} was set by"
-        f" {(number(same[0], 'step') or 0) / _NS_PER_S:+.3f} s"
+        f" {(number(same[0], 'step') or 0) / NS_PER_S:+.3f} s"
         for same in list(alike.values())[:STEPS_MAX]
     )
     return certain(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from corosync_tw.corotypes import NS_PER_MS
 from corosync_tw.diagnosis.incidents.changes import Change, Step, steps_of
 from corosync_tw.diagnosis.incidents.lives import Life, named, number
 from corosync_tw.logsys.flight.record import FlightRecord
@@ -12,7 +13,6 @@ from corosync_tw.logsys.flight.record import FlightRecord
 PRELUDE_NS: Final = 10_000_000_000
 # Clocks are aligned to this.
 SLACK_NS: Final = 2_000_000_000
-_NS_PER_MS: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def make_scene(lives: Sequence[Life], change: Change, nodeid: int) -> Scene:
     until_ns = change.ended_ns
     timeout_ns = max(
         (
-            (number(record, "token_timeout") or 0) * _NS_PER_MS
+            (number(record, "token_timeout") or 0) * NS_PER_MS
             for step in change.steps
             for record in named(step.life.within(began_ns - SLACK_NS, until_ns), "token_lost")
         ),

@@ -7,11 +7,11 @@ The daemon makes one, gives it to every server of local clients, and gives it th
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any
 
 from zope.interface import implementer
 
-from corosync_tw.corotypes import Guarantee, Slices
+from corosync_tw.corotypes import NS_PER_US, Guarantee, Slices
 from corosync_tw.errors import CsBadHandle
 from corosync_tw.ipc.pb.interfaces import ILocalListener, ILocalServices
 from corosync_tw.services.cmap.runtime_keys import RINGS_PREFIX
@@ -24,8 +24,6 @@ from corosync_tw.services.effects import (
     TotemConfchg,
 )
 from corosync_tw.services.stack import Stack
-
-NS_PER_US: Final = 1000
 
 
 @implementer(ILocalServices)

@@ -12,7 +12,7 @@ from itertools import pairwise
 from math import log1p
 from typing import Final, NamedTuple
 
-from corosync_tw.corotypes import RingId
+from corosync_tw.corotypes import NS_PER_S, RingId
 from corosync_tw.logsys.flight.episodes import entered_state
 from corosync_tw.logsys.flight.record import FlightRecord, stamp
 from corosync_tw.logsys.traces import ring_id_text
@@ -38,7 +38,6 @@ GONE_NS: Final = 2_500_000_000
 # Marks by kind, their point or foot at the band.
 _SHAPES: Final = {"bad": "l-6 -12h12z", "odd": "l-5 -5l5 -5l5 5z", "told": "h-2v-7h4v7z"}
 _TICKS: Final = 7
-_NS_PER_S: Final = 1_000_000_000
 # Marks: how they look, the worst first.
 _BAD: Final = frozenset(
     {
@@ -263,9 +262,9 @@ def _tick_ns(length_ns: int) -> int:
 def _clock(at_ns: int, step_ns: int) -> str:
     """Write the time of day as finely as the ticks need it."""
     text = stamp(at_ns).partition("T")[2].rstrip("Z")
-    if step_ns >= _NS_PER_S:
+    if step_ns >= NS_PER_S:
         return text[:8]
-    return text[:12] if step_ns >= _NS_PER_S // 1000 else text
+    return text[:12] if step_ns >= NS_PER_S // 1000 else text
 
 
 def _states(pieces: Sequence[Piece], span: Span, top: int, labels: list[str]) -> Iterable[str]:
@@ -282,7 +281,7 @@ def _states(pieces: Sequence[Piece], span: Span, top: int, labels: list[str]) ->
         if x + width <= drawn_to:
             continue
         drawn_to = x + width
-        length_s = (piece.last_ns - piece.first_ns) / _NS_PER_S
+        length_s = (piece.last_ns - piece.first_ns) / NS_PER_S
         yield (
             f'<rect class="{name.lower()}" x="{x:.1f}" y="{top + BAND_AT}" width="{width:.1f}"'
             f' height="{BAND}"><title>{name}, {label}\nfrom {stamp(piece.first_ns)}'

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Final, NamedTuple
 
-from corosync_tw.corotypes import RingId
+from corosync_tw.corotypes import NS_PER_S, RingId
 from corosync_tw.logsys.flight.chart import Span, Timeline
 from corosync_tw.logsys.flight.episodes import FREQUENT, Episode, find_episodes
 from corosync_tw.logsys.flight.record import FlightRecord, stamp
@@ -18,7 +18,6 @@ from corosync_tw.logsys.traces import ring_id_text
 EPISODES_MAX: Final = 60
 ROWS_MAX: Final = 300
 _EVENTS_MAX: Final = 2000
-_NS_PER_S: Final = 1_000_000_000
 # What is shown on either side of an episode, as a share of it and at least.
 _MARGIN: Final = 0.15
 _MARGIN_NS_MIN: Final = 20_000_000
@@ -115,7 +114,7 @@ def draw(
     whole = timeline.whole
     nodes = " ".join(str(nodeid) for nodeid in sorted({record.nodeid for record in records}))
     title = f"Flight recorder, nodes {nodes}"
-    length_s = (whole.last_ns - whole.first_ns) / _NS_PER_S
+    length_s = (whole.last_ns - whole.first_ns) / NS_PER_S
     about = f"{stamp(whole.first_ns)} to {stamp(whole.last_ns)} (UTC), {length_s:.1f} s"
     episodes = find_episodes(records)
     first = max(len(episodes) - EPISODES_MAX, 0)
@@ -194,7 +193,7 @@ def _rings(episode: Episode) -> list[RingId]:
 
 
 def _summary(number: int, episode: Episode) -> str:
-    length_s = (episode.ended_ns - episode.began_ns) / _NS_PER_S
+    length_s = (episode.ended_ns - episode.began_ns) / NS_PER_S
     words = [f"<b>{number}. {stamp(episode.began_ns)}</b>, {length_s:.3f} s"]
     if episode.left:
         words.append(f"left: {' '.join(map(str, episode.left))}")

@@ -11,6 +11,7 @@ import re
 import time
 from typing import Final
 
+from corosync_tw.corotypes import NS_PER_S, NS_PER_US
 from corosync_tw.logsys.flight.layout import (
     HEADER_LEN_BYTES,
     Ending,
@@ -21,8 +22,6 @@ from corosync_tw.logsys.whole_file import write_whole
 
 INCIDENTS_MAX: Final = 8
 _INCIDENT: Final = r"\.\d{8}T\d{6}\.\d{6}Z-[a-z]{1,20}\.rec"
-_NS_PER_US: Final = 1000
-_NS_PER_S: Final = 1_000_000_000
 _WHY: Final = {Ending.RUNNING: "killed", Ending.ENDED: "ended", Ending.FATAL: "failed"}
 
 
@@ -102,9 +101,9 @@ def _free_name(directory: str, nodeid: int, when_ns: int, why: str) -> str:
         path = os.path.join(directory, f"flight-{nodeid}.{_stamp(when_ns)}-{why}.rec")
         if not os.path.lexists(path):
             return path
-        when_ns += _NS_PER_US
+        when_ns += NS_PER_US
 
 
 def _stamp(when_ns: int) -> str:
-    seconds, rest_ns = divmod(when_ns, _NS_PER_S)
-    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(seconds))}.{rest_ns // _NS_PER_US:06d}Z"
+    seconds, rest_ns = divmod(when_ns, NS_PER_S)
+    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(seconds))}.{rest_ns // NS_PER_US:06d}Z"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from corosync_tw.corotypes import RingId
+from corosync_tw.corotypes import NS_PER_S, RingId
 from corosync_tw.logsys.flight.events import Event
 from corosync_tw.logsys.flight.layout import Mark
 from corosync_tw.logsys.flight.slots import Raw
@@ -15,9 +15,8 @@ from corosync_tw.logsys.traces import ring_id_text
 from corosync_tw.totem.const import MembState
 from corosync_tw.totem.seqno import seq_diff
 
-_NS_PER_S: Final = 1_000_000_000
 # Times that a calendar has: years 1970 to 9999.
-_WALL_NS_MAX: Final = 253_402_300_799 * _NS_PER_S
+_WALL_NS_MAX: Final = 253_402_300_799 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +86,8 @@ class FlightRecord:
 def stamp(time_ns: int) -> str:
     """Write a wall time in UTC, to the microsecond; what no calendar has as seconds."""
     if not 0 <= time_ns <= _WALL_NS_MAX:
-        return f"{time_ns / _NS_PER_S:.6f} s"
-    seconds, rest_ns = divmod(time_ns, _NS_PER_S)
+        return f"{time_ns / NS_PER_S:.6f} s"
+    seconds, rest_ns = divmod(time_ns, NS_PER_S)
     date = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
     return f"{date}.{rest_ns // 1000:06d}Z"
 

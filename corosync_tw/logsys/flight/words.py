@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from corosync_tw.corotypes import NS_PER_MS, NS_PER_S
 from corosync_tw.logsys.flight.events import LISTS, TEXT, WORDS, Event, Field, Words
 from corosync_tw.logsys.flight.layout import Lane
 from corosync_tw.logsys.flight.table import EVENTS
@@ -23,8 +24,6 @@ _UNNAMED: Final = re.compile(r"[^\x20-\x7e]")
 EVENTS_MAX: Final = 4096
 FIELDS_MAX: Final = 16
 TEXT_LEN_CHARS_MAX: Final = 500
-_NS_PER_MS: Final = 1_000_000
-_NS_PER_S: Final = 1_000_000_000
 # More of them are told in seconds.
 _MS_SHOWN_MAX: Final = 10_000
 
@@ -87,9 +86,9 @@ class Table:
 
 
 def _length_text(length_ns: int) -> str:
-    if abs(length_ns) < _MS_SHOWN_MAX * _NS_PER_MS:
-        return f"{length_ns / _NS_PER_MS:.3f} ms"
-    return f"{length_ns / _NS_PER_S:.3f} s"
+    if abs(length_ns) < _MS_SHOWN_MAX * NS_PER_MS:
+        return f"{length_ns / NS_PER_MS:.3f} ms"
+    return f"{length_ns / NS_PER_S:.3f} s"
 
 
 OURS: Final = Table(EVENTS, WORDS)

@@ -17,12 +17,12 @@ link in libknet, so that a network which fails soon after it came costs the toke
 from collections.abc import Callable
 from typing import Final
 
+from corosync_tw.corotypes import NS_PER_S, NS_PER_US
 from corosync_tw.errors import MalformedFrame
 from corosync_tw.net.knet.hosts import PONG_TIMEOUT_BACKOFF, Host, HostTable, Link
 from corosync_tw.net.knet.outbox import Origin, Outbox
-from corosync_tw.net.knet.params import NS_PER_S
 from corosync_tw.net.knet.pmtud import PmtuDiscovery
-from corosync_tw.net.knet.stats import NS_PER_US, Refusal
+from corosync_tw.net.knet.stats import Refusal
 from corosync_tw.net.knet.wire import PacketType, Ping, decode_time, encode_ping, encode_time
 from corosync_tw.totem.links import LinkEvent, LinkEventKind
 

@@ -7,9 +7,8 @@ Packets that lie end to end stay so: they are sealed by one call, once for all l
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from corosync_tw.corotypes import Buffer
+from corosync_tw.corotypes import NS_PER_S, Buffer
 from corosync_tw.net.knet.hosts import Host, Link, Routes
-from corosync_tw.net.knet.params import NS_PER_S
 from corosync_tw.net.knet.seal import Seal
 from corosync_tw.net.knet.stats import HandleStats, Refusal
 from corosync_tw.totem.links import LinkEffect, LinkEvent, LinkEventKind, LinkSend, Source

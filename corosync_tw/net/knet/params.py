@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-NS_PER_S: Final = 1_000_000_000
+from corosync_tw.corotypes import NS_PER_S
+
 PING_INTERVAL_NS: Final = NS_PER_S
 PONG_TIMEOUT_NS: Final = 2 * NS_PER_S
 PING_PRECISION_SAMPLES: Final = 2048

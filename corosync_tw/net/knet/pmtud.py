@@ -15,12 +15,10 @@ waits as long as for a pong.
 from dataclasses import dataclass
 from typing import Final
 
-from corosync_tw.corotypes import NS_PER_MS
+from corosync_tw.corotypes import NS_PER_MS, NS_PER_S, NS_PER_US
 from corosync_tw.net.knet import mtu
 from corosync_tw.net.knet.hosts import HostTable, Link
 from corosync_tw.net.knet.outbox import Outbox
-from corosync_tw.net.knet.params import NS_PER_S
-from corosync_tw.net.knet.stats import NS_PER_US
 from corosync_tw.net.knet.wire import (
     HEADER_ALL_LEN_BYTES,
     PacketType,

@@ -8,9 +8,6 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
-from corosync_tw.corotypes import NS_PER_MS
-
-NS_PER_US: Final = NS_PER_MS // 1000
 # Least time of what never happened (UINT64_MAX).
 NEVER_NS: Final = 2**64 - 1
 

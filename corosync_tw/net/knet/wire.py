@@ -13,7 +13,7 @@ from enum import IntEnum
 from struct import Struct
 from typing import Final, NamedTuple
 
-from corosync_tw.corotypes import Buffer
+from corosync_tw.corotypes import NS_PER_S, Buffer
 from corosync_tw.errors import MalformedFrame
 from corosync_tw.totem.links import LINKS_MAX
 
@@ -42,7 +42,6 @@ PMTUD: Final = Struct(_HEADER + "B2s")
 _TIME: Final = Struct("<qq")
 _TIME_BIG: Final = Struct(">qq")
 _SIZE: Final = Struct("<H")
-_NS_PER_S: Final = 1_000_000_000
 
 DATA_HEADER_LEN_BYTES: Final = DATA_HEADER.size
 PING_LEN_BYTES: Final = PING.size
@@ -153,7 +152,7 @@ def encode_pmtud(pmtud: Pmtud, len_bytes: int = PMTUD_LEN_BYTES) -> bytes:
 
 def encode_time(now_ns: int) -> bytes:
     """Make a ping's time."""
-    return _TIME.pack(*divmod(now_ns, _NS_PER_S))
+    return _TIME.pack(*divmod(now_ns, NS_PER_S))
 
 
 def decode_time(time: bytes) -> int:
@@ -164,8 +163,8 @@ def decode_time(time: bytes) -> int:
     """
     for layout in (_TIME, _TIME_BIG):
         seconds, nanoseconds = layout.unpack(time)
-        if 0 <= nanoseconds < _NS_PER_S and seconds >= 0:
-            return int(seconds * _NS_PER_S + nanoseconds)
+        if 0 <= nanoseconds < NS_PER_S and seconds >= 0:
+            return int(seconds * NS_PER_S + nanoseconds)
     raise MalformedFrame("a ping's time is none")
 
 

@@ -8,7 +8,7 @@ buffer when another node names one.
 
 from typing import Final
 
-from corosync_tw.corotypes import MESSAGE_SIZE_MAX, Buffer
+from corosync_tw.corotypes import MESSAGE_SIZE_MAX, NS_PER_S, Buffer
 from corosync_tw.errors import CsTryAgain
 from corosync_tw.services.effects import FatalError
 from corosync_tw.services.exec_wire import ServiceId
@@ -29,7 +29,6 @@ SIZE_BYTES_MAX: Final = MESSAGE_SIZE_MAX - 1024
 # Messages queued at one visit of the token, so that a node never works long at a stretch.
 BURST_MSGS: Final = 1000
 _SUBSYS: Final = "PLOAD"
-_NS_PER_S: Final = 1_000_000_000
 _BYTES_PER_MB: Final = 1024 * 1024
 
 
@@ -98,7 +97,7 @@ class PloadEngine:
             self._began_ns = self._bus.now_ns
         self.delivered += 1
         if self.delivered == self._wanted:
-            elapsed_s = max(self._bus.now_ns - self._began_ns, 1) / _NS_PER_S
+            elapsed_s = max(self._bus.now_ns - self._began_ns, 1) / NS_PER_S
             self._bus.emit(LogLine(_SUBSYS, "notice", self._figures(elapsed_s)))
             text = "Stopping corosync the hard way"
             self._bus.emit(

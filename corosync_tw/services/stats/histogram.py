@@ -6,10 +6,11 @@ Recording costs one index and a few additions, whatever the value is.
 
 from typing import Final
 
+from corosync_tw.corotypes import NS_PER_US
+
 # The last bucket but one ends at 2 ** 26 us, about 67 s; the last has no end.
 BUCKETS: Final = 28
 _LAST: Final = BUCKETS - 1
-NS_PER_US: Final = 1000
 
 
 class Histogram:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from corosync_tw.corotypes import NS_PER_MS
+from corosync_tw.corotypes import MS_PER_S, NS_PER_MS
 from corosync_tw.errors import CsNameTooLong
 from corosync_tw.services.cmap.store import CmapStore
 from corosync_tw.services.cmap.trackers import Track
@@ -33,7 +33,6 @@ from corosync_tw.services.wd.resources import (
     u64_of,
 )
 
-MS_PER_S: Final = 1000
 TIMEOUT_S_DEFAULT: Final = 6
 TIMEOUT_S_MIN: Final = 2
 TIMEOUT_S_MAX: Final = 120

@@ -8,10 +8,8 @@ is marked ours.
 from dataclasses import dataclass
 from enum import Enum
 
-from corosync_tw.corotypes import NS_PER_MS
+from corosync_tw.corotypes import NS_PER_MS, NS_PER_S
 from corosync_tw.totem.links import LINKS_MAX
-
-_NS_PER_S = 1000 * NS_PER_MS
 
 
 class RrpMode(Enum):
@@ -63,9 +61,9 @@ class RrpParams:
     problem_count_mcast_threshold: int = 100
     autorecovery_check_timeout_ns: int = 1000 * NS_PER_MS
     clean_tests: int = 3
-    hold_down_ns: int = 5 * _NS_PER_S
-    hold_down_max_ns: int = 600 * _NS_PER_S
-    hold_down_decay_ns: int = 60 * _NS_PER_S
+    hold_down_ns: int = 5 * NS_PER_S
+    hold_down_max_ns: int = 600 * NS_PER_S
+    hold_down_decay_ns: int = 60 * NS_PER_S
     count_start: int = 0
     test_start: int = 0
     seed: int = 0

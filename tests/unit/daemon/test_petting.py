@@ -5,13 +5,11 @@ import socket
 import pytest
 from twisted.internet.task import Clock
 
-from corosync_tw.corotypes import NS_PER_MS
+from corosync_tw.corotypes import NS_PER_MS, NS_PER_S
 from corosync_tw.daemon import notify
 from corosync_tw.daemon.petting import Petting, ring_progress
 from corosync_tw.totem.stats import SrpStats
 from tests.unit.services.memory_ring import MemoryRing
-
-NS_PER_S = 1000 * NS_PER_MS
 
 
 class Ring:

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import count
 
+from corosync_tw.corotypes import NS_PER_S
 from corosync_tw.net.knet.engine import KnetEngine
-from corosync_tw.net.knet.params import NS_PER_S, KnetParams, LinkParams
+from corosync_tw.net.knet.params import KnetParams, LinkParams
 from corosync_tw.net.knet.seal import Seal
 from corosync_tw.totem.links import Arrival, LinkEvent, LinkEventKind, LinkSend, PassUp, Source
 from corosync_tw.totem.runs import FrameBlob, SentBlob

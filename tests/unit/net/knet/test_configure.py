@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from corosync_tw.corotypes import NS_PER_S
 from corosync_tw.net.knet.compression import CompressionError
-from corosync_tw.net.knet.params import NS_PER_S, CompressParams, KnetParams, LinkPolicy
+from corosync_tw.net.knet.params import CompressParams, KnetParams, LinkPolicy
 from corosync_tw.totem.links import LINKS_MAX, LinkEventKind
 from tests.unit.net.knet.knet_mesh import Mesh, link_params
 

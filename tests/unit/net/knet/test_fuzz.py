@@ -4,7 +4,8 @@ from random import Random
 
 import pytest
 
-from corosync_tw.net.knet.params import NS_PER_S, LinkPolicy
+from corosync_tw.corotypes import NS_PER_S
+from corosync_tw.net.knet.params import LinkPolicy
 from corosync_tw.totem.links import Arrival, LinkEventKind
 from corosync_tw.totem.runs import FrameBlob
 from tests.unit.net.knet.knet_mesh import Mesh

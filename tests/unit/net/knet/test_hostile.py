@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from corosync_tw.corotypes import NS_PER_S
 from corosync_tw.kernels.plain.fragments import cut_frames
 from corosync_tw.net.knet import wire
 from corosync_tw.net.knet.outbox import REFUSAL_EVENT_INTERVAL_NS
-from corosync_tw.net.knet.params import NS_PER_S
 from corosync_tw.net.knet.reassembly import FRAMES_MAX
 from corosync_tw.net.knet.stats import Refusal
 from corosync_tw.net.knet.wire import PacketType, Ping, Pmtud

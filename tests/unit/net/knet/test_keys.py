@@ -4,9 +4,9 @@ import os
 
 import pytest
 
+from corosync_tw.corotypes import NS_PER_S
 from corosync_tw.net.crypto.settings import CLEAR, CryptoSettings
 from corosync_tw.net.crypto.slots import CryptoSlots
-from corosync_tw.net.knet.params import NS_PER_S
 from corosync_tw.net.knet.stats import Refusal
 from corosync_tw.totem.links import LinkEventKind
 from tests.unit.net.knet.knet_mesh import Mesh

@@ -2,7 +2,8 @@
 
 import pytest
 
-from corosync_tw.net.knet.params import NS_PER_S, LinkPolicy
+from corosync_tw.corotypes import NS_PER_S
+from corosync_tw.net.knet.params import LinkPolicy
 from corosync_tw.net.knet.wire import PacketType
 from corosync_tw.totem.links import LinkEventKind, LinkSend
 from tests.unit.net.knet.knet_mesh import MS, TIMEOUT_NS, Mesh

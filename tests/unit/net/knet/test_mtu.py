@@ -5,10 +5,10 @@ from random import Random
 
 import pytest
 
+from corosync_tw.corotypes import NS_PER_S
 from corosync_tw.net.crypto.settings import CryptoSettings
 from corosync_tw.net.crypto.slots import CryptoSlots
 from corosync_tw.net.knet import mtu
-from corosync_tw.net.knet.params import NS_PER_S
 from corosync_tw.totem.links import LinkEventKind, LinkSend
 from tests.unit.net.knet.knet_mesh import Mesh, link_params
 
