@@ -2,7 +2,7 @@
 
 from corosync_tw.client.inspection import Inspection
 from corosync_tw.errors import CsError
-from corosync_tw.logsys.flight.keeping import INCIDENTS_MAX, is_kept_name
+from corosync_tw.logsys.flight.keeping import KEPT_MAX, is_kept_name
 from corosync_tw.services.inspection.wire import Topic
 
 
@@ -16,4 +16,4 @@ async def kept_names(inspection: Inspection, nodeid: int) -> list[str]:
     if isinstance(listed, CsError):
         raise listed
     names = listed.decode(errors="replace").split()
-    return sorted({name for name in names if is_kept_name(name, nodeid)})[-INCIDENTS_MAX:]
+    return sorted({name for name in names if is_kept_name(name, nodeid)})[-KEPT_MAX:]

@@ -22,6 +22,7 @@ from corosync_tw.daemon.ev_tracking import EvTrackingFile
 from corosync_tw.daemon.journal import Journal
 from corosync_tw.daemon.log_files import LogOpener
 from corosync_tw.errors import CsAccess, CsError, CsNoSpace, CsNotExist, CsTimeout, CsTryAgain
+from corosync_tw.logsys.flight.keeping import ASKED
 from corosync_tw.logsys.system import Logsys
 from corosync_tw.net.driver import Driver
 from corosync_tw.services.cfg.effects import ReopenLogs
@@ -81,7 +82,7 @@ class Errands:
 
     def dump_flight_data(self) -> None:
         """Write the last events to a file that qb-blackbox reads, and keep the recording, too."""
-        self._journal.flight.keep("asked")
+        self._journal.flight.keep(ASKED)
         if self._logsys.history.keeping:
             self._blackbox.dump()
         else:

@@ -21,6 +21,10 @@ from corosync_tw.logsys.flight.recorder import FILE_MODE
 from corosync_tw.logsys.whole_file import write_whole
 
 INCIDENTS_MAX: Final = 8
+# Who asks again and again is not to push out what happened.
+ASKED_MAX: Final = 4
+KEPT_MAX: Final = INCIDENTS_MAX + ASKED_MAX
+ASKED: Final = "asked"
 _INCIDENT: Final = r"\.\d{8}T\d{6}\.\d{6}Z-[a-z]{1,20}\.rec"
 _WHY: Final = {Ending.RUNNING: "killed", Ending.ENDED: "ended", Ending.FATAL: "failed"}
 
@@ -79,7 +83,7 @@ def keep_copy(directory: str, nodeid: int, data: bytes, why: str) -> str:
 
 def forget_oldest(directory: str, nodeid: int) -> None:
     """
-    Remove all but the last INCIDENTS_MAX.
+    Remove all but the last INCIDENTS_MAX, and of copies that were asked for all but ASKED_MAX.
 
     Times that are still to come are from before the clock was set back: these files go first.
 
@@ -91,7 +95,10 @@ def forget_oldest(directory: str, nodeid: int) -> None:
         when = os.path.basename(path).split(".", 1)[1][: len(now)]
         return (when <= now, path)
 
-    for path in sorted(kept_paths(directory, nodeid), key=age)[:-INCIDENTS_MAX]:
+    by_age = sorted(kept_paths(directory, nodeid), key=age)
+    asked = [path for path in by_age if path.endswith(f"-{ASKED}.rec")]
+    incidents = [path for path in by_age if path not in asked]
+    for path in incidents[:-INCIDENTS_MAX] + asked[:-ASKED_MAX]:
         os.unlink(path)
 
 

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from corosync_tw.cli.kept import kept_names
 from corosync_tw.cli.report import Archive, fill
 from corosync_tw.errors import CsError, CsNotSupported, CsTimeout
-from corosync_tw.logsys.flight.keeping import INCIDENTS_MAX
+from corosync_tw.logsys.flight.keeping import KEPT_MAX
 from corosync_tw.services.inspection.wire import Topic
 from tests.unit.diagnosis.test_rules import SOUND
 
@@ -115,7 +115,7 @@ def test_a_member_names_no_file_but_its_recordings(name, tmp_path):
 def test_a_member_has_no_more_recordings_than_one_keeps():
     names = [f"flight-2.20261123T1200{n:02}.000000Z-lost.rec" for n in range(60)]
     inspection = Inspection({2: " ".join(names).encode()})
-    assert ended(kept_names(inspection, 2)) == names[-INCIDENTS_MAX:]
+    assert ended(kept_names(inspection, 2)) == names[-KEPT_MAX:]
 
 
 def test_a_member_of_another_kind_has_none():

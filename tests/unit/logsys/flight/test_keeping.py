@@ -8,7 +8,10 @@ import pytest
 from corosync_tw.logsys.flight import keeping
 from corosync_tw.logsys.flight import recorder as recorder_module
 from corosync_tw.logsys.flight.keeping import (
+    ASKED,
+    ASKED_MAX,
     INCIDENTS_MAX,
+    KEPT_MAX,
     keep_copy,
     kept_paths,
     live_path,
@@ -43,8 +46,8 @@ def test_the_file_of_the_process_before_is_kept(tmp_path, ending, why):
 
 def test_the_last_incidents_alone_are_kept(tmp_path):
     for number in range(INCIDENTS_MAX + 5):
-        keep_copy(str(tmp_path), 7, b"%d" % number, "asked")
-    keep_copy(str(tmp_path), 71, b"another node's", "asked")
+        keep_copy(str(tmp_path), 7, b"%d" % number, "lost")
+    keep_copy(str(tmp_path), 71, b"another node's", "lost")
     (tmp_path / "flight-7.notes-of-mine.rec").write_text("mine")
     paths = kept_paths(str(tmp_path), 7)
     assert len(paths) == INCIDENTS_MAX
@@ -53,6 +56,12 @@ def test_the_last_incidents_alone_are_kept(tmp_path):
     }
     assert (tmp_path / "flight-7.notes-of-mine.rec").exists()
     assert len(kept_paths(str(tmp_path), 71)) == 1
+
+
+def test_copies_that_are_asked_for_push_out_no_incident(tmp_path):
+    incident = keep_copy(str(tmp_path), 7, b"what happened", "lost")
+    asked = [keep_copy(str(tmp_path), 7, b"asked", ASKED) for _ in range(KEPT_MAX + 1)]
+    assert kept_paths(str(tmp_path), 7) == [incident, *asked[-ASKED_MAX:]]
 
 
 def test_incidents_after_the_clock_was_set_back_are_the_last_ones(tmp_path, monkeypatch):
