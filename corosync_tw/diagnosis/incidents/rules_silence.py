@@ -43,7 +43,7 @@ def pauses(records: Sequence[FlightRecord], since_ns: int, until_ns: int) -> lis
 
 def paused(scene: Scene) -> Cause | None:
     """Its process or its machine stood still."""
-    return pauses_of(scene.nodeid, pauses(scene.own, scene.since_ns, scene.until_ns))
+    return pauses_of(scene.nodeid, pauses(scene.own, scene.paused_since_ns, scene.until_ns))
 
 
 def pauses_of(nodeid: int, records: Sequence[FlightRecord]) -> Cause | None:
@@ -75,11 +75,11 @@ def witness_paused(scene: Scene) -> Cause | None:
     """Not the node stood still, but all who say that it left."""
     found: list[FlightRecord] = []
     for step in scene.witnesses:
-        stops = pauses(step.life.records, scene.since_ns, scene.until_ns)
+        stops = pauses(step.life.records, scene.paused_since_ns, scene.until_ns)
         if not stops:
             return None
         found += stops
-    if not found or pauses(scene.own, scene.since_ns, scene.until_ns):
+    if not found or pauses(scene.own, scene.paused_since_ns, scene.until_ns):
         return None
     who = ", ".join(str(step.life.nodeid) for step in scene.witnesses)
     return certain(
@@ -125,7 +125,7 @@ def link_cut(scene: Scene) -> Cause | None:
     if scene.life is None or not scene.witnesses:
         return None
     ran = [record for record in named(scene.own, *_RAN_ON) if record.aligned_ns > scene.began_ns]
-    if not ran or pauses(scene.own, scene.since_ns, scene.until_ns):
+    if not ran or pauses(scene.own, scene.paused_since_ns, scene.until_ns):
         return None
     others = {step.life.nodeid for step in scene.witnesses}
     own = _missed(scene.own, others)
@@ -162,7 +162,7 @@ def token_lost_by_loss(scene: Scene) -> Cause | None:
     """Nobody left: frames or the token were lost on the way."""
     if scene.change.left or scene.change.joined:
         return None
-    if pauses(scene.all, scene.since_ns, scene.until_ns):
+    if pauses(scene.all, scene.paused_since_ns, scene.until_ns):
         return None
     lost = named(scene.all, "token_lost", "failed_to_receive")
     if not lost:

@@ -13,6 +13,10 @@ from corosync_tw.logsys.flight.record import FlightRecord
 PRELUDE_NS: Final = 10_000_000_000
 # Clocks are aligned to this.
 SLACK_NS: Final = 2_000_000_000
+# Who wakes finds an old token in its buffer, and takes it before it knows that it has slept.
+WAKING_NS: Final = 500_000_000
+# Records of one moment lie within this.
+_MOMENT_NS: Final = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,7 @@ class Scene:
     """
     :ivar nodeid: whom it is about.
     :ivar since_ns: from when on causes count, on the aligned clock; ``until_ns`` likewise.
+    :ivar paused_since_ns: a pause that was over by then did not cost the token, which went on.
     :ivar witnesses: steps of the other nodes that recorded the change.
     :ivar seen: what those recorded in this time.
     :ivar life: the node's own process then; None when its recording is missing.
@@ -31,6 +36,7 @@ class Scene:
     change: Change
     since_ns: int
     until_ns: int
+    paused_since_ns: int
     witnesses: tuple[Step, ...]
     seen: tuple[FlightRecord, ...]
     life: Life | None
@@ -70,6 +76,7 @@ def make_scene(lives: Sequence[Life], change: Change, nodeid: int) -> Scene:
         change,
         since_ns,
         until_ns,
+        max(since_ns, _token_seen_ns(witnesses or change.steps, since_ns) - WAKING_NS),
         witnesses,
         tuple(seen),
         life,
@@ -89,6 +96,28 @@ def _settled_ns(lives: Sequence[Life], change: Change, nodeid: int) -> int:
         if step.new_ring == change.main.old_ring
     ]
     return min(installed, default=0)
+
+
+def _token_seen_ns(steps: Sequence[Step], since_ns: int) -> int:
+    """
+    Tell when the first one to miss the token had seen it last.
+
+    :return: since_ns where no recording tells.
+    """
+    seen = [_last_visit_ns(step, since_ns) for step in steps]
+    return min((at_ns for at_ns in seen if at_ns is not None), default=since_ns)
+
+
+def _last_visit_ns(step: Step, since_ns: int) -> int | None:
+    ending = step.life.within(step.began_ns - _MOMENT_NS, step.installed.aligned_ns)
+    for trail in named(ending, "token_trail"):
+        return trail.aligned_ns - (number(trail, "since") or 0) * NS_PER_MS
+    visits = [
+        record.aligned_ns
+        for record in named(step.life.within(since_ns, step.began_ns), "token_received")
+        if record.ring == step.old_ring
+    ]
+    return visits[-1] if visits else None
 
 
 def _life_then(lives: Sequence[Life], change: Change, nodeid: int, began_ns: int) -> Life | None:

@@ -100,6 +100,21 @@ def test_a_pause_before_the_ring_was_there_is_no_cause():
     assert the_cause(lives)[0] == "unknown"
 
 
+def test_a_pause_after_which_the_token_was_seen_is_no_cause():
+    def last_visit(nodeid):
+        trail = {"token_seq": 70, "target": 1, "repeats": 0, "since": 1000}
+        return record(nodeid, 101, "token_trail", **trail)
+
+    alone = loses(3, silent=(1, 2), others=(3,), ring=ALONE, left=(1, 2))
+    for paused_at_s, expected in ((99, "link_cut"), (100.2, "paused")):
+        stop = record(3, paused_at_s, "loop_paused", gap=S, threshold=S)
+        lives = [*witnesses(last_visit(1)), life(3, begins(3), stop, alone)]
+        assert the_cause(lives) == (expected, Confidence.CERTAIN)
+        stop = record(1, paused_at_s, "loop_paused", gap=S, threshold=S)
+        lives = [*witnesses(stop), life(3, begins(3), last_visit(3), alone)]
+        assert the_cause(lives, 1) == (expected, Confidence.CERTAIN)
+
+
 def test_who_runs_on_and_hears_nobody_is_cut_off():
     alone = loses(3, silent=(1, 2), others=(3,), ring=ALONE, left=(1, 2))
     lives = [*witnesses(), life(3, begins(3), alone)]
