@@ -53,7 +53,8 @@ class Peer:
             self.send(bytes((1, _PONG)) + rest, bytes((1, _PING)) + rest)
         elif packet[_TYPE_AT] == _DATA:
             payload = bytes(packet[_DATA_HEADER_LEN:])
-            if packet[_FRAGMENT_AT] > 1:
+            # What was sealed with a cipher and is opened without one may look like anything.
+            if packet[_FRAGMENT_AT] > 1 and self.data:
                 self.data[-1] += payload
             else:
                 self.data.append(payload)

@@ -80,7 +80,7 @@ def test_a_stock_node_and_one_with_another_key_stay_outside(tmp_path, keyfile):
             wait_until(
                 "a word about both strangers",
                 lambda node=node: (
-                    "Datagrams of 10.77.5.4 are not encrypted" in node.log_text()
+                    "Datagrams of node 4 (10.77.5.4) are not encrypted" in node.log_text()
                     and "Datagrams of node 5 (10.77.5.5) are sealed with another key"
                     in node.log_text()
                 ),
