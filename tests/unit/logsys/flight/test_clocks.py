@@ -2,13 +2,11 @@
 
 import random
 
-import pytest
-
 from corosync_tw.corotypes import RingId
 from corosync_tw.logsys.flight.events import TRACES, Code
 from corosync_tw.logsys.flight.merging import HELD_BACK_NS_MAX, align, merge
 from corosync_tw.totem.trace import TraceCode
-from tests.unit.logsys.flight.clusters import MS, VISIT, Node, run_ring, told
+from tests.unit.logsys.flight.clusters import MS, VISIT, run_ring, told
 
 LATE = TRACES + TraceCode.TOKEN_LATE
 S = 1000 * MS
@@ -18,15 +16,6 @@ ALONE = RingId(3, 12)
 AGAIN = RingId(1, 16)
 # A round of the token of three nodes.
 ROUND_NS = 3 * MS
-
-
-@pytest.fixture
-def nodes(tmp_path):
-    wrong = {1: (10**12, 10**18), 2: (5 * 10**9, 10**18 - 3 * 10**12), 3: (77, 10**18 + 10**13)}
-    made = {nodeid: Node(tmp_path, nodeid, *clocks) for nodeid, clocks in wrong.items()}
-    yield made
-    for node in made.values():
-        node.recorder.close()
 
 
 def wrong_ns(nodes, records):

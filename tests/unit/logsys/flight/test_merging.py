@@ -3,8 +3,6 @@
 import random
 from itertools import pairwise
 
-import pytest
-
 from corosync_tw.corotypes import RingId
 from corosync_tw.logsys.flight.drawing import Told, draw
 from corosync_tw.logsys.flight.episodes import find_episodes
@@ -16,15 +14,6 @@ from tests.unit.logsys.flight.clusters import LOST, MS, STATE, VISIT, Node, run_
 
 RING_1 = RingId(1, 8)
 RING_2 = RingId(1, 12)
-
-
-@pytest.fixture
-def nodes(tmp_path):
-    wrong = {1: (10**12, 10**18), 2: (5 * 10**9, 10**18 - 3 * 10**12), 3: (77, 10**18 + 10**13)}
-    made = {nodeid: Node(tmp_path, nodeid, *clocks) for nodeid, clocks in wrong.items()}
-    yield made
-    for node in made.values():
-        node.recorder.close()
 
 
 def test_visits_are_in_the_order_of_the_token(nodes):
